@@ -1,0 +1,152 @@
+# Crust. The two commands a newcomer needs:
+#
+#   make run      build, start a local network, store a real folder in it, fetch it back, show it
+#   make check    everything that CI runs
+#
+# Others: make (build/crust*), make test, make lint, make fuzz, make soak, make tidy, make tcb,
+# make bench, make format, make clean. Variants: make VARIANT=asan (clang, ASan and UBSan), tsan, msan.
+# Each folder under src/ is one static library; src/NAME/module.mk says which libraries it may use.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+VARIANT ?= release
+B := build/$(VARIANT)
+MODULES := base crypto codec attest proof p2p seal chain ipfs api rt store engine sim
+PROGRAMS := chaind enclaved ipfsd agentd cli
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+  -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wcast-qual -Wcast-align \
+  -Wpointer-arith -Wformat=2 -Wimplicit-fallthrough -Wswitch-enum -Wwrite-strings \
+  -Wdouble-promotion -Werror
+WARN_GCC := -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wcast-align=strict
+HARDEN := -fno-omit-frame-pointer -fstack-protector-strong -fcf-protection=full \
+  -fstack-clash-protection -fno-strict-overflow -fno-delete-null-pointer-checks
+
+ifeq ($(VARIANT),release)
+  CC := gcc
+  CFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) -ftrivial-auto-var-init=zero -fPIE $(WARN_GCC)
+  LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+else ifeq ($(VARIANT),asan)
+  CC := clang
+  CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DCRUST_SANITIZED=1
+  LDFLAGS := -fsanitize=address,undefined
+else ifeq ($(VARIANT),tsan)
+  CC := clang
+  CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DCRUST_SANITIZED=1
+  LDFLAGS := -fsanitize=thread
+else ifeq ($(VARIANT),msan)
+  CC := clang
+  CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=memory -fsanitize-memory-track-origins -DCRUST_SANITIZED=1
+  LDFLAGS := -fsanitize=memory
+else ifeq ($(VARIANT),fuzz)
+  CC := clang
+  CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DCRUST_SANITIZED=1
+  LDFLAGS := -fsanitize=address,undefined
+else
+  $(error VARIANT is release, asan, tsan, msan or fuzz)
+endif
+# ccache speeds up repeated builds where it is installed; nothing needs it.
+CCACHE := $(shell command -v ccache 2>/dev/null)
+CPPFLAGS := -std=c17 -D_GNU_SOURCE -Isrc -DOPENSSL_API_COMPAT=0x10100000L -MMD -MP
+
+# ---- modules -------------------------------------------------------------------------------
+# module.mk sets NAME_DEPS (libraries of ours) and NAME_LIBS (system libraries).
+-include $(foreach m,$(MODULES) $(PROGRAMS),src/$(m)/module.mk)
+
+# Transitive closure in link order: a library stands before those it uses.
+closure = $(strip $(1) $(foreach d,$($(1)_DEPS),$(call closure,$(d))))
+lastuniq = $(if $(1),$(call lastuniq,$(filter-out $(lastword $(1)),$(1))) $(lastword $(1)))
+deps_of = $(call lastuniq,$(call closure,$(1)))
+archives_of = $(foreach d,$(call deps_of,$(1)),$(B)/lib/lib$(d).a)
+libs_of = $(call lastuniq,$(foreach d,$(call deps_of,$(1)),$($(d)_LIBS)))
+
+define MODULE
+$(1)_ALL := $$(wildcard src/$(1)/*.c)
+$(1)_TESTS := $$(filter %_test.c,$$($(1)_ALL))
+$(1)_FUZZ := $$(filter %_fuzz.c,$$($(1)_ALL))
+$(1)_SRC := $$(filter-out %_test.c %_fuzz.c %/main.c,$$($(1)_ALL))
+$(1)_OBJ := $$($(1)_SRC:src/%.c=$(B)/o/%.o)
+$(B)/lib/lib$(1).a: $$($(1)_OBJ) $(if $(wildcard src/$(1)),src/$(1)/)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcs $$@ $$($(1)_OBJ)
+TEST_BINS += $$($(1)_TESTS:src/%_test.c=$(B)/test/%)
+FUZZ_BINS += $$($(1)_FUZZ:src/%_fuzz.c=$(B)/fuzz/%)
+$$($(1)_TESTS:src/%_test.c=$(B)/test/%): $(B)/test/%: $(B)/o/%_test.o $(call archives_of,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $(call libs_of,$(1)) -lcmocka -lpthread
+$$($(1)_FUZZ:src/%_fuzz.c=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/o/%_fuzz.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tools/fuzz_main.o) $(call archives_of,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$(CC) $(LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $$@ $$^ $(call libs_of,$(1)) -lpthread
+endef
+$(foreach m,$(MODULES) $(PROGRAMS),$(eval $(call MODULE,$(m))))
+
+# crust-chaind and so on; the command line is plain "crust".
+binary_name = $(if $(filter cli,$(1)),crust,crust-$(1))
+BUILT_PROGRAMS := $(foreach p,$(PROGRAMS),$(if $(wildcard src/$(p)/main.c),$(p)))
+BINARIES := $(foreach p,$(BUILT_PROGRAMS),$(B)/bin/$(call binary_name,$(p)))
+define PROGRAM
+$(B)/bin/$(call binary_name,$(1)): $(B)/o/$(1)/main.o $(call archives_of,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $(call libs_of,$(1)) -lpthread
+	@$(if $(filter release,$(VARIANT)),ln -sf release/bin/$(call binary_name,$(1)) build/$(call binary_name,$(1)))
+endef
+$(foreach p,$(BUILT_PROGRAMS),$(eval $(call PROGRAM,$(p))))
+
+$(B)/o/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -c -o $@ $<
+$(B)/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	@$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -c -o $@ $<
+BENCH_SRC := $(wildcard bench/*.c)
+BENCH_BINS := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
+$(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)),$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lpthread
+
+-include $(shell find $(B)/o -name '*.d' 2>/dev/null)
+
+# ---- goals ---------------------------------------------------------------------------------
+.PHONY: all tests fuzzers benches deps test check run lint format fuzz soak tidy tcb bench clean
+all: $(BINARIES)
+tests: $(TEST_BINS)
+fuzzers: $(FUZZ_BINS)
+benches: $(BENCH_BINS)
+
+# The Debian packages, from the one list in tools/packages.txt; quick when nothing is missing.
+deps:
+	@tools/install-packages
+check:
+	@tools/check
+run: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tools/run $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
+# Unit tests of this variant, and the fuzz corpora.
+test:
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests fuzzers
+	@tools/run-tests --build $(B)
+lint:
+	@tools/lint
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+fuzz:
+	@tools/fuzz
+soak:
+	@tools/soak
+tidy:
+	@tools/tidy
+bench:
+	@$(MAKE) --no-print-directory -j$$(nproc) all benches
+	@bench/run
+tcb:
+	@tools/tcb
+clean:
+	rm -rf build

@@ -1,0 +1,1 @@
+api_DEPS := chain ipfs proof attest codec crypto base

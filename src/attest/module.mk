@@ -1,0 +1,1 @@
+attest_DEPS := codec crypto base

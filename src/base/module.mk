@@ -1,0 +1,2 @@
+base_DEPS :=
+base_LIBS :=

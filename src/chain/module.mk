@@ -1,0 +1,1 @@
+chain_DEPS := proof attest codec crypto base

@@ -1,0 +1,1 @@
+chaind_DEPS := engine api store rt chain ipfs proof attest codec crypto base

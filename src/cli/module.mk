@@ -1,0 +1,1 @@
+cli_DEPS := api store rt chain ipfs proof attest codec crypto base

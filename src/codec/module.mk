@@ -1,0 +1,2 @@
+codec_DEPS := crypto base
+codec_LIBS := -ljansson

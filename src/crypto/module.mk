@@ -1,0 +1,2 @@
+crypto_DEPS := base
+crypto_LIBS := -lsodium -lcrypto

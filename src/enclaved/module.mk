@@ -1,0 +1,1 @@
+enclaved_DEPS := seal rt proof attest codec crypto base

@@ -1,0 +1,1 @@
+engine_DEPS := store rt chain proof attest codec crypto base

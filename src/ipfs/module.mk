@@ -1,0 +1,1 @@
+ipfs_DEPS := codec crypto base

@@ -1,0 +1,1 @@
+proof_DEPS := codec crypto base

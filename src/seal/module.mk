@@ -1,0 +1,1 @@
+seal_DEPS := proof attest codec crypto base

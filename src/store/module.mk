@@ -1,0 +1,2 @@
+store_DEPS := rt ipfs codec crypto base
+store_LIBS := -llmdb
