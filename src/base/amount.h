@@ -1,5 +1,6 @@
 /* amount: money. 1 CRU = 10^12 base units; 128 bits; every operation is checked.
- * Ratio arithmetic as docs/spec/market.md 1 gives it (the reference network's rules, bit for bit). Pure. */
+ * Ratio arithmetic as docs/spec/market.md 1 gives it (the reference network's rules, bit for bit).
+ * Pure. */
 #ifndef CRUST_BASE_AMOUNT_H
 #define CRUST_BASE_AMOUNT_H
 
@@ -17,8 +18,8 @@ struct amount {
 #define AMOUNT_OF(units) ((struct amount){ (units) })
 
 enum {
-    AMOUNT_TEXT_MAX = 48,      /* longest text with its NUL: 39 digits, a point, " CRU" */
-    AMOUNT_BYTES_MAX = 16,     /* big-endian bytes */
+    AMOUNT_TEXT_MAX = 48,  /* longest text with its NUL: 39 digits, a point, " CRU" */
+    AMOUNT_BYTES_MAX = 16, /* big-endian bytes */
     AMOUNT_CRU_DECIMALS = 12,
 };
 

@@ -17,14 +17,14 @@
 
 #define CHECK(cond) _assert_true(!!(cond), #cond, __FILE__, __LINE__)
 #define CHECK_OK(e) _assert_int_equal((long long unsigned)(e), 0, __FILE__, __LINE__)
-#define CHECK_ERR(e, want)                                                                        \
+#define CHECK_ERR(e, want)                                                                         \
     _assert_int_equal((long long unsigned)(e), (long long unsigned)(want), __FILE__, __LINE__)
-#define CHECK_SPAN(a, b)                                                                          \
-    do {                                                                                          \
-        struct span check_a_ = (a), check_b_ = (b);                                               \
-        CHECK(check_a_.n == check_b_.n);                                                          \
-        if (check_a_.n != 0)                                                                      \
-            CHECK(memcmp(check_a_.p, check_b_.p, check_a_.n) == 0);                               \
+#define CHECK_SPAN(a, b)                                                                           \
+    do {                                                                                           \
+        struct span check_a_ = (a), check_b_ = (b);                                                \
+        CHECK(check_a_.n == check_b_.n);                                                           \
+        if (check_a_.n != 0)                                                                       \
+            CHECK(memcmp(check_a_.p, check_b_.p, check_a_.n) == 0);                                \
     } while (0)
 
 /* An allocation of exactly n bytes, so that a read past the end faults under ASan. Freed by the

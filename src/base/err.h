@@ -10,29 +10,29 @@
 #define UNUSED    __attribute__((unused))
 
 /* Grouped by what the caller can do about it. */
-#define ERR_LIST(X)                                                                               \
-    X(OK, "success")                                                                              \
-    /* refuse the input */                                                                        \
-    X(ERR_SHORT, "the input ends too early")                                                      \
-    X(ERR_TRAILING, "bytes follow the end of the input")                                          \
-    X(ERR_FORMAT, "the input breaks a rule of its format")                                        \
-    X(ERR_LIMIT, "a limit is exceeded")                                                           \
-    X(ERR_RANGE, "a number is out of range")                                                      \
-    X(ERR_CORRUPT, "the bytes do not match their digest")                                         \
-    X(ERR_SIGNATURE, "the signature or the authentication tag is wrong")                          \
-    X(ERR_DENIED, "not permitted")                                                                \
-    X(ERR_UNSUPPORTED, "not supported")                                                           \
-    X(ERR_STATE, "not possible in the present state")                                             \
-    /* look elsewhere */                                                                          \
-    X(ERR_NOT_FOUND, "not found")                                                                 \
-    X(ERR_EXISTS, "exists already")                                                               \
-    /* retry later */                                                                             \
-    X(ERR_BUSY, "busy, try again")                                                                \
-    X(ERR_TIMEOUT, "timed out")                                                                   \
-    X(ERR_CLOSED, "the other side has closed the connection")                                     \
-    /* give up, or make room */                                                                   \
-    X(ERR_FULL, "no space left")                                                                  \
-    X(ERR_MEMORY, "out of memory")                                                                \
+#define ERR_LIST(X)                                                                                \
+    X(OK, "success")                                                                               \
+    /* refuse the input */                                                                         \
+    X(ERR_SHORT, "the input ends too early")                                                       \
+    X(ERR_TRAILING, "bytes follow the end of the input")                                           \
+    X(ERR_FORMAT, "the input breaks a rule of its format")                                         \
+    X(ERR_LIMIT, "a limit is exceeded")                                                            \
+    X(ERR_RANGE, "a number is out of range")                                                       \
+    X(ERR_CORRUPT, "the bytes do not match their digest")                                          \
+    X(ERR_SIGNATURE, "the signature or the authentication tag is wrong")                           \
+    X(ERR_DENIED, "not permitted")                                                                 \
+    X(ERR_UNSUPPORTED, "not supported")                                                            \
+    X(ERR_STATE, "not possible in the present state")                                              \
+    /* look elsewhere */                                                                           \
+    X(ERR_NOT_FOUND, "not found")                                                                  \
+    X(ERR_EXISTS, "exists already")                                                                \
+    /* retry later */                                                                              \
+    X(ERR_BUSY, "busy, try again")                                                                 \
+    X(ERR_TIMEOUT, "timed out")                                                                    \
+    X(ERR_CLOSED, "the other side has closed the connection")                                      \
+    /* give up, or make room */                                                                    \
+    X(ERR_FULL, "no space left")                                                                   \
+    X(ERR_MEMORY, "out of memory")                                                                 \
     X(ERR_IO, "input/output error")
 
 enum err {
@@ -49,11 +49,11 @@ const char *err_text(enum err e);
 const char *err_name(enum err e);
 
 /* TRY returns from the calling function when the expression is not OK. */
-#define TRY(expr)                                                                                 \
-    do {                                                                                          \
-        enum err try_err_ = (expr);                                                               \
-        if (try_err_ != OK)                                                                       \
-            return try_err_;                                                                      \
+#define TRY(expr)                                                                                  \
+    do {                                                                                           \
+        enum err try_err_ = (expr);                                                                \
+        if (try_err_ != OK)                                                                        \
+            return try_err_;                                                                       \
     } while (0)
 
 /* AUTO(fn) T x = ...; calls fn(&x) when x goes out of scope. */
@@ -63,10 +63,10 @@ const char *err_name(enum err e);
 __attribute__((noreturn, cold)) void assert_failed(const char *file, int line, const char *what);
 
 /* ASSERT states a condition that only a bug of ours can break; on in every build. */
-#define ASSERT(cond)                                                                              \
-    do {                                                                                          \
-        if (__builtin_expect(!(cond), 0))                                                         \
-            assert_failed(__FILE__, __LINE__, #cond);                                             \
+#define ASSERT(cond)                                                                               \
+    do {                                                                                           \
+        if (__builtin_expect(!(cond), 0))                                                          \
+            assert_failed(__FILE__, __LINE__, #cond);                                              \
     } while (0)
 
 #endif
