@@ -1,0 +1,158 @@
+/* volume: one disk of a storage node: sealed replicas, extents of sealed random data, and small
+ * files, all under one directory with a marker. Layout: docs/spec/store.md section 8.
+ *
+ * Threads: one thread changes a volume; reads, space and state may run beside it in any thread. */
+#ifndef CRUST_STORE_VOLUME_H
+#define CRUST_STORE_VOLUME_H
+
+#include "store/file.h"
+
+enum {
+    VOLUME_ID_SIZE = 16,
+    VOLUME_REPLICA_SIZE = 16,
+    VOLUME_SEGMENT_MAX = 64 * 1024 * 1024, /* sealed bytes in one segment file */
+    VOLUME_ROW_SIZE = 32,                  /* one Merkle node for each MiB of an extent */
+    VOLUME_ROW_SPAN = 1024 * 1024,
+    VOLUME_OBJECT_NAME_MAX = 48, /* letters, digits, '-', '_', '.', not first; with its NUL */
+    VOLUME_SUSPECT_ERRORS = 3,   /* good probes in a row that make a suspect disk usable again */
+};
+
+/* mpow 9.11. Writing needs OK; reading needs OK, SUSPECT or RETURNING. */
+enum volume_state {
+    VOLUME_OK = 0,
+    VOLUME_SUSPECT = 1,   /* gave an I/O error: read-only, probed again and again */
+    VOLUME_OFFLINE = 2,   /* the marker is gone or another disk's: not mounted */
+    VOLUME_RETURNING = 3, /* the marker is back: the owner verifies samples, then volume_accept */
+    VOLUME_DEAD = 4,      /* given up by the operator or after the limit: contents do not count */
+};
+
+const char *volume_state_text(enum volume_state s); /* static storage */
+
+/* Names a replica on this volume; the owner draws it at random. */
+struct volume_replica {
+    uint8_t bytes[VOLUME_REPLICA_SIZE];
+};
+
+struct volume; /* opaque; given by volume_open, destroyed by volume_close */
+
+struct volume_config {
+    const struct files *files;  /* kept until close */
+    const char *path;           /* the disk's directory; copied */
+    uint64_t capacity_bytes;    /* what Crust may use; 0: all of the file system */
+    uint64_t reserve_bytes;     /* kept free on the file system */
+    bool create;                /* write a marker when the directory has none */
+    uint8_t id[VOLUME_ID_SIZE]; /* the id the owner remembers; zeros: any */
+};
+
+/* volume_open opens a directory. It succeeds with state VOLUME_OFFLINE when the marker is missing
+ * or another's and create is false; then id must be given. Removes what a crash left half-written.
+ * ERR_NOT_FOUND (no id known and no marker), ERR_EXISTS (create, but files without a marker are
+ * there), ERR_IO, ERR_MEMORY. */
+NODISCARD enum err volume_open(struct volume **out, const struct volume_config *config);
+void volume_close(struct volume *v);
+
+const uint8_t *volume_id(const struct volume *v); /* VOLUME_ID_SIZE bytes, borrowed until close */
+enum volume_state volume_state(const struct volume *v);
+
+/* volume_probe looks at the marker, writes and reads back a small file, and moves the state:
+ * OK or SUSPECT -> OFFLINE, OFFLINE -> RETURNING, SUSPECT -> OK after VOLUME_SUSPECT_ERRORS good
+ * probes, OK -> SUSPECT on an error. Call it on a timer. Returns the new state. */
+enum volume_state volume_probe(struct volume *v);
+
+/* volume_accept ends RETURNING: good to OK, else to SUSPECT. ERR_STATE in another state. */
+NODISCARD enum err volume_accept(struct volume *v, bool good);
+
+/* volume_give_up makes the volume DEAD in any state. For good. */
+void volume_give_up(struct volume *v);
+
+struct volume_space {
+    uint64_t capacity; /* what Crust may use at most */
+    uint64_t replicas; /* bytes of sealed segments */
+    uint64_t extents;  /* bytes of extents with their rows */
+    uint64_t objects;  /* bytes of small files */
+    uint64_t reserve;
+    uint64_t free; /* what may still be written */
+};
+
+NODISCARD enum err volume_space(const struct volume *v, struct volume_space *space);
+
+/* --- sealed segments ------------------------------------------------------------------------
+ * A segment is invisible until volume_segment_finish has made it durable; a crash before throws it
+ * away. Writing calls: ERR_STATE unless VOLUME_OK, ERR_FULL, ERR_IO (the state becomes SUSPECT). */
+
+struct volume_segment {
+    struct volume *volume;
+    struct volume_replica replica;
+    uint32_t number;
+    int handle;
+    uint64_t length;
+};
+
+NODISCARD enum err volume_segment_begin(struct volume_segment *out, struct volume *v,
+                                        const struct volume_replica *replica, uint32_t number);
+/* ERR_LIMIT over VOLUME_SEGMENT_MAX. */
+NODISCARD enum err volume_segment_append(struct volume_segment *s, struct span data);
+/* Ends s in any case; on failure the segment is not there. */
+NODISCARD enum err volume_segment_finish(struct volume_segment *s);
+void volume_segment_abort(struct volume_segment *s);
+
+/* Fills buf from offset; ERR_NOT_FOUND, ERR_SHORT, ERR_STATE, ERR_IO. */
+NODISCARD enum err volume_segment_read(struct volume *v, struct mspan buf,
+                                       const struct volume_replica *replica, uint32_t number,
+                                       uint64_t offset);
+NODISCARD enum err volume_segment_size(struct volume *v, uint64_t *size,
+                                       const struct volume_replica *replica, uint32_t number);
+
+/* volume_replica_delete removes all segments and objects of a replica; OK when there are none. */
+NODISCARD enum err volume_replica_delete(struct volume *v, const struct volume_replica *replica);
+
+typedef enum err (*volume_replica_visit)(void *ctx, const struct volume_replica *replica);
+NODISCARD enum err volume_replica_list(struct volume *v, volume_replica_visit visit, void *ctx);
+
+/* --- extents --------------------------------------------------------------------------------
+ * Bytes plus one row node for each MiB, invisible until volume_extent_finish. */
+
+struct volume_extent {
+    struct volume *volume;
+    uint32_t number;
+    int handle;
+    uint64_t size;    /* a multiple of VOLUME_ROW_SPAN */
+    uint64_t written; /* bytes so far */
+    uint64_t rows;    /* row nodes so far */
+};
+
+NODISCARD enum err volume_extent_begin(struct volume_extent *out, struct volume *v, uint32_t number,
+                                       uint64_t size);
+/* Appends bytes; whole MiBs, except that any split is fine as long as rows keep up. */
+NODISCARD enum err volume_extent_append(struct volume_extent *e, struct span data);
+/* The node of the next MiB, in order. */
+NODISCARD enum err volume_extent_row(struct volume_extent *e, const uint8_t node[VOLUME_ROW_SIZE]);
+/* Ends e in any case; ERR_STATE when bytes or rows are missing. */
+NODISCARD enum err volume_extent_finish(struct volume_extent *e);
+void volume_extent_abort(struct volume_extent *e);
+
+NODISCARD enum err volume_extent_read(struct volume *v, struct mspan buf, uint32_t number,
+                                      uint64_t offset);
+/* Row nodes first to first + count - 1. */
+NODISCARD enum err volume_extent_read_rows(struct volume *v, uint8_t (*nodes)[VOLUME_ROW_SIZE],
+                                           size_t count, uint32_t number, uint32_t first);
+NODISCARD enum err volume_extent_delete(struct volume *v, uint32_t number);
+
+typedef enum err (*volume_extent_visit)(void *ctx, uint32_t number, uint64_t size);
+NODISCARD enum err volume_extent_list(struct volume *v, volume_extent_visit visit, void *ctx);
+
+/* --- small files ----------------------------------------------------------------------------
+ * Of a replica (checkpoint, wrapped keys, records), or of the volume where replica is NULL. */
+
+/* Replaces the whole object, atomically and durably. ERR_FORMAT for a bad name. */
+NODISCARD enum err volume_object_put(struct volume *v, const struct volume_replica *replica,
+                                     const char *name, struct span data);
+NODISCARD enum err volume_object_size(struct volume *v, uint64_t *size,
+                                      const struct volume_replica *replica, const char *name);
+NODISCARD enum err volume_object_read(struct volume *v, struct mspan buf,
+                                      const struct volume_replica *replica, const char *name,
+                                      uint64_t offset);
+NODISCARD enum err volume_object_delete(struct volume *v, const struct volume_replica *replica,
+                                        const char *name);
+
+#endif
