@@ -4,8 +4,8 @@
 
 _Static_assert(ARGON2_SALT_SIZE == crypto_pwhash_argon2id_SALTBYTES, "libsodium's salt");
 
-enum err argon2id(struct secret *out, struct span password, const uint8_t salt[ARGON2_SALT_SIZE],
-                  uint32_t passes, uint32_t memory_kib)
+enum err argon2_id(struct secret *out, struct span password, const uint8_t salt[ARGON2_SALT_SIZE],
+                   uint32_t passes, uint32_t memory_kib)
 {
     secret_wipe(out);
     if (passes < ARGON2_PASSES_MIN || passes > ARGON2_PASSES_MAX || memory_kib < ARGON2_KIB_MIN ||

@@ -15,10 +15,10 @@ enum {
     ARGON2_KIB_MAX = 1024 * 1024, /* 1 GiB: what a keystore from elsewhere may make us spend */
 };
 
-/* argon2id derives 32 bytes. Returns: OK, ERR_RANGE (passes or memory_kib outside the limits),
+/* argon2_id derives 32 bytes. Returns: OK, ERR_RANGE (passes or memory_kib outside the limits),
  * ERR_MEMORY; *out is zeroed on failure. */
-NODISCARD enum err argon2id(struct secret *out, struct span password,
-                            const uint8_t salt[ARGON2_SALT_SIZE], uint32_t passes,
-                            uint32_t memory_kib);
+NODISCARD enum err argon2_id(struct secret *out, struct span password,
+                             const uint8_t salt[ARGON2_SALT_SIZE], uint32_t passes,
+                             uint32_t memory_kib);
 
 #endif
