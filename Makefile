@@ -112,12 +112,20 @@ $(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)),$(if $(wildcard
 	@echo "  LINK  $@"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lpthread
 
+# Helpers of the end to end tests, linked like the benches.
+TOOL_SRC := $(wildcard tests/tools/*.c)
+TOOL_BINS := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
+$(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)),$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lpthread
+
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)
 
 # ---- goals ---------------------------------------------------------------------------------
 .PHONY: all tests fuzzers benches deps test check run lint format fuzz soak tidy tcb bench clean
 all: $(BINARIES)
-tests: $(TEST_BINS)
+tests: $(TEST_BINS) $(TOOL_BINS)
 fuzzers: $(FUZZ_BINS)
 benches: $(BENCH_BINS)
 

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Writes tests/vectors/oracle/*.json from the oracle. Deterministic: `make check` runs it with --check,
+which compares instead of writing."""
+import hashlib
+import json
+import pathlib
+import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import crust_oracle as o  # noqa: E402
+
+out = pathlib.Path(__file__).resolve().parent.parent / "vectors/oracle"
+CHAIN = hashlib.sha256(b"crust-devnet").digest()
+SEED = hashlib.sha256(b"oracle worker").digest()
+
+
+def block_bytes(length, index):
+    return hashlib.sha256(b"%d %d" % (length, index)).digest() * (length // 32) + b"x" * (length % 32)
+
+
+def content():
+    rows = []
+    for lengths in ([0], [1], [1023], [1024], [1025], [4096, 5000], [0, 1, 2047, 2048, 2049], [262144, 100]):
+        blocks = [(0x55 if i % 2 == 0 else 0x71, block_bytes(n, i)) for i, n in enumerate(lengths)]
+        records = sorted((o.record(c, b) for c, b in blocks), key=o.record_key)
+        root, size = o.data_root(records)
+        rows.append({"blocks": [{"codec": c, "length": len(b), "index": i,
+                                 "sha256": hashlib.sha256(b).hexdigest(), "chunk_root": o.chunk_root(b).hex()}
+                                for i, (c, b) in enumerate(blocks)],
+                     "records": [r.hex() for r in records], "size": size, "data_root": root.hex()})
+    return {"block_bytes": "SHA-256 of the text '<length> <index>' repeated length/32 times, then length%32 times 'x'",
+            "cases": rows}
+
+
+def sample_file(r, blocks):
+    records = sorted({o.record(c, b) for c, b in blocks}, key=o.record_key)
+    root, size = o.data_root(records)
+    c, b = blocks[0]
+    wrapped = bytes(r.getrandbits(8) for _ in range(76))
+    return (c, hashlib.sha256(b).digest(), size, root, o.seal_root([(size, wrapped)]))
+
+
+def rand_bytes(r, n):
+    return bytes(r.getrandbits(8) for _ in range(n))
+
+
+def life():
+    """One worker: three steps, then a report with openings of both kinds under its signature."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    r = random.Random(20261122)
+    worker = Ed25519PrivateKey.from_private_bytes(SEED).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    s = o.State(worker)
+    content_of, steps = {}, []
+
+    def new_file():
+        blocks = [(0x55, rand_bytes(r, r.choice([1, 500, 1024, 3000, 9000]))) for _ in range(r.randint(1, 5))]
+        f = sample_file(r, blocks)
+        content_of[f] = blocks
+        return f
+
+    def new_extent():
+        d = rand_bytes(r, 16384)
+        e = (o.srd_root(d), len(d))
+        content_of[e] = d
+        return e
+    prev = s.S()
+    states = [{"seq": 0, "S": prev.hex()}]
+    for n in range(3):
+        ops = []
+        if n == 0:
+            ops.append(s.add_files(0, 0, [new_file() for _ in range(5)]))
+            ops.append(s.add_extents(0, 0, [new_extent() for _ in range(3)]))
+            ops.append(s.add_files(3, 7, [new_file()]))
+        elif n == 1:
+            ops.append(s.remove_file(0, 2))
+            ops.append(s.remove_extent(0, 1))
+            ops.append(s.add_files(0, 2, [new_file()]))
+            ops.append(s.add_files(0, 5, [new_file(), new_file()]))
+            ops.append(s.add_extents(3, 0, [new_extent()]))
+        else:
+            ops.append(s.drop(3))
+            ops.append(s.add_files(3, 0, [new_file()]))
+        step = s.step(ops, prev)
+        prev = step["s"]
+        steps.append(o.cbor(step).hex())
+        states.append({"seq": s.seq, "S": prev.hex(), "volumes": "".join(v.encode().hex() for v in s.volumes)})
+    slot, beacon = 42, o.H("test beacon")
+    account = o.H("test account")
+    answers, draws = [], []
+    for kind in (0, 1):
+        trees = [v.tree(kind) for v in s.volumes]
+        totals = [sum(x[1] for x in t.values()) for t in trees]
+        for j in range(2):
+            off = o.draw(CHAIN, beacon, worker, slot, kind, j, sum(totals))
+            draws.append({"kind": kind, "j": j, "total": sum(totals), "offset": off})
+            v = 0
+            while off >= totals[v]:
+                off -= totals[v]
+                v += 1
+            opening = o.file_opening(s.volumes[v], off, content_of.get) if kind == 0 else \
+                o.srd_opening(s.volumes[v], off, content_of.get)
+            draws[-1]["volume"], draws[-1]["index"] = v, opening[0]
+            answers.append([kind, j, opening])
+    attempt = {"slot": slot, "chain": CHAIN, "failed": [], "answers": [[slot, beacon, answers]], "beacon": beacon,
+               "return": None, "account": account, "suspend": None, "worker": worker}
+    report = o.sign_report(SEED, None, attempt)
+    return {"chain": CHAIN.hex(), "worker": worker.hex(), "states": states, "steps": steps, "slot": slot,
+            "beacon": beacon.hex(), "account": account.hex(), "draws": draws, "report": o.cbor(report).hex(),
+            "report_with_step": o.cbor(o.sign_report(SEED, {"lineage": worker, "seq": s.seq, "prev": prev, "s": prev,
+                                                            "ops": [[4, 0]]}, attempt)).hex()}
+
+
+def misc():
+    key = o.H("inspect key")
+    return {"draws": [{"slot": s, "kind": k, "j": j, "total": t,
+                       "offset": o.draw(CHAIN, o.H("b"), o.H("l"), s, k, j, t)}
+                      for s, k, j, t in ((0, 0, 0, 1), (1, 0, 1, 1000), (7, 1, 0, 2**40), (2**40, 3, 19, 2**63 - 1))],
+            "chain": CHAIN.hex(), "beacon_in": o.H("b").hex(), "lineage": o.H("l").hex(), "inspect_key": key.hex(),
+            "private": [{"slot": s, "i": i, "total": t, "offset": o.private_draw(key, o.H("b"), s, i, t)}
+                        for s, i, t in ((0, 0, 5), (3, 63, 10**15))],
+            "alpha": {"slot": 9, "prev": o.H("b").hex(), "alpha": o.beacon_alpha(CHAIN, 9, o.H("b")).hex()},
+            "beacon": {"slot": 9, "prev": o.H("b").hex(), "contributions": {o.H("k2").hex(): (o.H("x") + o.H("y")).hex(),
+                                                                          o.H("k1").hex(): (o.H("z") + o.H("w")).hex()},
+                       "beacon": o.beacon(o.H("b"), 9, {o.H("k2"): o.H("x") + o.H("y"), o.H("k1"): o.H("z") + o.H("w")}).hex(),
+                       "weak": o.beacon(o.H("b"), 9, {}).hex()},
+            "segments": [{"segments": [[n, w.hex()] for n, w in segs], "seal_root": o.seal_root(segs).hex()}
+                         for segs in ([(0, bytes(76))], [(67108864, b"\x01" * 76), (5, b"\x02" * 76), (7, b"\x03" * 76)])],
+            "order": {"codec": 0x70, "digest": o.H("d").hex(), "size": 12345, "data_root": o.H("r").hex(),
+                      "id": o.order_id(0x70, o.H("d"), 12345, o.H("r")).hex(),
+                      "id_without": o.order_id(0x70, o.H("d"), 12345, None).hex()}}
+
+
+def main():
+    check = "--check" in sys.argv
+    out.mkdir(parents=True, exist_ok=True)
+    bad = 0
+    for name, value in (("content", content()), ("life", life()), ("misc", misc())):
+        text = json.dumps(value, indent=1) + "\n"
+        path = out / (name + ".json")
+        if check:
+            same = path.exists() and path.read_text() == text
+            print(("ok - " if same else "not ok - ") + f"tests/vectors/oracle/{name}.json is what the oracle makes")
+            bad += not same
+        else:
+            path.write_text(text)
+    return 1 if bad else 0
+
+
+sys.exit(main())
