@@ -1,0 +1,88 @@
+/* state: the ledger's records over struct kv, and the hash over them.
+ * Spec: docs/spec/state.md. Pure; one state belongs to one thread at a time.
+ *
+ * A key in the kv is one byte, the store's number, and then the record's key. Writing a record of a
+ * proved store notes its key; state_commit (or a full list of notes) brings the store's sparse
+ * Merkle tree up to date. The order of writes never shows in the hash.
+ *
+ * Failures of the kv are sticky: reads then find nothing, writes do nothing, and st->err tells. The
+ * caller looks once, at the end of a block, and gives up: a ledger that cannot read must stop. */
+#ifndef CRUST_CHAIN_STATE_H
+#define CRUST_CHAIN_STATE_H
+
+#include "base/kv.h"
+
+/* Numbers are part of the database format. */
+enum state_store {
+    STATE_ACCOUNTS = 1, /* chain/accounts */
+    STATE_ORDERS = 2,   /* chain/market */
+    STATE_WORK = 3,     /* chain/work */
+    STATE_PARAMS = 4,
+    STATE_BEACON = 5,
+    STATE_META = 6,  /* chain id, height, totals */
+    STATE_INDEX = 7, /* queues and secondary indexes; not proved: each follows from a record */
+    STATE_TREE = 8,  /* nodes and roots of the trees */
+    STATE_STORE_COUNT = 9
+};
+
+enum {
+    STATE_KEY_MAX = 120, /* a tag, two hashes and a few numbers */
+    STATE_VALUE_MAX = 16384,
+    STATE_HASH_SIZE = 32,
+};
+
+/* A noted write. */
+struct state_note {
+    uint8_t store;
+    uint8_t key_size;
+    uint8_t key[STATE_KEY_MAX];
+};
+
+struct state {
+    const struct kv *kv;      /* kept until state_fini */
+    enum err err;             /* first failure of the kv */
+    struct state_note *notes; /* kept; the caller's */
+    size_t note_count;
+    size_t note_max;
+    uint32_t *slots; /* kept; hash table of notes, 2 * note_max rounded up to a power of two */
+    size_t slot_count;
+};
+
+/* The bytes state_init needs to note up to note_max keys between two updates of the trees. */
+size_t state_memory_size(size_t note_max);
+
+/* state_init: memory is kept, 16-aligned, of state_memory_size(note_max). A read-only user
+ * (queries) gives note_max 0 and no memory, and must not write. */
+void state_init(struct state *st, const struct kv *kv, void *memory, size_t note_max);
+
+/* state_get finds a record. The value is borrowed until the next write. False: not there (or
+ * st->err). */
+bool state_get(struct state *st, struct span *value, enum state_store store, struct span key);
+bool state_has(struct state *st, enum state_store store, struct span key);
+
+void state_put(struct state *st, enum state_store store, struct span key, struct span value);
+void state_del(struct state *st, enum state_store store, struct span key);
+
+/* state_next finds the first record of the store whose key begins with prefix and is at least from
+ * (or greater, when after is true); from may be empty. Key (without the store's byte) and value are
+ * borrowed until the next call. False at the end. Writing between calls is allowed when from is the
+ * caller's copy. */
+struct state_range {
+    enum state_store store;
+    struct span prefix;
+};
+bool state_next(struct state *st, struct span *key, struct span *value, struct state_range range,
+                struct span from, bool after);
+
+/* state_commit brings all trees up to date and gives the app hash: the RFC 6962 root over the
+ * pairs (store name, root) sorted by name, each leaf being the length-prefixed name and the
+ * length-prefixed SHA-256 of the root, as CometBFT's simple map has it. */
+void state_commit(struct state *st, uint8_t app_hash[STATE_HASH_SIZE]);
+
+/* The root of one proved store as of the last state_commit. */
+void state_root(struct state *st, uint8_t root[STATE_HASH_SIZE], enum state_store store);
+
+/* state_store_name: "accounts". Static storage. */
+const char *state_store_name(enum state_store store);
+
+#endif
