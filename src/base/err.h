@@ -56,8 +56,8 @@ const char *err_name(enum err e);
             return try_err_;                                                                       \
     } while (0)
 
-/* AUTO(fn) T x = ...; calls fn(&x) when x goes out of scope. */
-#define AUTO(fn) __attribute__((cleanup(fn)))
+/* AUTO(fn) T x = ...; calls fn(&x) when x goes out of scope, also when nothing else uses x. */
+#define AUTO(fn) __attribute__((cleanup(fn), unused))
 
 /* assert_failed prints the place and the condition to standard error and aborts. */
 __attribute__((noreturn, cold)) void assert_failed(const char *file, int line, const char *what);
