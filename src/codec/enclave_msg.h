@@ -157,8 +157,7 @@ struct enclave_request {
  * Returns: OK; ERR_UNSUPPORTED (no such type); ERR_SHORT, ERR_TRAILING, ERR_FORMAT, ERR_RANGE,
  *          ERR_LIMIT.
  * Canonical: at most one body decodes to a given request, and enclave_msg_encode gives it back. */
-NODISCARD enum err enclave_msg_decode(struct enclave_request *out, uint16_t type,
-                                      struct span body);
+NODISCARD enum err enclave_msg_decode(struct enclave_request *out, uint16_t type, struct span body);
 
 /* enclave_msg_encode writes the body; m->type is a known type (asserted). */
 void enclave_msg_encode(struct writer *w, const struct enclave_request *m);

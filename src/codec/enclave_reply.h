@@ -10,14 +10,14 @@
 
 struct enclave_hello_reply {
     uint32_t protocol;
-    struct span provider;     /* text: "software", later "sgx", "tdx", "snp" */
-    struct span release;      /* text: the version, as compiled in */
-    uint8_t release_id[32];   /* what evidence binds: SHA-256("crust/release/1" | release) */
-    uint8_t measurement[32];  /* zeros for software */
-    uint32_t sessions_max;    /* sealing sessions open at a time */
-    uint32_t fills_max;       /* fills open at a time */
-    uint32_t numbers_max;     /* sessions, fills and unused tickets alive at a time */
-    uint32_t workers;         /* threads that seal side by side; 0: the reader does it */
+    struct span provider;    /* text: "software", later "sgx", "tdx", "snp" */
+    struct span release;     /* text: the version, as compiled in */
+    uint8_t release_id[32];  /* what evidence binds: SHA-256("crust/release/1" | release) */
+    uint8_t measurement[32]; /* zeros for software */
+    uint32_t sessions_max;   /* sealing sessions open at a time */
+    uint32_t fills_max;      /* fills open at a time */
+    uint32_t numbers_max;    /* sessions, fills and unused tickets alive at a time */
+    uint32_t workers;        /* threads that seal side by side; 0: the reader does it */
 };
 
 struct enclave_provision_reply {
@@ -33,8 +33,8 @@ struct enclave_evidence_reply {
 /* LOAD, STATUS */
 struct enclave_status_reply {
     uint64_t seq;
-    uint8_t s[32];        /* S after the last cut */
-    uint8_t s_next[32]; /* S as CUT would give it now; equals s when no operation is pending */
+    uint8_t s[32];          /* S after the last cut */
+    uint8_t s_next[32];     /* S as CUT would give it now; equals s when no operation is pending */
     uint32_t pending_bytes; /* of the step that CUT would give; 0: no operation pending */
     uint32_t pending_leaves;
     struct span volumes; /* ENCLAVE_VOLUMES x ENCLAVE_VOLUME_SIZE, pending operations applied */
@@ -148,8 +148,7 @@ struct enclave_reply {
 
 /* enclave_reply_decode reads the body of a reply to a request of the given type.
  * Out, Returns, Canonical: as enclave_msg_decode. */
-NODISCARD enum err enclave_reply_decode(struct enclave_reply *out, uint16_t type,
-                                        struct span body);
+NODISCARD enum err enclave_reply_decode(struct enclave_reply *out, uint16_t type, struct span body);
 
 /* enclave_reply_encode writes the body; r->type is a known type (asserted). */
 void enclave_reply_encode(struct writer *w, const struct enclave_reply *r);

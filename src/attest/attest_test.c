@@ -1,0 +1,124 @@
+#include "attest/attest.h"
+
+#include "base/check.h"
+#include "codec/cbor.h"
+
+static const uint8_t seed[32] = { 1, 2, 3 };
+static const uint8_t account[32] = { 4 }, chain[32] = { 5 }, release_id[32] = { 6 },
+                     block_hash[32] = { 7 };
+
+struct fixture {
+    struct ed25519_key key;
+    struct attest_context context;
+    uint8_t bytes[ATTEST_SOFTWARE_MAX];
+    size_t size;
+};
+
+static void setup(struct fixture *f)
+{
+    ed25519_keypair(&f->key, seed);
+    f->context = (struct attest_context){
+        .binding = { f->key.public_key, account, chain, release_id, block_hash },
+        .allow_software = true,
+    };
+    struct writer w = writer_of(f->bytes, sizeof(f->bytes));
+    attest_software_encode(&w, &f->context.binding, &f->key);
+    CHECK_OK(w.err);
+    f->size = w.len;
+}
+
+static void test_software_evidence_verifies(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    struct attest_verdict v;
+    CHECK_OK(attest_verify(&v, span_of(f.bytes, f.size), &f.context));
+    CHECK(v.kind == ATTEST_SOFTWARE && v.measurement_size == 0);
+    CHECK(strcmp(attest_kind_name(v.kind), "software") == 0);
+    uint8_t expected[ATTEST_REPORT_DATA_SIZE];
+    attest_report_data(expected, &f.context.binding);
+    CHECK(memcmp(v.report_data, expected, sizeof(expected)) == 0);
+}
+
+static void test_software_is_refused_unless_the_chain_allows_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    f.context.allow_software = false;
+    struct attest_verdict v;
+    CHECK_ERR(attest_verify(&v, span_of(f.bytes, f.size), &f.context), ERR_DENIED);
+}
+
+static void test_every_bound_value_matters(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    static const uint8_t other[32] = { 99 };
+    struct ed25519_key stranger;
+    ed25519_keypair(&stranger, other);
+    for (int i = 0; i < 5; i++) {
+        struct attest_context c = f.context;
+        const uint8_t **fields[] = { &c.binding.account, &c.binding.chain, &c.binding.release_id,
+                                     &c.binding.block_hash, &c.binding.worker };
+        *fields[i] = i == 4 ? stranger.public_key : other;
+        struct attest_verdict v;
+        CHECK_ERR(attest_verify(&v, span_of(f.bytes, f.size), &c), ERR_SIGNATURE);
+        CHECK(v.platform_id[0] == 0 && v.report_data[0] == 0);
+    }
+}
+
+static void test_every_prefix_and_flip_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    struct attest_verdict v;
+    for (size_t n = 0; n < f.size; n++) {
+        uint8_t *exact = check_dup(f.bytes, n);
+        CHECK(attest_verify(&v, span_of(exact, n), &f.context) != OK);
+        free(exact);
+    }
+    for (size_t bit = 0; bit < f.size * 8; bit++) {
+        uint8_t *exact = check_dup(f.bytes, f.size);
+        exact[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        CHECK(attest_verify(&v, span_of(exact, f.size), &f.context) != OK);
+        free(exact);
+    }
+    uint8_t *longer = check_dup(f.bytes, f.size + 1);
+    CHECK_ERR(attest_verify(&v, span_of(longer, f.size + 1), &f.context), ERR_TRAILING);
+    free(longer);
+}
+
+static void test_kinds_without_a_verifier_are_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    static const char *const names[] = { "sgx", "tdx", "snp", "sev", "", "Software" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        uint8_t buf[128];
+        struct writer w = writer_of(buf, sizeof(buf));
+        cbor_write_map(&w, 2);
+        cbor_write_str(&w, "data");
+        cbor_write_bytes(&w, span_of(seed, sizeof(seed)));
+        cbor_write_str(&w, "kind");
+        cbor_write_str(&w, names[i]);
+        struct attest_verdict v;
+        CHECK_ERR(attest_verify(&v, writer_span(&w), &f.context), ERR_UNSUPPORTED);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_software_evidence_verifies),
+        cmocka_unit_test(test_software_is_refused_unless_the_chain_allows_it),
+        cmocka_unit_test(test_every_bound_value_matters),
+        cmocka_unit_test(test_every_prefix_and_flip_is_refused),
+        cmocka_unit_test(test_kinds_without_a_verifier_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
