@@ -17,7 +17,6 @@ enum {
     NODE_TEXT_MAX = 512,
     NODE_OWED_MAX = 16,
     NODE_DISKS_MAX = 16,
-    NODE_STATE_MAX = 2048, /* canonical form of a worker's state, codec/report */
 };
 
 /* Request -> reply. A reply body of {} is written "-". */
@@ -179,12 +178,14 @@ struct node_error {
     struct span next; /* text: the next command, or empty */
 };
 
-#define NODE_MSG_LIST(X)                                                                           \
-    X(hello)                                                                                       \
-    X(block) X(size) X(cid) X(pin) X(repo_stat) X(progress) X(status) X(register) X(evidence)      \
-        X(seal) X(sealed) X(key) X(report) X(bytes) X(accepted) X(error)
+/* clang-format off */
+#define NODE_MSG_LIST(X) \
+    X(hello) X(block) X(size) X(cid) X(pin) X(repo_stat) \
+    X(progress) X(status) X(register) X(evidence) X(seal) X(sealed) \
+    X(key) X(report) X(bytes) X(accepted) X(error)
+/* clang-format on */
 
-/* node_msg_encode_NAME(w, in) and node_msg_decode_NAME(out, body): OK, or a decoder's error. */
+/* node_msg_encode_NAME(w, in) and node_msg_decode_NAME(out, body): OK, or an error. */
 #define NODE_MSG_DECLARE(name)                                                                     \
     void node_msg_encode_##name(struct writer *w, const struct node_##name *in);                   \
     NODISCARD enum err node_msg_decode_##name(struct node_##name *out, struct span body);
