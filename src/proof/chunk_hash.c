@@ -1,0 +1,238 @@
+#include "proof/chunk_hash.h"
+
+#include "base/err.h"
+#include "crypto/sha256.h"
+
+enum { MESSAGE_MAX = 1024, TAG_MAX = 32 };
+
+static void hash_one(uint8_t out[32], struct span tag, struct span message)
+{
+    struct sha256 h;
+    sha256_init(&h);
+    sha256_update(&h, tag);
+    sha256_update(&h, message);
+    sha256_final(&h, out);
+}
+
+static void pair_plain(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
+{
+    uint8_t first[32];
+    hash_one(first, tag, span_of(a, n));
+    hash_one(out + 32, tag, span_of(b, n));
+    memcpy(out, first, 32);
+}
+
+#if defined(__x86_64__) && defined(__gnu_linux__)
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+enum { BUFFER_SIZE = 1088 }; /* 17 blocks hold tag, message and padding */
+
+#define SHA_TARGET __attribute__((target("sha,sse4.1,ssse3")))
+
+/* FIPS 180-4 4.2.2. */
+static const uint32_t round_constants[64] __attribute__((aligned(16))) = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+/* The state in the order that the instructions want, and 16 words of the message schedule. */
+struct lane {
+    __m128i abef;
+    __m128i cdgh;
+    __m128i m0;
+    __m128i m1;
+    __m128i m2;
+    __m128i m3;
+};
+
+SHA_TARGET static inline __attribute__((always_inline)) __m128i words(const uint8_t *p)
+{
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
+    return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i_u *)p), swap);
+}
+
+SHA_TARGET static inline __attribute__((always_inline)) void rounds(struct lane *l, __m128i w,
+                                                                    __m128i k)
+{
+    __m128i wk = _mm_add_epi32(w, k);
+    l->cdgh = _mm_sha256rnds2_epu32(l->cdgh, l->abef, wk);
+    l->abef = _mm_sha256rnds2_epu32(l->abef, l->cdgh, _mm_shuffle_epi32(wk, 0x0e));
+}
+
+/* Four more words of the schedule, from the sixteen before them. */
+SHA_TARGET static inline __attribute__((always_inline)) __m128i next_words(__m128i a, __m128i b,
+                                                                           __m128i c, __m128i d)
+{
+    __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(a, b), _mm_alignr_epi8(d, c, 4));
+    return _mm_sha256msg2_epu32(sum, d);
+}
+
+SHA_TARGET static inline __attribute__((always_inline)) void load_block(struct lane *l,
+                                                                        const uint8_t *p)
+{
+    l->m0 = words(p);
+    l->m1 = words(p + 16);
+    l->m2 = words(p + 32);
+    l->m3 = words(p + 48);
+}
+
+SHA_TARGET static inline __attribute__((always_inline)) void
+sixteen_rounds(struct lane *a, struct lane *b, const __m128i *k, bool schedule)
+{
+    rounds(a, a->m0, k[0]);
+    rounds(b, b->m0, k[0]);
+    if (schedule) {
+        a->m0 = next_words(a->m0, a->m1, a->m2, a->m3);
+        b->m0 = next_words(b->m0, b->m1, b->m2, b->m3);
+    }
+    rounds(a, a->m1, k[1]);
+    rounds(b, b->m1, k[1]);
+    if (schedule) {
+        a->m1 = next_words(a->m1, a->m2, a->m3, a->m0);
+        b->m1 = next_words(b->m1, b->m2, b->m3, b->m0);
+    }
+    rounds(a, a->m2, k[2]);
+    rounds(b, b->m2, k[2]);
+    if (schedule) {
+        a->m2 = next_words(a->m2, a->m3, a->m0, a->m1);
+        b->m2 = next_words(b->m2, b->m3, b->m0, b->m1);
+    }
+    rounds(a, a->m3, k[3]);
+    rounds(b, b->m3, k[3]);
+    if (schedule) {
+        a->m3 = next_words(a->m3, a->m0, a->m1, a->m2);
+        b->m3 = next_words(b->m3, b->m0, b->m1, b->m2);
+    }
+}
+
+SHA_TARGET static inline __attribute__((always_inline)) void store_lane(uint8_t out[32],
+                                                                        const struct lane *l)
+{
+    uint32_t abef[4];
+    uint32_t cdgh[4];
+    _mm_storeu_si128((__m128i_u *)abef, l->abef);
+    _mm_storeu_si128((__m128i_u *)cdgh, l->cdgh);
+    store_be32(out, abef[3]);
+    store_be32(out + 4, abef[2]);
+    store_be32(out + 8, cdgh[3]);
+    store_be32(out + 12, cdgh[2]);
+    store_be32(out + 16, abef[1]);
+    store_be32(out + 20, abef[0]);
+    store_be32(out + 24, cdgh[1]);
+    store_be32(out + 28, cdgh[0]);
+}
+
+SHA_TARGET static void hash_two(uint8_t *out, const uint8_t *p, const uint8_t *q, size_t blocks)
+{
+    /* FIPS 180-4 5.3.3: A, B, E, F from high to low, then C, D, G, H. */
+    const __m128i abef = _mm_set_epi32(0x6a09e667, (int)0xbb67ae85, 0x510e527f, (int)0x9b05688c);
+    const __m128i cdgh = _mm_set_epi32(0x3c6ef372, (int)0xa54ff53a, 0x1f83d9ab, 0x5be0cd19);
+    const __m128i *k = (const __m128i *)(const void *)round_constants;
+    struct lane a = { .abef = abef, .cdgh = cdgh };
+    struct lane b = a;
+    for (size_t i = 0; i < blocks; i++) {
+        const struct lane a_before = a;
+        const struct lane b_before = b;
+        load_block(&a, p + 64 * i);
+        load_block(&b, q + 64 * i);
+        sixteen_rounds(&a, &b, k, true);
+        sixteen_rounds(&a, &b, k + 4, true);
+        sixteen_rounds(&a, &b, k + 8, true);
+        sixteen_rounds(&a, &b, k + 12, false);
+        a.abef = _mm_add_epi32(a.abef, a_before.abef);
+        a.cdgh = _mm_add_epi32(a.cdgh, a_before.cdgh);
+        b.abef = _mm_add_epi32(b.abef, b_before.abef);
+        b.cdgh = _mm_add_epi32(b.cdgh, b_before.cdgh);
+    }
+    store_lane(out, &a);
+    store_lane(out + 32, &b);
+}
+
+/* tag || message || 0x80 || zeros || length in bits; returns the number of blocks. */
+static size_t lay_out(uint8_t buffer[BUFFER_SIZE], struct span tag, const uint8_t *message,
+                      size_t n)
+{
+    size_t used = tag.n + n;
+    size_t blocks = (used + 9 + 63) / 64;
+    memcpy(buffer, tag.p, tag.n);
+    memcpy(buffer + tag.n, message, n);
+    memset(buffer + used, 0, blocks * 64 - used);
+    buffer[used] = 0x80;
+    store_be64(buffer + blocks * 64 - 8, (uint64_t)used * 8);
+    return blocks;
+}
+
+SHA_TARGET static void pair_sha_ni(uint8_t *out, struct span tag, const uint8_t *a,
+                                   const uint8_t *b, size_t n)
+{
+    /* Not zeroed: lay_out writes each byte that is read. */
+    __attribute__((uninitialized)) uint8_t first[BUFFER_SIZE];
+    __attribute__((uninitialized)) uint8_t second[BUFFER_SIZE];
+    size_t blocks = lay_out(first, tag, a, n);
+    lay_out(second, tag, b, n);
+    hash_two(out, first, second, blocks);
+}
+
+/* Called by the loader too, before anything is initialised: touches nothing but registers. */
+__attribute__((no_sanitize("address", "undefined", "thread"))) static inline bool have_sha_ni(void)
+{
+    unsigned a;
+    unsigned b;
+    unsigned c;
+    unsigned d;
+    __cpuid(0, a, b, c, d);
+    if (a < 7)
+        return false;
+    __cpuid(1, a, b, c, d);
+    if ((c & bit_SSSE3) == 0 || (c & bit_SSE4_1) == 0)
+        return false;
+    __cpuid_count(7, 0, a, b, c, d);
+    return (b & bit_SHA) != 0;
+}
+
+typedef void (*pair_fn)(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b,
+                        size_t n);
+
+__attribute__((used, no_sanitize("address", "undefined", "thread"))) static pair_fn choose(void)
+{
+    return have_sha_ni() ? pair_sha_ni : pair_plain;
+}
+
+/* The loader chooses once. Asking the processor each time would trap to the hypervisor on a virtual
+ * machine, and a flag of ours would be state. */
+static void pair(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
+    __attribute__((ifunc("choose")));
+
+bool chunk_hash_accelerated(void)
+{
+    return have_sha_ni();
+}
+
+void chunk_hash_pair(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
+{
+    ASSERT(tag.n <= TAG_MAX && n <= MESSAGE_MAX);
+    pair(out, tag, a, b, n);
+}
+
+#else
+
+bool chunk_hash_accelerated(void)
+{
+    return false;
+}
+
+void chunk_hash_pair(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
+{
+    ASSERT(tag.n <= TAG_MAX && n <= MESSAGE_MAX);
+    pair_plain(out, tag, a, b, n);
+}
+
+#endif
