@@ -1,0 +1,72 @@
+/* engine: what an agreement engine asks of the ledger. The calls are those of ABCI 2.0: the
+ * embedded engine makes them today, an ABCI server for CometBFT makes the same ones.
+ *
+ * Order within a height: prepare (proposer only), process, finalize, commit. finalize writes
+ * nothing durable and may be called again for the same height after a crash; commit makes its
+ * result durable in one transaction. All calls on one thread (the loop of chaind). */
+#ifndef CRUST_ENGINE_ENGINE_H
+#define CRUST_ENGINE_ENGINE_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "chain/chain.h"
+#include "store/statedb.h"
+
+struct block_header;
+
+struct engine_info {
+    bool fresh;       /* init_chain has not run */
+    uint64_t height;  /* of the last commit; 0 after genesis */
+    uint64_t time_ms; /* of that block, or of genesis */
+    uint8_t app_hash[32];
+    uint8_t block_hash[32]; /* of that block; zeros after genesis */
+    uint8_t chain[32];      /* SHA-256 of the chain id's text */
+};
+
+/* A decided block. txs are borrowed during the call. */
+struct engine_block {
+    const struct block_header *header;
+    const struct span *txs;
+    const bool *signatures; /* per tx: tx_check_signature said OK. Never NULL when tx_count > 0 */
+    size_t tx_count;
+};
+
+struct engine_app {
+    void *ctx;
+
+    /* The last commit. */
+    struct engine_info (*info)(void *ctx);
+
+    /* init_chain writes and commits the state of height 0. Only while info says fresh. what: on
+     * failure the field and the reason. ERR_FORMAT, ERR_RANGE, ERR_LIMIT (the file), or as
+     * statedb_commit. */
+    enum err (*init_chain)(void *ctx, struct span genesis, char what[CHAIN_WHAT_MAX]);
+
+    /* May this transaction wait for a block? Against the last commit. recheck: its signature was
+     * checked before. */
+    void (*check_tx)(void *ctx, struct chain_check *out, struct span tx, bool recheck);
+
+    /* Orders candidates into the next block and drops what does not fit. */
+    void (*prepare)(void *ctx, struct chain_candidate *txs, size_t *count, size_t max_bytes);
+
+    /* False refuses the block. Looks at the last commit only. */
+    bool (*process)(void *ctx, const struct engine_block *block);
+
+    /* Executes the block into memory. results: tx_count entries, given by the caller. *out borrowed
+     * until the next call. ERR_STATE (not the next height), ERR_IO (the state cannot be read:
+     * stop).
+     */
+    enum err (*finalize)(void *ctx, struct chain_output *out, struct chain_tx_result *results,
+                         const struct engine_block *block);
+
+    /* Makes what finalize did durable, together with rows of the engine's own, its results, its
+     * index rows and its undo record. On failure (ERR_FULL: disk) nothing is changed and the call
+     * may be repeated. */
+    enum err (*commit)(void *ctx, const struct statedb_row *rows, size_t row_count);
+
+    /* Reads one record of the last commit: path is "/store/NAME", key the record's key.
+     * ERR_NOT_FOUND; ERR_FORMAT (the path). *value borrowed until the next commit. */
+    enum err (*query)(void *ctx, struct span *value, const char *path, struct span key);
+};
+
+#endif
