@@ -61,7 +61,7 @@ def life():
         return f
 
     def new_extent():
-        d = rand_bytes(r, 16384)
+        d = r.randbytes(1 << 20)
         e = (o.srd_root(d), len(d))
         content_of[e] = d
         return e
