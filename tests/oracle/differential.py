@@ -74,7 +74,7 @@ class Worker:
             n = r.choice([1, 1, 1, 2, 5])
             first = max(held, default=-1) + 1
             if n == 1:
-                holes = [i for i in range(first) if i not in held]
+                holes = [i for i in range(min(first, 50)) if i not in held]
                 first = r.choice(holes + [first, first + r.choice([0, 1, 1000, 2**31])])
                 if first >= 2**32 or first in held:
                     first = next(i for i in range(2**32) if i not in held)
