@@ -2,7 +2,7 @@
 
 #include "crypto/sha256.h"
 
-enum { EXTENT_SIZE_MIN = 1 << 20 };
+enum { EXTENT_SIZE_MIN = 1 << 10 };
 
 /* ---- leaves ------------------------------------------------------------------------------- */
 
@@ -30,7 +30,7 @@ static void read_extent(struct cbor_reader *c, struct report_extent *out)
     cbor_read_array_of(c, 2);
     out->root = read_exact(c, 32).p;
     out->size = cbor_read_uint_max(c, (uint64_t)1 << 62);
-    /* SPEC report 3.4: "The size of an extent MUST be a power of two from 2^20 to 2^62." */
+    /* SPEC report 3.4: "The size of an extent MUST be a power of two from 2^10 to 2^62." */
     cbor_require(c, out->size >= EXTENT_SIZE_MIN && (out->size & (out->size - 1)) == 0, ERR_RANGE);
 }
 

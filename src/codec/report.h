@@ -29,7 +29,7 @@ struct report_file {
 /* An extent of sealed random data. */
 struct report_extent {
     const uint8_t *root; /* 32 bytes */
-    uint64_t size;       /* a power of two, 1 MiB to 2^62 */
+    uint64_t size;       /* a power of two, 1 KiB to 2^62 */
 };
 
 enum report_op_kind {

@@ -4,7 +4,7 @@ enum { ROW_CHUNKS = SRD_ROW_SIZE / CHUNK_SIZE };
 
 bool srd_size_valid(uint64_t size)
 {
-    return size >= SRD_ROW_SIZE && size <= (uint64_t)1 << 62 && (size & (size - 1)) == 0;
+    return size >= CHUNK_SIZE && size <= (uint64_t)1 << 62 && (size & (size - 1)) == 0;
 }
 
 void srd_row_root(uint8_t out[32], const uint8_t *row)

@@ -12,7 +12,7 @@ enum {
     SRD_DEPTH_MAX = 52, /* an extent is at most 2^62 bytes */
 };
 
-/* True for a power of two from 1 MiB to 2^62. */
+/* True for a power of two from 1 KiB, one chunk, to 2^62. */
 bool srd_size_valid(uint64_t size);
 
 /* The root of one row of SRD_ROW_SIZE bytes. */
