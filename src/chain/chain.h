@@ -107,9 +107,8 @@ NODISCARD enum err chain_finalize(struct chain *c, struct chain_output *out,
 
 /* chain_contribution: in the beacon window, the beacon transaction of this key when it has not
  * contributed yet. Out: *out inside room. ERR_NOT_FOUND: nothing to contribute now. */
-struct ecvrf_key;
 NODISCARD enum err chain_contribution(struct chain *c, struct span *out, struct mspan room,
-                                      const struct ecvrf_key *key);
+                                      const struct ed25519_key *key);
 
 /* chain_check_invariants: money is conserved and the market's sums agree. For tests and audits;
  * reads everything. *what names the broken rule. */

@@ -1,0 +1,31 @@
+/* app: the ledger (chain/) over its database (store/statedb) behind the calls of engine.h. It also
+ * writes what queries about the past need: results with their events, the place of each
+ * transaction, and the lists of codec/chain_index.h. Loop thread. */
+#ifndef CRUST_ENGINE_APP_H
+#define CRUST_ENGINE_APP_H
+
+#include "crypto/ed25519.h"
+#include "engine/engine.h"
+
+struct app;
+
+/* app_open: db is kept until app_close. *out: given. A fresh database needs init_chain next.
+ * ERR_MEMORY, ERR_CORRUPT, ERR_IO. */
+NODISCARD enum err app_open(struct app **out, struct statedb *db);
+void app_close(struct app *app);
+
+/* The calls; valid until app_close. */
+struct engine_app app_engine(struct app *app);
+
+/* The beacon contribution of this key that is due in the next block. ERR_NOT_FOUND: none. */
+NODISCARD enum err app_contribution(struct app *app, struct span *out, struct mspan room,
+                                    const struct ed25519_key *key);
+
+/* The chain as of the last commit, for reading; NULL before init_chain. Borrowed until the next
+ * commit. */
+struct chain *app_chain(struct app *app);
+
+/* SHA-256 of the genesis file that init_chain took; false before. */
+bool app_genesis_hash(const struct app *app, uint8_t out[32]);
+
+#endif
