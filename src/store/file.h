@@ -83,6 +83,10 @@ struct files {
 
     /* Fills buf with random bytes (file_fault: from its seed). */
     void (*random)(void *ctx, struct mspan buf);
+
+    /* Called just before each commit of an LMDB environment that belongs to these files, so that
+     * the test version can stop there too. The system's version does nothing. */
+    enum err (*before_commit)(void *ctx);
 };
 
 /* file_system gives the version that goes to the operating system. Static storage. */
