@@ -4,7 +4,7 @@
  * Durability: what was put or pinned before blockstore_commit returned OK survives any crash.
  * Threads: reading calls (get, locate, has, size, stat, list, pin_get, pins) may run in any number
  * of threads up to readers_max; writing calls take one lock among themselves and may run beside
- * readers. One process at a time: the caller holds store/lock.h. */
+ * readers. One process at a time: store/repo.h takes the lock. */
 #ifndef CRUST_STORE_BLOCKSTORE_H
 #define CRUST_STORE_BLOCKSTORE_H
 

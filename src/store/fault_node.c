@@ -100,7 +100,6 @@ void fault_node_crash(struct fault_node *n, struct prng *g)
             change_apply(&n->durable, c, length);
     }
     fault_node_forget(n);
-    n->locked_by = -1;
 }
 
 void fault_node_free(struct fault_node *n)
@@ -109,5 +108,5 @@ void fault_node_free(struct fault_node *n)
     free(n->changes);
     free(n->now.p);
     free(n->durable.p);
-    *n = (struct fault_node){ .locked_by = -1 };
+    *n = (struct fault_node){ 0 };
 }

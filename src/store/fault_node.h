@@ -26,7 +26,6 @@ struct fault_bytes {
 struct fault_node {
     bool used;
     bool dir;
-    int locked_by; /* handle, or -1 */
     struct fault_bytes now;
     struct fault_bytes durable;
     struct fault_change *changes;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -31,8 +30,6 @@ static enum err of_errno(int e)
     case EMFILE:
     case ENFILE:
         return ERR_LIMIT;
-    case EWOULDBLOCK:
-        return ERR_BUSY;
     default:
         return ERR_IO;
     }
@@ -226,11 +223,6 @@ static enum err system_space(void *ctx UNUSED, struct file_space *space, const c
     return OK;
 }
 
-static enum err system_lock(void *ctx UNUSED, int handle)
-{
-    return os(flock(handle, LOCK_EX | LOCK_NB));
-}
-
 static void system_random(void *ctx UNUSED, struct mspan buf)
 {
     while (buf.n > 0) {
@@ -266,7 +258,6 @@ static const struct files SYSTEM = {
     .sync_dir = system_sync_dir,
     .list = system_list,
     .space = system_space,
-    .lock = system_lock,
     .random = system_random,
     .before_commit = system_before_commit,
 };

@@ -77,10 +77,6 @@ struct files {
     enum err (*list)(void *ctx, const char *path, file_visit visit, void *visit_ctx);
     enum err (*space)(void *ctx, struct file_space *space, const char *path);
 
-    /* Takes an exclusive advisory lock, freed by close or by the end of the process, without
-     * waiting: ERR_BUSY when another holds it. */
-    enum err (*lock)(void *ctx, int handle);
-
     /* Fills buf with random bytes (file_fault: from its seed). */
     void (*random)(void *ctx, struct mspan buf);
 

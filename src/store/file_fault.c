@@ -73,7 +73,7 @@ static int node_new(struct file_fault *ff, bool dir)
 {
     for (int i = 0; i < NODES_MAX; i++) {
         if (!ff->nodes[i].used) {
-            ff->nodes[i] = (struct fault_node){ .used = true, .dir = dir, .locked_by = -1 };
+            ff->nodes[i] = (struct fault_node){ .used = true, .dir = dir };
             return i;
         }
     }
@@ -283,8 +283,6 @@ static void fault_close(void *ctx, int handle)
     struct file_fault *ff = enter(ctx);
     struct fault_node *n = node_of(ff, handle);
     if (n != NULL) {
-        if (n->locked_by == handle)
-            n->locked_by = -1;
         ff->handles[handle].node = -1;
         collect(ff);
     }
@@ -515,18 +513,6 @@ static enum err fault_space(void *ctx, struct file_space *space, const char *pat
     return leave(ff, gone ? ERR_IO : OK);
 }
 
-static enum err fault_lock(void *ctx, int handle)
-{
-    struct file_fault *ff = enter(ctx);
-    struct fault_node *n = node_of(ff, handle);
-    enum err e = n == NULL || ff->stopped ? ERR_IO : OK;
-    if (e == OK && n->locked_by >= 0 && n->locked_by != handle)
-        e = ERR_BUSY;
-    if (e == OK)
-        n->locked_by = handle;
-    return leave(ff, e);
-}
-
 static void fault_random(void *ctx, struct mspan buf)
 {
     struct file_fault *ff = enter(ctx);
@@ -565,7 +551,6 @@ struct file_fault *file_fault_new(uint64_t seed, uint64_t total_bytes)
         .sync_dir = fault_sync_dir,
         .list = fault_list,
         .space = fault_space,
-        .lock = fault_lock,
         .random = fault_random,
         .before_commit = fault_before_commit,
     };
