@@ -153,7 +153,7 @@ static enum err agree_on_id(struct blockstore *s, bool known)
         marked[i] = true;
     }
     if (!known)
-        s->files.random(s->files.ctx, (struct mspan){ s->id, sizeof(s->id) });
+        s->files.entropy(s->files.ctx, (struct mspan){ s->id, sizeof(s->id) });
     for (size_t i = 0; i < s->config.dir_count; i++)
         if (!marked[i])
             TRY(write_marker(s, i));

@@ -192,16 +192,7 @@ NODISCARD enum err blockstore_new(struct blockstore **out, const struct blocksto
 /* Takes in what stands behind the last commit and chooses the active segment. */
 NODISCARD enum err blockstore_recover(struct blockstore *s);
 
-static inline void blockstore_lock(pthread_mutex_t *m)
-{
-    int rc = pthread_mutex_lock(m);
-    ASSERT(rc == 0);
-}
-
-static inline void blockstore_unlock(pthread_mutex_t *m)
-{
-    int rc = pthread_mutex_unlock(m);
-    ASSERT(rc == 0);
-}
+void blockstore_lock(pthread_mutex_t *m);
+void blockstore_unlock(pthread_mutex_t *m);
 
 #endif

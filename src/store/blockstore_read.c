@@ -4,6 +4,18 @@
 
 enum { NO_SLOT = UINT32_MAX };
 
+void blockstore_lock(pthread_mutex_t *m)
+{
+    int rc = pthread_mutex_lock(m);
+    ASSERT(rc == 0);
+}
+
+void blockstore_unlock(pthread_mutex_t *m)
+{
+    int rc = pthread_mutex_unlock(m);
+    ASSERT(rc == 0);
+}
+
 /* ---- readers -----------------------------------------------------------------------------------
  */
 

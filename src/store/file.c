@@ -223,7 +223,7 @@ static enum err system_space(void *ctx UNUSED, struct file_space *space, const c
     return OK;
 }
 
-static void system_random(void *ctx UNUSED, struct mspan buf)
+static void system_entropy(void *ctx UNUSED, struct mspan buf)
 {
     while (buf.n > 0) {
         ssize_t n = getrandom(buf.p, buf.n, 0);
@@ -258,7 +258,7 @@ static const struct files SYSTEM = {
     .sync_dir = system_sync_dir,
     .list = system_list,
     .space = system_space,
-    .random = system_random,
+    .entropy = system_entropy,
     .before_commit = system_before_commit,
 };
 

@@ -78,7 +78,7 @@ struct files {
     enum err (*space)(void *ctx, struct file_space *space, const char *path);
 
     /* Fills buf with random bytes (file_fault: from its seed). */
-    void (*random)(void *ctx, struct mspan buf);
+    void (*entropy)(void *ctx, struct mspan buf);
 
     /* Called just before each commit of an LMDB environment that belongs to these files, so that
      * the test version can stop there too. The system's version does nothing. */

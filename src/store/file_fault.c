@@ -513,7 +513,7 @@ static enum err fault_space(void *ctx, struct file_space *space, const char *pat
     return leave(ff, gone ? ERR_IO : OK);
 }
 
-static void fault_random(void *ctx, struct mspan buf)
+static void fault_entropy(void *ctx, struct mspan buf)
 {
     struct file_fault *ff = enter(ctx);
     prng_fill(&ff->prng, buf.p, buf.n);
@@ -551,7 +551,7 @@ struct file_fault *file_fault_new(uint64_t seed, uint64_t total_bytes)
         .sync_dir = fault_sync_dir,
         .list = fault_list,
         .space = fault_space,
-        .random = fault_random,
+        .entropy = fault_entropy,
         .before_commit = fault_before_commit,
     };
     ASSERT(pthread_mutex_init(&ff->mutex, NULL) == 0);
