@@ -27,7 +27,8 @@ struct http_client_options {
 
 NODISCARD enum err http_client_new(struct http_client **out, struct loop *l,
                                    const struct http_client_options *o);
-/* http_client_free ends open requests with ERR_CLOSED before it returns. NULL is fine. */
+/* http_client_free ends open requests with ERR_CLOSED before it returns. Not inside a callback of
+ * a request. NULL is fine. */
 void http_client_free(struct http_client *c);
 
 /* What is known once the headers are in; borrowed until return. */

@@ -78,7 +78,8 @@ struct ipc_client;
 
 /* Called per reply. e OK: *m, borrowed; without IPC_MORE in m->flags it is the last call; with
  * IPC_ERROR its body is the server's error. Otherwise e is ERR_TIMEOUT or ERR_CLOSED, m is NULL,
- * and it is the last call. It may send further requests; it must not close the client. */
+ * and it is the last call. It may send further requests, and close the
+ * client. */
 typedef void (*ipc_reply_fn)(void *ctx, enum err e, const struct ipc_msg *m);
 
 /* Called once when the connection ends by itself (e says why), after the last ipc_reply_fn. The
