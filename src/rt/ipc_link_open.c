@@ -2,9 +2,9 @@
 #include "rt/ipc_link.h"
 
 #include "base/hex.h"
+#include "crypto/random.h"
 #include "rt/netaddr.h"
 #include "rt/path.h"
-#include "rt/random.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 #include "rt/path.h"
 
-#include "rt/random.h"
+#include "crypto/random.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -188,7 +188,9 @@ static enum err sync_dir_of(const char *path)
 enum err path_write_file(const char *path, struct span content, mode_t mode)
 {
     char temp[PATH_TEXT_MAX];
-    int n = snprintf(temp, sizeof(temp), "%s.%016llx.tmp", path, (unsigned long long)random_u64());
+    uint64_t unique;
+    random_bytes(&unique, sizeof(unique));
+    int n = snprintf(temp, sizeof(temp), "%s.%016llx.tmp", path, (unsigned long long)unique);
     if (n < 0 || (size_t)n >= sizeof(temp))
         return ERR_LIMIT;
     enum err e = write_synced(temp, content, mode);
