@@ -11,6 +11,9 @@ enum { ENTRIES = 16384, KEYS = 400 };
 
 static struct model_entry entries[ENTRIES];
 
+/* Random operations in all; the first argument of the program gives another number. */
+static uint64_t operations_wanted = 100000;
+
 struct world {
     struct model_kv model;
     struct kv kv;
@@ -133,8 +136,8 @@ static void random_batches_agree_with_a_rebuild(void **state)
     struct expected e = { 0 };
     struct prng g;
     prng_init(&g, 1);
-    size_t operations = 0;
-    for (int round = 0; operations < 100000; round++) {
+    uint64_t operations = 0;
+    for (int round = 0; operations < operations_wanted; round++) {
         static struct smt_write writes[KEYS];
         bool taken[KEYS] = { false };
         /* Long phases of growing and of shrinking, so that small trees are seen too. */
@@ -446,8 +449,10 @@ static void the_vector_of_the_spec_holds(void **state)
     assert_string_equal(text, "8e0538a8f7d7d490cb03f94bcc29326f897ba6b003b0dada58aa63ee034a2fec");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2)
+        operations_wanted = strtoull(argv[1], NULL, 10);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_tree_is_zero_and_one_leaf_is_its_hash),
         cmocka_unit_test(unsorted_or_repeated_writes_are_refused),
