@@ -18,7 +18,7 @@ enum {
     ENCLAVE_FILE_TICKET_SIZE = 148, /* number u64 | leaf | mac */
     ENCLAVE_EXTENT_TICKET_SIZE = 80,
     ENCLAVE_VOLUME_SIZE = 92,    /* one volume as it stands in the preimage of S */
-    ENCLAVE_CUT_SIZE = 1512,     /* seq u64 | 16 volumes | mac */
+    ENCLAVE_CUT_SIZE = 1544,     /* lineage | seq u64 | 16 volumes | mac */
     ENCLAVE_ENTRY_SIZE = 43,     /* slot u64 | beacon | suspended u16 | volume u8 */
     ENCLAVE_DRAW_SIZE = 16,      /* entry u8 | kind u8 | volume u8 | 0 | j u32 | offset u64 */
     ENCLAVE_COUNTED_MAX = 16384, /* records of one SEAL_RECORDS: 1.25 MiB */

@@ -7,7 +7,7 @@
 #ifndef CRUST_SEAL_SEAL_STATE_H
 #define CRUST_SEAL_SEAL_STATE_H
 
-#include "codec/enclave_reply.h"
+#include "codec/enclave_msg.h"
 #include "proof/work_state.h"
 #include "seal/seal_keys.h"
 

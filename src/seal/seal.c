@@ -1,0 +1,600 @@
+#include "seal/seal.h"
+
+enum err seal_init(struct seal *s, const struct seal_config *config)
+{
+    memset(s, 0, sizeof(*s));
+    s->config = *config;
+    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++)
+        TRY(aes_ctr_init(&s->sessions[i].aes));
+    for (size_t i = 0; i < SEAL_FILLS_MAX; i++)
+        TRY(aes_ctr_init(&s->fills[i].aes));
+    return OK;
+}
+
+enum err seal_job_init(struct seal_job *j)
+{
+    return aes_ctr_init(&j->aes);
+}
+
+static void fill_wipe(struct seal_fill *f)
+{
+    struct aes_ctr aes = f->aes;
+    if (f->used)
+        aes_ctr_forget(&aes);
+    *f = (struct seal_fill){ .aes = aes };
+}
+
+void seal_reset(struct seal *s)
+{
+    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++)
+        seal_session_wipe(&s->sessions[i]);
+    for (size_t i = 0; i < SEAL_FILLS_MAX; i++)
+        fill_wipe(&s->fills[i]);
+    seal_keys_wipe(&s->keys);
+    secret_wipe_bytes(&s->state, sizeof(s->state));
+    secret_wipe_bytes(&s->report, sizeof(s->report));
+    s->phase = SEAL_START;
+}
+
+void seal_fini(struct seal *s)
+{
+    seal_reset(s);
+    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++)
+        aes_ctr_fini(&s->sessions[i].aes);
+    for (size_t i = 0; i < SEAL_FILLS_MAX; i++)
+        aes_ctr_fini(&s->fills[i].aes);
+    secret_wipe_bytes(s, sizeof(*s));
+}
+
+void seal_job_fini(struct seal_job *j)
+{
+    aes_ctr_fini(&j->aes);
+    secret_wipe_bytes(j, sizeof(*j));
+}
+
+static struct mspan job_bulk(struct seal_job *j)
+{
+    return (struct mspan){ j->data + SEAL_SESSION_HEADROOM, j->bulk_size };
+}
+
+/* The new state record, into the job's out. */
+static struct span record_of(const struct seal *s, struct seal_job *j)
+{
+    struct writer w = writer_of(j->out, ENCLAVE_STATE_MAX);
+    seal_state_encode(&w, &s->state, &s->keys);
+    ASSERT(w.err == OK); /* ENCLAVE_STATE_MAX holds the largest state */
+    return writer_span(&w);
+}
+
+/* ---- start ---- */
+
+static enum err on_hello(struct seal *s, struct seal_job *j)
+{
+    if (j->request.u.hello.protocol != ENCLAVE_PROTOCOL)
+        return ERR_UNSUPPORTED;
+    memcpy(s->chain, j->request.u.hello.chain, sizeof(s->chain));
+    struct enclave_hello_reply *r = &j->reply.u.hello;
+    *r = (struct enclave_hello_reply){ .protocol = ENCLAVE_PROTOCOL,
+                                       .provider = span_str(attest_kind_name(s->config.provider)),
+                                       .release = s->config.release,
+                                       .sessions_max = SEAL_SESSIONS_MAX,
+                                       .fills_max = SEAL_FILLS_MAX,
+                                       .numbers_max = ENCLAVE_NUMBERS_MAX,
+                                       .workers = s->config.workers };
+    attest_release_id(r->release_id, s->config.release);
+    memcpy(r->measurement, s->config.measurement, sizeof(r->measurement));
+    s->phase = SEAL_GREETED;
+    return OK;
+}
+
+static enum err on_provision(struct seal *s, struct seal_job *j)
+{
+    struct span blob = j->request.u.blob.blob;
+    struct enclave_provision_reply *r = &j->reply.u.provision;
+    if (blob.p == NULL) {
+        AUTO(secret_wipe) struct secret nmk;
+        s->config.random(nmk.b, SECRET_SIZE);
+        seal_keys_make(&s->keys, &nmk);
+    } else {
+        TRY(seal_keys_open(&s->keys, blob, &s->config.sealing, s->chain));
+    }
+    uint8_t nonce[24];
+    s->config.random(nonce, sizeof(nonce));
+    seal_keys_seal(j->out, &s->keys, &s->config.sealing, s->chain, nonce);
+    r->sealed = span_of(j->out, SEAL_KEYS_BLOB);
+    memcpy(r->worker, s->keys.worker.public_key, 32);
+    memcpy(r->lineage, s->keys.lineage, 32);
+    s->phase = SEAL_KEYED;
+    return OK;
+}
+
+static enum err on_evidence(struct seal *s, struct seal_job *j)
+{
+    uint8_t release_id[32];
+    attest_release_id(release_id, s->config.release);
+    const struct attest_binding binding = { .worker = s->keys.worker.public_key,
+                                            .account = j->request.u.evidence.account,
+                                            .chain = s->chain,
+                                            .release_id = release_id,
+                                            .block_hash = j->request.u.evidence.block_hash };
+    if (s->config.provider != ATTEST_SOFTWARE)
+        return ERR_UNSUPPORTED;
+    struct writer w = writer_of(j->out, sizeof(j->out));
+    attest_software_encode(&w, &binding, &s->keys.worker);
+    j->reply.u.evidence.evidence = writer_span(&w);
+    return w.err;
+}
+
+static enum err on_status(struct seal *s, struct seal_job *j)
+{
+    struct enclave_status_reply *r = &j->reply.u.status;
+    struct work_state next = s->state.now;
+    uint8_t encoded[WORK_STATE_SIZE];
+    struct writer w = writer_of(j->out + ENCLAVE_STATE_MAX, SEAL_JOB_OUT - ENCLAVE_STATE_MAX);
+    next.seq = s->state.base.seq + (s->state.op_count > 0 ? 1 : 0);
+    *r = (struct enclave_status_reply){ .seq = s->state.base.seq,
+                                        .pending_bytes = seal_state_pending_size(&s->state),
+                                        .pending_leaves = s->state.leaf_count };
+    work_state_hash(r->s, &s->state.base);
+    work_state_hash(r->s_next, &next);
+    work_state_encode(encoded, &next);
+    write_bytes(&w, encoded + 40, WORK_STATE_SIZE - 40);
+    r->volumes = writer_span(&w);
+    for (uint32_t i = 0; i < s->state.number_count; i++) {
+        write_le64(&w, s->state.numbers[i].number);
+        write_le32(&w, s->state.numbers[i].segments);
+    }
+    r->numbers = span_sub(writer_span(&w), r->volumes.n, SIZE_MAX);
+    r->record = j->request.type == ENCLAVE_LOAD ? record_of(s, j) : span_of(j->out, 0);
+    return w.err;
+}
+
+static enum err on_load(struct seal *s, struct seal_job *j)
+{
+    struct span record = j->request.u.blob.blob;
+    if (record.p == NULL)
+        seal_state_init(&s->state, s->keys.lineage);
+    else
+        TRY(seal_state_decode(&s->state, record, &s->keys));
+    s->phase = SEAL_READY;
+    return on_status(s, j);
+}
+
+/* ---- sealing ---- */
+
+static struct seal_session *session_of(struct seal *s, uint64_t number)
+{
+    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++) {
+        if (s->sessions[i].used && s->sessions[i].core.number == number)
+            return &s->sessions[i];
+    }
+    return NULL;
+}
+
+static struct seal_session *session_free(struct seal *s)
+{
+    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++) {
+        if (!s->sessions[i].used)
+            return &s->sessions[i];
+    }
+    return NULL;
+}
+
+static enum err on_seal_begin(struct seal *s, struct seal_job *j)
+{
+    const struct content_key *root = &j->request.u.seal_begin.key;
+    struct seal_session *session = session_free(s);
+    struct enclave_begin_reply *r = &j->reply.u.begin;
+    if (session == NULL)
+        return ERR_BUSY;
+    if (!content_codec_known(root->codec))
+        return ERR_UNSUPPORTED;
+    TRY(seal_state_number_new(&s->state, &r->number));
+    AUTO(secret_wipe) struct secret key;
+    s->config.random(key.b, SECRET_SIZE);
+    enum err e = seal_session_begin(session, r->number, root, &key);
+    ASSERT(e == OK); /* its one failure was checked above */
+    r->record = record_of(s, j);
+    return OK;
+}
+
+static enum err on_seal_block(struct seal *s, struct seal_job *j)
+{
+    const struct enclave_seal_block *m = &j->request.u.seal_block;
+    struct enclave_seal_block_reply *r = &j->reply.u.seal_block;
+    struct seal_session *session = session_of(s, m->number);
+    struct seal_session_placed placed;
+    if (session == NULL)
+        return ERR_NOT_FOUND;
+    TRY(seal_session_block(session, &placed, &m->key, job_bulk(j), s->config.random));
+    r->segment = placed.segment;
+    r->offset = placed.offset;
+    memcpy(r->chunk_root, placed.chunk_root, 32);
+    j->reply_bulk = span_of(job_bulk(j).p, j->bulk_size);
+    return OK;
+}
+
+static enum err on_seal_close(struct seal *s, struct seal_job *j)
+{
+    struct seal_session *session = session_of(s, j->request.u.number.number);
+    struct enclave_seal_close_reply *r = &j->reply.u.seal_close;
+    struct seal_session_closed closed;
+    if (session == NULL)
+        return ERR_NOT_FOUND;
+    TRY(seal_session_close(session, &closed, &s->keys, s->config.random));
+    struct seal_number *alive = seal_state_number(&s->state, session->core.number);
+    if (alive != NULL)
+        alive->segments = session->core.segments;
+    r->segment = closed.segment;
+    r->length = closed.length;
+    memcpy(r->wrapped, closed.wrapped, sizeof(r->wrapped));
+    memcpy(j->out, closed.checkpoint, sizeof(closed.checkpoint));
+    r->checkpoint = span_of(j->out, sizeof(closed.checkpoint));
+    return OK;
+}
+
+static enum err on_seal_resume(struct seal *s, struct seal_job *j)
+{
+    struct seal_session *session = session_free(s);
+    struct enclave_resume_reply *r = &j->reply.u.resume;
+    if (session == NULL)
+        return ERR_BUSY;
+    /* On a session of its own, so that a refused checkpoint leaves nothing behind. */
+    TRY(seal_session_resume(session, j->request.u.blob.blob, &s->keys));
+    const struct seal_session_core core = session->core;
+    const struct seal_number *alive = seal_state_number(&s->state, core.number);
+    enum err e = OK;
+    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++) {
+        if (&s->sessions[i] != session && s->sessions[i].used &&
+            s->sessions[i].core.number == core.number)
+            e = ERR_EXISTS; /* it is open already */
+    }
+    if (alive == NULL)
+        e = ERR_EXISTS; /* ended, or given up */
+    else if (core.segments < alive->segments)
+        e = ERR_STATE; /* an old checkpoint */
+    if (e != OK) {
+        seal_session_wipe(session);
+        return e;
+    }
+    *r = (struct enclave_resume_reply){ core.number, core.root, core.segments, core.blocks,
+                                        core.bytes };
+    return OK;
+}
+
+static enum err on_seal_records(struct seal *s, struct seal_job *j)
+{
+    struct seal_session *session = session_of(s, j->request.u.number.number);
+    if (session == NULL)
+        return ERR_NOT_FOUND;
+    TRY(seal_session_records(session, span_of(job_bulk(j).p, j->bulk_size)));
+    j->reply.u.records.count = session->data.tree.count;
+    return OK;
+}
+
+static enum err on_seal_end(struct seal *s, struct seal_job *j)
+{
+    struct seal_session *session = session_of(s, j->request.u.number.number);
+    struct enclave_seal_end_reply *r = &j->reply.u.seal_end;
+    struct content_commitment commitment;
+    uint8_t seal_root[32];
+    if (session == NULL)
+        return ERR_NOT_FOUND;
+    enum err e = seal_session_end(session, &commitment, seal_root);
+    if (e == ERR_STATE)
+        return e;
+    const uint64_t number = session->core.number;
+    const struct report_file file = { session->core.root, commitment.size, commitment.data_root,
+                                      seal_root };
+    if (e == OK) {
+        r->record_count = commitment.record_count;
+        seal_state_leaf_encode(r->leaf, &file);
+        seal_state_file_ticket(r->ticket, &s->keys, number, r->leaf);
+    }
+    seal_session_wipe(session); /* its checkpoint can be resumed and the records sent again */
+    return e;
+}
+
+/* ---- free space ---- */
+
+static struct seal_fill *fill_of(struct seal *s, uint64_t number)
+{
+    for (size_t i = 0; i < SEAL_FILLS_MAX; i++) {
+        if (s->fills[i].used && s->fills[i].number == number)
+            return &s->fills[i];
+    }
+    return NULL;
+}
+
+static enum err on_fill_begin(struct seal *s, struct seal_job *j)
+{
+    static const uint8_t iv[AES_CTR_IV_SIZE];
+    const uint64_t size = j->request.u.fill_begin.size;
+    struct enclave_begin_reply *r = &j->reply.u.begin;
+    struct seal_fill *fill = NULL;
+    for (size_t i = 0; i < SEAL_FILLS_MAX && fill == NULL; i++)
+        fill = s->fills[i].used ? NULL : &s->fills[i];
+    if (fill == NULL)
+        return ERR_BUSY;
+    if (!srd_size_valid(size) || size > SEAL_FILL_SIZE_MAX)
+        return ERR_RANGE;
+    TRY(seal_state_number_new(&s->state, &r->number));
+    fill->used = true;
+    fill->number = r->number;
+    fill->size = size;
+    fill->done = 0;
+    srd_extent_init(&fill->extent);
+    AUTO(secret_wipe) struct secret key;
+    s->config.random(key.b, SECRET_SIZE);
+    aes_ctr_key(&fill->aes, key.b, iv); /* the only copy from here on, gone with the fill */
+    r->record = record_of(s, j);
+    return OK;
+}
+
+static enum err on_fill_next(struct seal *s, struct seal_job *j)
+{
+    struct seal_fill *fill = fill_of(s, j->request.u.number.number);
+    struct enclave_fill_next_reply *r = &j->reply.u.fill_next;
+    struct mspan out = { j->data + SEAL_SESSION_HEADROOM, SRD_ROW_SIZE };
+    if (fill == NULL)
+        return ERR_NOT_FOUND;
+    if (fill->done == fill->size)
+        return ERR_STATE;
+    aes_ctr_keystream(&fill->aes, fill->done, out);
+    srd_row_root(r->row, out.p);
+    srd_extent_add(&fill->extent, r->row);
+    r->offset = fill->done;
+    fill->done += SRD_ROW_SIZE;
+    j->reply_bulk = span_of(out.p, out.n);
+    return OK;
+}
+
+static enum err on_fill_end(struct seal *s, struct seal_job *j)
+{
+    struct seal_fill *fill = fill_of(s, j->request.u.number.number);
+    struct enclave_fill_end_reply *r = &j->reply.u.fill_end;
+    if (fill == NULL)
+        return ERR_NOT_FOUND;
+    if (fill->done != fill->size)
+        return ERR_STATE;
+    TRY(srd_extent_root(r->root, &fill->extent));
+    r->size = fill->size;
+    const struct report_extent extent = { r->root, r->size };
+    seal_state_extent_ticket(r->ticket, &s->keys, fill->number, &extent);
+    fill_wipe(fill);
+    return OK;
+}
+
+/* Gives up a session, a fill or a ticket: its number is dead. */
+static enum err on_abort(struct seal *s, struct seal_job *j)
+{
+    const uint64_t number = j->request.u.number.number;
+    struct seal_session *session = session_of(s, number);
+    struct seal_fill *fill = fill_of(s, number);
+    enum err e = seal_state_number_end(&s->state, number);
+    if (e != OK && session == NULL && fill == NULL)
+        return e;
+    if (session != NULL)
+        seal_session_wipe(session);
+    if (fill != NULL)
+        fill_wipe(fill);
+    j->reply.u.record.record = record_of(s, j);
+    return OK;
+}
+
+/* ---- state ---- */
+
+static enum err change_state(struct seal *s, const struct enclave_request *m)
+{
+    switch (m->type) {
+    case ENCLAVE_ADD_FILES:
+        return seal_state_add(&s->state, &s->keys, REPORT_OP_ADD_FILES, &m->u.add);
+    case ENCLAVE_ADD_EXTENTS:
+        return seal_state_add(&s->state, &s->keys, REPORT_OP_ADD_EXTENTS, &m->u.add);
+    case ENCLAVE_REMOVE_FILE:
+        return seal_state_remove_file(&s->state, &m->u.remove_file);
+    case ENCLAVE_REMOVE_EXTENT:
+        return seal_state_remove_extent(&s->state, &m->u.remove_extent);
+    default:
+        return seal_state_drop(&s->state, (uint8_t)m->u.volume.volume);
+    }
+}
+
+static enum err on_change(struct seal *s, struct seal_job *j)
+{
+    TRY(change_state(s, &j->request));
+    j->reply.u.record.record = record_of(s, j);
+    return OK;
+}
+
+static enum err on_cut(struct seal *s, struct seal_job *j)
+{
+    struct enclave_cut_reply *r = &j->reply.u.cut;
+    struct seal_state_cut cut;
+    struct mspan step = { j->out + ENCLAVE_STATE_MAX, SEAL_JOB_OUT - ENCLAVE_STATE_MAX };
+    TRY(seal_state_cut(&s->state, &cut, step, &s->keys));
+    r->step = span_of(step.p, cut.step_size);
+    memcpy(r->step_mac, cut.step_mac, sizeof(r->step_mac));
+    memcpy(r->s, cut.s, sizeof(r->s));
+    memcpy(r->cut, cut.cut, sizeof(r->cut));
+    r->record = record_of(s, j);
+    return OK;
+}
+
+/* ---- reading ---- */
+
+static enum err on_unseal(struct seal *s, struct seal_job *j)
+{
+    const struct enclave_unseal *m = &j->request.u.unseal;
+    const struct seal_keys_segment at = { m->content, m->segment, m->length };
+    AUTO(secret_wipe) struct secret key = { { 0 } };
+    if (m->offset > m->length || j->bulk_size > m->length - m->offset)
+        return ERR_RANGE;
+    TRY(seal_keys_unwrap(&key, &s->keys, &at, m->wrapped));
+    TRY(seal_session_open_block(&j->aes, &key, m->offset, job_bulk(j), m->digest));
+    j->reply_bulk = span_of(job_bulk(j).p, j->bulk_size);
+    return OK;
+}
+
+/* ---- reports ---- */
+
+static enum err on_report_begin(struct seal *s, struct seal_job *j)
+{
+    TRY(seal_report_begin(&s->report, &s->keys, s->chain, &j->request.u.report_begin));
+    j->reply.u.report_begin.public_draws = s->report.public_count;
+    j->reply.u.report_begin.draws = s->report.draw_count;
+    return OK;
+}
+
+static enum err on_report_draws(struct seal *s, struct seal_job *j)
+{
+    const struct enclave_report_draws *m = &j->request.u.report_draws;
+    struct writer w = writer_of(j->out, sizeof(j->out));
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct seal_report_draw d;
+        if (m->first > UINT32_MAX - i)
+            return ERR_RANGE;
+        TRY(seal_report_draw_at(&d, &s->report, &s->keys, m->first + i));
+        write_u8(&w, d.entry);
+        write_u8(&w, (uint8_t)d.kind);
+        write_u8(&w, d.place.volume);
+        write_u8(&w, d.is_private ? 1 : 0);
+        write_le32(&w, d.j);
+        write_le64(&w, d.place.offset);
+    }
+    j->reply.u.report_draws.draws = writer_span(&w);
+    return w.err;
+}
+
+static enum err on_report_file(struct seal *s, struct seal_job *j)
+{
+    TRY(seal_report_file(&s->report, &s->keys, &j->aes, &j->request.u.report_file, job_bulk(j)));
+    j->reply.u.report_next.next = s->report.next;
+    return OK;
+}
+
+static enum err on_report_extent(struct seal *s, struct seal_job *j)
+{
+    TRY(seal_report_extent(&s->report, &s->keys, &j->request.u.report_extent,
+                           span_of(job_bulk(j).p, j->bulk_size)));
+    j->reply.u.report_next.next = s->report.next;
+    return OK;
+}
+
+static enum err on_report_miss(struct seal *s, struct seal_job *j)
+{
+    TRY(seal_report_miss(&s->report, &s->keys, &j->request.u.report_miss));
+    j->reply.u.report_next.next = s->report.next;
+    return OK;
+}
+
+static enum err on_report_end(struct seal *s, struct seal_job *j)
+{
+    const size_t half = ENCLAVE_BLOCK_MAX / 2;
+    uint8_t *p = j->data + SEAL_SESSION_HEADROOM;
+    struct writer w = writer_of(p, half);
+    TRY(seal_report_end(&s->report, &w, (struct mspan){ p + half, half }, &s->keys));
+    j->reply.u.report_end.failed = s->report.failed;
+    j->reply_bulk = writer_span(&w);
+    return OK;
+}
+
+/* ---- what is allowed ---- */
+
+/* The one table of what may be asked, when, with how much bulk, and who answers. A row that is not
+ * here does not exist: the caller ends the process. */
+static const struct row {
+    enum err (*handle)(struct seal *s, struct seal_job *j);
+    uint8_t phases; /* a bit for each */
+    uint32_t bulk_max;
+} rows[ENCLAVE_TYPE_END] = {
+    /* clang-format off */
+    [ENCLAVE_HELLO]         = { on_hello,         1u << SEAL_START,   0 },
+    [ENCLAVE_PROVISION]     = { on_provision,     1u << SEAL_GREETED, 0 },
+    [ENCLAVE_EVIDENCE]      = { on_evidence,      1u << SEAL_KEYED | 1u << SEAL_READY, 0 },
+    [ENCLAVE_LOAD]          = { on_load,          1u << SEAL_KEYED,   0 },
+    [ENCLAVE_STATUS]        = { on_status,        1u << SEAL_READY,   0 },
+    [ENCLAVE_SEAL_BEGIN]    = { on_seal_begin,    1u << SEAL_READY,   0 },
+    [ENCLAVE_SEAL_BLOCK]    = { on_seal_block,    1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
+    [ENCLAVE_SEAL_CLOSE]    = { on_seal_close,    1u << SEAL_READY,   0 },
+    [ENCLAVE_SEAL_RESUME]   = { on_seal_resume,   1u << SEAL_READY,   0 },
+    [ENCLAVE_SEAL_RECORDS]  = { on_seal_records,  1u << SEAL_READY,
+                                ENCLAVE_COUNTED_MAX * ENCLAVE_COUNTED_SIZE },
+    [ENCLAVE_SEAL_END]      = { on_seal_end,      1u << SEAL_READY,   0 },
+    [ENCLAVE_ABORT]         = { on_abort,         1u << SEAL_READY,   0 },
+    [ENCLAVE_FILL_BEGIN]    = { on_fill_begin,    1u << SEAL_READY,   0 },
+    [ENCLAVE_FILL_NEXT]     = { on_fill_next,     1u << SEAL_READY,   0 },
+    [ENCLAVE_FILL_END]      = { on_fill_end,      1u << SEAL_READY,   0 },
+    [ENCLAVE_ADD_FILES]     = { on_change,        1u << SEAL_READY,   0 },
+    [ENCLAVE_REMOVE_FILE]   = { on_change,        1u << SEAL_READY,   0 },
+    [ENCLAVE_ADD_EXTENTS]   = { on_change,        1u << SEAL_READY,   0 },
+    [ENCLAVE_REMOVE_EXTENT] = { on_change,        1u << SEAL_READY,   0 },
+    [ENCLAVE_DROP_VOLUME]   = { on_change,        1u << SEAL_READY,   0 },
+    [ENCLAVE_CUT]           = { on_cut,           1u << SEAL_READY,   0 },
+    [ENCLAVE_UNSEAL]        = { on_unseal,        1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
+    [ENCLAVE_REPORT_BEGIN]  = { on_report_begin,  1u << SEAL_READY,   0 },
+    [ENCLAVE_REPORT_DRAWS]  = { on_report_draws,  1u << SEAL_READY,   0 },
+    [ENCLAVE_REPORT_FILE]   = { on_report_file,   1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
+    [ENCLAVE_REPORT_EXTENT] = { on_report_extent, 1u << SEAL_READY,   CHUNK_SIZE },
+    [ENCLAVE_REPORT_MISS]   = { on_report_miss,   1u << SEAL_READY,   0 },
+    [ENCLAVE_REPORT_END]    = { on_report_end,    1u << SEAL_READY,   0 },
+    /* clang-format on */
+};
+
+enum err seal_take(const struct seal *s, struct seal_job *j, uint16_t type, struct span body,
+                   struct span bulk)
+{
+    j->request = (struct enclave_request){ 0 };
+    j->bulk_size = 0;
+    j->reply_bulk = (struct span){ NULL, 0 };
+    if (type >= ENCLAVE_TYPE_END || rows[type].handle == NULL)
+        return ERR_UNSUPPORTED;
+    if ((rows[type].phases >> s->phase & 1) == 0)
+        return ERR_DENIED;
+    if (body.n > sizeof(j->body) || bulk.n > rows[type].bulk_max)
+        return ERR_LIMIT;
+    if (body.n > 0)
+        memcpy(j->body, body.p, body.n);
+    if (bulk.n > 0)
+        memcpy(j->data + SEAL_SESSION_HEADROOM, bulk.p, bulk.n);
+    j->bulk_size = bulk.n;
+    return enclave_msg_decode(&j->request, type, span_of(j->body, body.n));
+}
+
+int seal_lane(const struct seal *s, const struct seal_job *j)
+{
+    uint64_t number;
+    switch (j->request.type) {
+    case ENCLAVE_UNSEAL:
+        return SEAL_LANE_FREE;
+    case ENCLAVE_SEAL_BLOCK:
+        number = j->request.u.seal_block.number;
+        break;
+    case ENCLAVE_SEAL_RECORDS:
+    case ENCLAVE_FILL_NEXT:
+        number = j->request.u.number.number;
+        break;
+    default:
+        return SEAL_LANE_ALONE;
+    }
+    for (int i = 0; i < SEAL_SESSIONS_MAX; i++) {
+        if (s->sessions[i].used && s->sessions[i].core.number == number)
+            return i;
+    }
+    for (int i = 0; i < SEAL_FILLS_MAX; i++) {
+        if (s->fills[i].used && s->fills[i].number == number)
+            return SEAL_SESSIONS_MAX + i;
+    }
+    return SEAL_LANE_ALONE;
+}
+
+enum err seal_handle(struct seal *s, struct seal_job *j)
+{
+    j->reply = (struct enclave_reply){ .type = j->request.type };
+    j->reply_bulk = (struct span){ NULL, 0 };
+    ASSERT(j->request.type < ENCLAVE_TYPE_END && rows[j->request.type].handle != NULL);
+    enum err e = rows[j->request.type].handle(s, j);
+    if (e != OK)
+        j->reply_bulk = (struct span){ NULL, 0 };
+    return e;
+}
