@@ -93,13 +93,13 @@ static enum err on_provision(struct seal *s, struct seal_job *j)
     struct enclave_provision_reply *r = &j->reply.u.provision;
     if (blob.p == NULL) {
         AUTO(secret_wipe) struct secret nmk;
-        s->config.random(nmk.b, SECRET_SIZE);
+        s->config.entropy(nmk.b, SECRET_SIZE);
         seal_keys_make(&s->keys, &nmk);
     } else {
         TRY(seal_keys_open(&s->keys, blob, &s->config.sealing, s->chain));
     }
     uint8_t nonce[24];
-    s->config.random(nonce, sizeof(nonce));
+    s->config.entropy(nonce, sizeof(nonce));
     seal_keys_seal(j->out, &s->keys, &s->config.sealing, s->chain, nonce);
     r->sealed = span_of(j->out, SEAL_KEYS_BLOB);
     memcpy(r->worker, s->keys.worker.public_key, 32);
@@ -191,7 +191,7 @@ static enum err on_seal_begin(struct seal *s, struct seal_job *j)
         return ERR_UNSUPPORTED;
     TRY(seal_state_number_new(&s->state, &r->number));
     AUTO(secret_wipe) struct secret key;
-    s->config.random(key.b, SECRET_SIZE);
+    s->config.entropy(key.b, SECRET_SIZE);
     enum err e = seal_session_begin(session, r->number, root, &key);
     ASSERT(e == OK); /* its one failure was checked above */
     r->record = record_of(s, j);
@@ -206,7 +206,7 @@ static enum err on_seal_block(struct seal *s, struct seal_job *j)
     struct seal_session_placed placed;
     if (session == NULL)
         return ERR_NOT_FOUND;
-    TRY(seal_session_block(session, &placed, &m->key, job_bulk(j), s->config.random));
+    TRY(seal_session_block(session, &placed, &m->key, job_bulk(j), s->config.entropy));
     r->segment = placed.segment;
     r->offset = placed.offset;
     memcpy(r->chunk_root, placed.chunk_root, 32);
@@ -221,7 +221,7 @@ static enum err on_seal_close(struct seal *s, struct seal_job *j)
     struct seal_session_closed closed;
     if (session == NULL)
         return ERR_NOT_FOUND;
-    TRY(seal_session_close(session, &closed, &s->keys, s->config.random));
+    TRY(seal_session_close(session, &closed, &s->keys, s->config.entropy));
     struct seal_number *alive = seal_state_number(&s->state, session->core.number);
     if (alive != NULL)
         alive->segments = session->core.segments;
@@ -325,7 +325,7 @@ static enum err on_fill_begin(struct seal *s, struct seal_job *j)
     fill->done = 0;
     srd_extent_init(&fill->extent);
     AUTO(secret_wipe) struct secret key;
-    s->config.random(key.b, SECRET_SIZE);
+    s->config.entropy(key.b, SECRET_SIZE);
     aes_ctr_key(&fill->aes, key.b, iv); /* the only copy from here on, gone with the fill */
     r->record = record_of(s, j);
     return OK;

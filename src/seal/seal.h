@@ -36,7 +36,7 @@ struct seal_config {
     struct span release; /* version text, kept */
     uint8_t measurement[32];
     uint32_t workers; /* said in HELLO */
-    seal_random random;
+    seal_entropy entropy;
 };
 
 struct seal_fill {

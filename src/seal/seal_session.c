@@ -158,17 +158,17 @@ static void crypt_at(struct aes_ctr *aes, uint32_t offset, struct mspan block)
     aes_ctr_xor(aes, offset - skip, from, span_of(from, block.n + skip));
 }
 
-static void segment_open(struct seal_session *s, seal_random random)
+static void segment_open(struct seal_session *s, seal_entropy entropy)
 {
     static const uint8_t iv[AES_CTR_IV_SIZE];
-    random(s->segment_key.b, SECRET_SIZE);
+    entropy(s->segment_key.b, SECRET_SIZE);
     aes_ctr_key(&s->aes, s->segment_key.b, iv);
     s->segment_open = true;
     s->segment_length = 0;
 }
 
 enum err seal_session_block(struct seal_session *s, struct seal_session_placed *out,
-                            const struct content_key *key, struct mspan block, seal_random random)
+                            const struct content_key *key, struct mspan block, seal_entropy entropy)
 {
     struct span bytes = span_of(block.p, block.n);
     uint8_t digest[SHA256_SIZE];
@@ -194,7 +194,7 @@ enum err seal_session_block(struct seal_session *s, struct seal_session_placed *
     s->core.blocks++;
     s->core.bytes += block.n;
     if (!s->segment_open)
-        segment_open(s, random);
+        segment_open(s, entropy);
     out->segment = s->core.segments;
     out->offset = s->segment_length;
     memcpy(out->chunk_root, record.chunk_root, 32);
@@ -249,7 +249,7 @@ static struct span checkpoint_ad(uint8_t buf[64], const struct seal_keys *keys)
 enum { CHECKPOINT_PLAIN = SEAL_SESSION_CHECKPOINT - AEAD_NONCE_SIZE - AEAD_TAG_SIZE };
 
 static void checkpoint(uint8_t out[SEAL_SESSION_CHECKPOINT], const struct seal_session_core *c,
-                       const struct seal_keys *keys, seal_random random)
+                       const struct seal_keys *keys, seal_entropy entropy)
 {
     uint8_t plain[CHECKPOINT_PLAIN], ad[64];
     AUTO(secret_wipe_span) UNUSED struct mspan guard = { plain, sizeof(plain) };
@@ -266,7 +266,7 @@ static void checkpoint(uint8_t out[SEAL_SESSION_CHECKPOINT], const struct seal_s
     /* segments is a u32, so no more than 32 hashes are pending; the others are not read. */
     write_bytes(&w, c->tree.pending, (size_t)32 * 32);
     ASSERT(w.err == OK && w.len == sizeof(plain));
-    random(out, AEAD_NONCE_SIZE);
+    entropy(out, AEAD_NONCE_SIZE);
     const struct aead a = { .key = keys->checkpoint.b,
                             .nonce = out,
                             .ad = checkpoint_ad(ad, keys) };
@@ -274,16 +274,16 @@ static void checkpoint(uint8_t out[SEAL_SESSION_CHECKPOINT], const struct seal_s
 }
 
 enum err seal_session_close(struct seal_session *s, struct seal_session_closed *out,
-                            const struct seal_keys *keys, seal_random random)
+                            const struct seal_keys *keys, seal_entropy entropy)
 {
     struct seal_session_core *c = &s->core;
     uint8_t nonce[AEAD_NONCE_SIZE], leaf[32];
     if (s->phase != SEAL_SESSION_OPEN || (!s->segment_open && c->segments > 0))
         return ERR_STATE;
     if (!s->segment_open)
-        segment_open(s, random);
+        segment_open(s, entropy);
     const struct seal_keys_segment at = { c->root, c->segments, s->segment_length };
-    random(nonce, sizeof(nonce));
+    entropy(nonce, sizeof(nonce));
     seal_keys_wrap(out->wrapped, keys, &at, &s->segment_key, nonce);
     seal_session_segment_leaf(leaf, at.segment, at.length, out->wrapped);
     merkle_add(&c->tree, leaf);
@@ -293,7 +293,7 @@ enum err seal_session_close(struct seal_session *s, struct seal_session_closed *
     s->segment_open = false;
     out->segment = at.segment;
     out->length = at.length;
-    checkpoint(out->checkpoint, c, keys, random);
+    checkpoint(out->checkpoint, c, keys, entropy);
     return OK;
 }
 

@@ -58,7 +58,7 @@ struct seal_session {
     struct seal_sum a_records, d_records;
 };
 
-typedef void (*seal_random)(void *out, size_t n);
+typedef void (*seal_entropy)(void *out, size_t n);
 
 /* seal_session_begin starts one; key: 32 fresh random bytes.
  * ERR_UNSUPPORTED: the root's codec is none of raw, dag-pb, dag-cbor. */
@@ -81,7 +81,7 @@ struct seal_session_placed {
  *          a link to what cannot be stored), or what links_init returns. Nothing changes then. */
 NODISCARD enum err seal_session_block(struct seal_session *s, struct seal_session_placed *out,
                                       const struct content_key *key, struct mspan block,
-                                      seal_random random);
+                                      seal_entropy entropy);
 
 struct seal_session_closed {
     uint32_t segment;
@@ -93,7 +93,7 @@ struct seal_session_closed {
 /* seal_session_close wraps the open segment's key, forgets it, and gives the checkpoint. With no
  * segment open it closes an empty one if there is none yet. ERR_STATE otherwise. */
 NODISCARD enum err seal_session_close(struct seal_session *s, struct seal_session_closed *out,
-                                      const struct seal_keys *keys, seal_random random);
+                                      const struct seal_keys *keys, seal_entropy entropy);
 
 /* seal_session_resume continues from a checkpoint of this lineage. ERR_SIGNATURE; ERR_FORMAT. */
 NODISCARD enum err seal_session_resume(struct seal_session *s, struct span checkpoint,

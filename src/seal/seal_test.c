@@ -2,7 +2,7 @@
 
 #include "crypto/random.h"
 #include "proof/opening.h"
-#include "seal/seal_fake_volume.h"
+#include "seal/fake_volume_test.h"
 
 /* The enclave's object and one job; the requests and replies still go through their bytes. */
 struct direct {
@@ -43,7 +43,7 @@ static int setup(void **state)
     CHECK(w != NULL);
     struct seal_config config = { .provider = ATTEST_SOFTWARE,
                                   .release = span_str("test"),
-                                  .random = random_bytes };
+                                  .entropy = random_bytes };
     memset(config.sealing.b, 7, sizeof(config.sealing.b));
     CHECK_OK(seal_init(&w->enclave.seal, &config));
     CHECK_OK(seal_job_init(&w->enclave.job));

@@ -1,13 +1,13 @@
-/* seal_fake_host: an honest host, small and in memory, that drives an enclave through a function:
+/* fake_host_test: an honest host, small and in memory, that drives an enclave through a function:
  * in tests the enclave's object itself, in the hostile tests and benchmarks the real process.
  * Only tests and bench/ include it. */
-#ifndef CRUST_SEAL_SEAL_FAKE_HOST_H
-#define CRUST_SEAL_SEAL_FAKE_HOST_H
+#ifndef CRUST_SEAL_FAKE_HOST_TEST_H
+#define CRUST_SEAL_FAKE_HOST_TEST_H
 
 #include "codec/enclave_msg.h"
 #include "codec/enclave_reply.h"
 #include "proof/srd.h"
-#include "seal/seal_fake_dag.h"
+#include "seal/fake_dag_test.h"
 
 #include <stdio.h>
 

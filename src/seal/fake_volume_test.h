@@ -1,9 +1,9 @@
-/* seal_fake_volume: the fake host's disks: adding files and extents to the trees, and answering the
+/* fake_volume_test: the fake host's disks: adding files and extents to the trees, and answering the
  * draws of a report. Only tests and bench/ include it. */
-#ifndef CRUST_SEAL_SEAL_FAKE_VOLUME_H
-#define CRUST_SEAL_SEAL_FAKE_VOLUME_H
+#ifndef CRUST_SEAL_FAKE_VOLUME_TEST_H
+#define CRUST_SEAL_FAKE_VOLUME_TEST_H
 
-#include "seal/seal_fake_host.h"
+#include "seal/fake_host_test.h"
 #include "seal/seal_session.h"
 #include "seal/seal_state.h"
 

@@ -1,7 +1,7 @@
-/* seal_fake_dag: what a host has, small and in memory, for tests and benchmarks: a DAG of blocks
+/* fake_dag_test: what a host has, small and in memory, for tests and benchmarks: a DAG of blocks
  * and a volume tree with paths. Only tests and bench/ include it. */
-#ifndef CRUST_SEAL_SEAL_FAKE_DAG_H
-#define CRUST_SEAL_SEAL_FAKE_DAG_H
+#ifndef CRUST_SEAL_FAKE_DAG_TEST_H
+#define CRUST_SEAL_FAKE_DAG_TEST_H
 
 #include "base/check.h"
 #include "base/prng.h"
@@ -165,7 +165,7 @@ static inline uint32_t fake_tree_find(const struct fake_tree *t, uint64_t offset
             return i;
         *start += t->leaves[i].sum;
     }
-    CHECK(!"an offset below the total");
+    CHECK(false); /* the offset is below the total */
     return 0;
 }
 
