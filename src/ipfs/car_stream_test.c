@@ -1,0 +1,348 @@
+#include "ipfs/car_stream.h"
+
+#include "codec/dagpb.h"
+#include "codec/links.h"
+#include "ipfs/blockmem_test.h"
+#include "ipfs/unixfs_add.h"
+
+#include <stdio.h>
+
+enum { MEMORY = UNIXFS_READ_MEMORY, SEEN = 1 << 20, OUT = 4 << 20 };
+
+struct fixture {
+    struct blockmem *store, *copy;
+    struct block_source source;
+    struct block_sink sink;
+    struct mspan memory, section, seen_memory;
+    uint8_t *fixture_car;
+    size_t fixture_size;
+    uint8_t *out;
+    struct dag_walk_table table;
+    struct dag_walk_seen seen;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    f->store = calloc(1, sizeof(*f->store));
+    f->copy = calloc(1, sizeof(*f->copy));
+    f->source = blockmem_source(f->store);
+    f->sink = blockmem_sink(f->store);
+    f->memory = (struct mspan){ malloc(MEMORY), MEMORY };
+    f->section = (struct mspan){ malloc(CAR_SECTION_MAX), CAR_SECTION_MAX };
+    f->seen_memory = (struct mspan){ malloc(SEEN), SEEN };
+    f->out = malloc(OUT);
+    FILE *file = fopen("tests/vectors/gateway-conformance/fixtures.car", "rb");
+    CHECK(file != NULL);
+    f->fixture_car = malloc(1 << 20);
+    f->fixture_size = fread(f->fixture_car, 1, 1 << 20, file);
+    fclose(file);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    blockmem_free(f->store);
+    blockmem_free(f->copy);
+    free(f->memory.p);
+    free(f->section.p);
+    free(f->seen_memory.p);
+    free(f->fixture_car);
+    free(f->out);
+    free(f);
+    return 0;
+}
+
+static struct car_stream_import import_car(struct fixture *f, struct span car)
+{
+    struct car_stream_import im;
+    car_stream_import_init(&im, &f->sink, f->section);
+    for (size_t at = 0; at < car.n; at += 1000)
+        CHECK_OK(car_stream_import_feed(&im, span_sub(car, at, 1000)));
+    CHECK_OK(car_stream_import_finish(&im));
+    return im;
+}
+
+static struct cid parse(const char *text)
+{
+    struct cid cid;
+    CHECK_OK(cid_parse(&cid, span_str(text)));
+    return cid;
+}
+
+/* Exports into f->out, size bytes at a time; what the source refuses once is asked again. */
+static enum err export_car(struct fixture *f, size_t *size, const struct car_stream_params *params,
+                           size_t piece)
+{
+    struct car_stream s;
+    *size = 0;
+    car_stream_init(&s, &f->source, f->memory, params);
+    for (;;) {
+        size_t n = 0;
+        struct mspan room = { f->out + *size, piece };
+        enum err e = car_stream_next(&s, &n, room);
+        if (e == ERR_TIMEOUT)
+            continue;
+        if (e != OK)
+            return e;
+        *size += n;
+        CHECK(*size + piece <= OUT);
+        if (n == 0)
+            return OK;
+    }
+}
+
+static const struct dag_walk_seen *fresh_seen(struct fixture *f)
+{
+    dag_walk_table_init(&f->table, f->seen_memory);
+    f->seen = dag_walk_table_seen(&f->table);
+    return &f->seen;
+}
+
+/* Counts the sections of an archive and puts them into an empty store of their own. */
+static size_t reimport(struct fixture *f, struct span car, struct cid *root)
+{
+    struct block_sink sink = blockmem_sink(f->copy);
+    struct car_stream_import im;
+    car_stream_import_init(&im, &sink, f->section);
+    CHECK_OK(car_stream_import_feed(&im, car));
+    CHECK_OK(car_stream_import_finish(&im));
+    CHECK(im.root_count == 1);
+    *root = im.roots[0];
+    return (size_t)im.block_count;
+}
+
+static void the_conformance_fixtures_import(void **state)
+{
+    struct fixture *f = *state;
+    struct car_stream_import im = import_car(f, span_of(f->fixture_car, f->fixture_size));
+    CHECK(im.root_count == 1 && im.block_count == f->store->puts);
+    CHECK(f->store->count == 342);
+    CHECK(im.skipped_count == 1); /* raw under sha2-512 */
+    /* Every block is one that the link reader understands, or of a codec without one. */
+    size_t links = 0;
+    for (size_t i = 0; i < f->store->count; i++) {
+        struct links l;
+        struct cid cid;
+        struct span block = span_of(f->store->blocks[i].data, f->store->blocks[i].size);
+        enum err e = links_init(&l, f->store->blocks[i].key.codec, block, LINKS_TOLERANT);
+        CHECK(e == OK || e == ERR_UNSUPPORTED);
+        while (e == OK && links_next(&l, &cid))
+            links++;
+    }
+    CHECK(links > 1000);
+}
+
+static void a_wrong_or_cut_archive_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct car_stream_import im;
+    size_t n = f->fixture_size;
+    car_stream_import_init(&im, &f->sink, f->section);
+    CHECK_OK(car_stream_import_feed(&im, span_of(f->fixture_car, n - 1)));
+    CHECK_ERR(car_stream_import_finish(&im), ERR_SHORT);
+    f->fixture_car[n - 1] ^= 1;
+    car_stream_import_init(&im, &f->sink, f->section);
+    CHECK_ERR(car_stream_import_feed(&im, span_of(f->fixture_car, n)), ERR_CORRUPT);
+}
+
+/* The specification's directory with files: 1,026 bytes in chunks of 256, an ascii file, and so on.
+ */
+static const char dir_root[] = "bafybeihchr7vmgjaasntayyatmp5sv6xza57iy2h4xj7g46bpjij6yhrmy";
+static const char hamt_root[] = "bafybeidbclfqleg2uojchspzd4bob56dqetqjsj27gy2cq3klkkgxtpn4i";
+static const char multiblock[] = "bafybeigcisqd7m5nf3qmuvjdbakl5bdnh4ocrmacaqkpuh77qjvggmt2sa";
+
+static void the_path_and_the_scope_decide_what_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    import_car(f, span_of(f->fixture_car, f->fixture_size));
+    static const struct {
+        const char *root, *path, *target;
+        enum car_stream_scope scope;
+        struct car_stream_bytes bytes;
+        bool has_bytes;
+        size_t blocks; /* with dups=n */
+    } rows[] = {
+        { dir_root, "", dir_root, CAR_STREAM_BLOCK, { 0 }, false, 1 },
+        { dir_root, "", dir_root, CAR_STREAM_ENTITY, { 0 }, false, 1 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_BLOCK, { 0 }, false, 2 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_ENTITY, { 0 }, false, 7 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_ALL, { 0 }, false, 7 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_ENTITY, { 0, 0, true }, true, 7 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_ENTITY, { 0, 255, false }, true, 3 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_ENTITY, { 0, 256, false }, true, 4 },
+        { dir_root,
+          "/multiblock.txt",
+          multiblock,
+          CAR_STREAM_ENTITY,
+          { 512, 520, false },
+          true,
+          3 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_ENTITY, { -1, 0, true }, true, 3 },
+        { dir_root,
+          "/multiblock.txt",
+          multiblock,
+          CAR_STREAM_ENTITY,
+          { 0, -1026, false },
+          true,
+          3 },
+        { dir_root, "/multiblock.txt", multiblock, CAR_STREAM_ENTITY, { 5000, 0, true }, true, 2 },
+        { dir_root, "", dir_root, CAR_STREAM_ENTITY, { 0, 1, false }, true, 1 },
+        { hamt_root, "/1.txt", multiblock, CAR_STREAM_BLOCK, { 0 }, false, 3 },
+        { hamt_root, "", hamt_root, CAR_STREAM_ENTITY, { 0 }, false, 237 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct car_stream_params p = { .root = parse(rows[i].root),
+                                       .path = span_str(rows[i].path),
+                                       .scope = rows[i].scope,
+                                       .has_bytes = rows[i].has_bytes,
+                                       .bytes = rows[i].bytes };
+        size_t whole, small;
+        struct cid root, want = parse(rows[i].target);
+        p.seen = fresh_seen(f);
+        CHECK_OK(export_car(f, &whole, &p, 1 << 20));
+        size_t blocks = reimport(f, span_of(f->out, whole), &root);
+        CHECK(cid_eq(&root, &want));
+        if (blocks != rows[i].blocks)
+            fail_msg("row %zu: %zu blocks", i, blocks);
+        /* In pieces of 7 bytes, with a source that fails now and then: the same bytes. */
+        uint8_t *first = check_dup(f->out, whole);
+        p.seen = fresh_seen(f);
+        f->store->fail_every = 4;
+        CHECK_OK(export_car(f, &small, &p, 7));
+        f->store->fail_every = 0;
+        CHECK_SPAN(span_of(f->out, small), span_of(first, whole));
+        free(first);
+    }
+}
+
+/* A CAR of the whole DAG holds enough to walk it alone; dups=y repeats what is linked twice. */
+static void what_is_exported_stands_alone(void **state)
+{
+    struct fixture *f = *state;
+    import_car(f, span_of(f->fixture_car, f->fixture_size));
+    struct car_stream_params p = { .root = parse(hamt_root), .scope = CAR_STREAM_ALL };
+    size_t size, dups, blocks;
+    struct cid root;
+    p.seen = fresh_seen(f);
+    CHECK_OK(export_car(f, &size, &p, 1 << 20));
+    blocks = reimport(f, span_of(f->out, size), &root);
+    CHECK(blocks == f->copy->count);
+    size_t unique = f->copy->count;
+    p.seen = NULL;
+    CHECK_OK(export_car(f, &size, &p, 1 << 20));
+    dups = reimport(f, span_of(f->out, size), &root);
+    CHECK(dups > blocks && f->copy->count == unique);
+    /* The copy alone serves the same archive. */
+    f->source = blockmem_source(f->copy);
+    uint8_t *first = check_dup(f->out, size);
+    size_t again;
+    CHECK_OK(export_car(f, &again, &p, 1 << 20));
+    CHECK_SPAN(span_of(f->out, again), span_of(first, size));
+    free(first);
+}
+
+static void what_is_missing_is_told_before_or_within(void **state)
+{
+    struct fixture *f = *state;
+    import_car(f, span_of(f->fixture_car, f->fixture_size));
+    struct car_stream_params p = { .root = parse(dir_root),
+                                   .path = span_str("nothing"),
+                                   .scope = CAR_STREAM_ALL };
+    size_t size;
+    CHECK_ERR(export_car(f, &size, &p, 1 << 20), ERR_NOT_FOUND);
+    CHECK(size == 0);
+    p.path = span_str("multiblock.txt");
+    struct cid cid = parse(multiblock);
+    blockmem_remove(f->store, cid.digest);
+    CHECK_ERR(export_car(f, &size, &p, 1 << 20), ERR_NOT_FOUND);
+    CHECK(size == 0);
+    p.path = span_of(NULL, 0);
+    CHECK_ERR(export_car(f, &size, &p, 1 << 20), ERR_NOT_FOUND);
+    CHECK(size > 0); /* the archive has begun */
+}
+
+/* ---- walking -----------------------------------------------------------------------------------
+ */
+
+static struct cid put_node(struct fixture *f, const struct cid *child, unsigned copies)
+{
+    static uint8_t block[8192], scratch[16];
+    uint8_t bin[CID_SIZE_MAX];
+    struct writer w = writer_of(block, sizeof(block)), c = writer_of(bin, sizeof(bin));
+    struct unixfs_add add = { .sink = &f->sink, .scratch = { scratch, sizeof(scratch) } };
+    struct unixfs_add_node n;
+    CHECK_OK(unixfs_add_profile(&add.params, "unixfs-v1-2025"));
+    cid_write(&c, child);
+    for (unsigned i = 0; i < copies; i++)
+        dagpb_write_link(&w, writer_span(&c), span_str("x"), 1);
+    CHECK_OK(w.err);
+    CHECK_OK(unixfs_add_put(&add, &n, writer_span(&w), 0));
+    return n.cid;
+}
+
+static void deep_and_wide_dags_stay_in_bounds(void **state)
+{
+    struct fixture *f = *state;
+    struct cid cid = parse("bafkqaaa");
+    for (int i = 0; i < 2000; i++)
+        cid = put_node(f, &cid, 100);
+    struct mspan block = { f->memory.p, 8192 }, stack = { f->memory.p + 8192, MEMORY - 8192 };
+    struct dag_walk w;
+    struct dag_walk_item item;
+    size_t blocks = 0;
+    /* Each block once, though it is linked a hundred times: the stack holds what is pending. */
+    dag_walk_init(&w, &f->source, block, stack, fresh_seen(f));
+    CHECK_OK(dag_walk_add(&w, &cid));
+    enum err e = OK;
+    for (; (e = dag_walk_next(&w, &item)) == OK && !item.end; blocks++)
+        ;
+    CHECK_ERR(e, ERR_LIMIT); /* 2,000 levels of 99 waiting siblings are more than 4 MiB */
+    CHECK(blocks > 1000);
+    /* A chain of any length needs almost nothing. */
+    cid = parse("bafkqaaa");
+    for (int i = 0; i < 5000; i++)
+        cid = put_node(f, &cid, 1);
+    stack.n = 64;
+    dag_walk_init(&w, &f->source, block, stack, fresh_seen(f));
+    CHECK_OK(dag_walk_add(&w, &cid));
+    for (blocks = 0; (e = dag_walk_next(&w, &item)) == OK && !item.end; blocks++)
+        ;
+    CHECK_OK(e);
+    CHECK(blocks == 5000 + 1);
+}
+
+static void the_seen_table_says_when_it_is_full(void **state)
+{
+    struct fixture *f = *state;
+    struct dag_walk_table t;
+    dag_walk_table_init(&t, (struct mspan){ f->seen_memory.p, 100 * DAG_WALK_SLOT });
+    struct dag_walk_seen seen = dag_walk_table_seen(&t);
+    bool fresh;
+    for (uint32_t i = 0; i < 75; i++) {
+        struct content_key key = { .codec = i };
+        CHECK_OK(seen.add(seen.ctx, &fresh, &key)); /* all in one chain: the digest is the same */
+        CHECK(fresh);
+        CHECK_OK(seen.add(seen.ctx, &fresh, &key));
+        CHECK(!fresh);
+    }
+    struct content_key key = { .codec = 75 };
+    CHECK_ERR(seen.add(seen.ctx, &fresh, &key), ERR_LIMIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_conformance_fixtures_import, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_or_cut_archive_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_path_and_the_scope_decide_what_is_sent, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_is_exported_stands_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_missing_is_told_before_or_within, setup, teardown),
+        cmocka_unit_test_setup_teardown(deep_and_wide_dags_stay_in_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_seen_table_says_when_it_is_full, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
