@@ -5,7 +5,7 @@
 #include "base/writer.h"
 #include "crypto/smt_model.h"
 
-enum { ENTRIES = 8192, KEYS = 64 };
+enum { ENTRIES = 2048, KEYS = 64 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -76,6 +76,20 @@ static size_t batch(const struct smt *tree, struct state *s, struct span data)
     return at + 1;
 }
 
+/* Removing every key leaves nothing, so the next input finds the store empty. */
+static void clear(const struct smt *tree, const struct model_kv *model)
+{
+    struct smt_write writes[KEYS];
+    uint8_t root[SMT_HASH_SIZE], zero[SMT_HASH_SIZE] = { 0 };
+    for (size_t k = 0; k < KEYS; k++) {
+        writes[k] = (struct smt_write){ .remove = true };
+        key_of(writes[k].key_hash, k);
+    }
+    smt_sort(writes, KEYS);
+    enum err e = smt_update(tree, root, writes, KEYS);
+    ASSERT(e == OK && memcmp(root, zero, sizeof(root)) == 0 && model->count == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct model_entry entries[ENTRIES];
@@ -85,7 +99,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_proof(span_of(data + 1, size - 1));
         return 0;
     }
-    memset(entries, 0, sizeof(entries));
     struct model_kv model = { .entries = entries, .capacity = ENTRIES };
     struct kv kv = model_of(&model);
     struct smt tree = { .kv = &kv, .prefix = span_of("x", 1) };
@@ -96,7 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t root[SMT_HASH_SIZE], key[SMT_HASH_SIZE], value[SMT_HASH_SIZE];
     enum err e = smt_root(&tree, root);
     ASSERT(e == OK);
-    for (size_t k = 0; k < KEYS; k++) {
+    /* Proofs are slow here, so each input asks for one key of each family. */
+    for (size_t k = data[0] / 2 % 8; k < KEYS; k += 8) {
         key_of(key, k);
         memset(value, 0, sizeof(value));
         value[0] = s.value[k];
@@ -105,5 +119,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         e = smt_verify(root, key, s.present[k] ? value : NULL, &proof);
         ASSERT(e == OK);
     }
+    clear(&tree, &model);
     return 0;
 }
