@@ -1,0 +1,484 @@
+#include "codec/tx.h"
+
+#include "codec/cbor.h"
+#include "crypto/sha256.h"
+
+static const char signature_tag[] = "crust/tx/1";
+
+static const char *const names[TX_KIND_COUNT] = {
+    [TX_TRANSFER] = "transfer",
+    [TX_ALLOW] = "allow",
+    [TX_ORDER] = "order",
+    [TX_PREPAY] = "prepay",
+    [TX_SETTLE] = "settle",
+    [TX_REFUND] = "refund",
+    [TX_MERCHANT_DEPOSIT] = "merchant.deposit",
+    [TX_MERCHANT_WITHDRAW] = "merchant.withdraw",
+    [TX_MERCHANT_CLAIM] = "merchant.claim",
+    [TX_WORKER_REGISTER] = "worker.register",
+    [TX_WORKER_DEPOSIT] = "worker.deposit",
+    [TX_WORKER_WITHDRAW] = "worker.withdraw",
+    [TX_REPORT] = "report",
+    [TX_REFUTE] = "refute",
+    [TX_CHALLENGE] = "challenge",
+    [TX_ANSWER] = "answer",
+    [TX_BEACON] = "beacon",
+};
+
+const char *tx_name(enum tx_kind kind)
+{
+    ASSERT((unsigned)kind < TX_KIND_COUNT);
+    return names[kind];
+}
+
+/* ---- calls, in the order of docs/spec/transactions.md 3 -------------------------------------- */
+
+static void key_bytes(struct cbor_reader *c, const char *key, uint8_t *out, size_t n)
+{
+    cbor_read_key(c, key);
+    cbor_read_bytes_of(c, out, n);
+}
+
+static struct amount key_amount(struct cbor_reader *c, const char *key)
+{
+    cbor_read_key(c, key);
+    return cbor_read_amount(c);
+}
+
+static uint64_t key_uint(struct cbor_reader *c, const char *key, uint64_t max)
+{
+    cbor_read_key(c, key);
+    return cbor_read_uint_max(c, max);
+}
+
+static struct span key_span(struct cbor_reader *c, const char *key, size_t max)
+{
+    cbor_read_key(c, key);
+    struct span s = cbor_read_bytes(c);
+    cbor_require(c, s.n <= max, ERR_LIMIT);
+    return c->r.err == OK ? s : (struct span){ NULL, 0 };
+}
+
+static void put_bytes(struct writer *w, const char *key, const uint8_t *p, size_t n)
+{
+    cbor_write_str(w, key);
+    cbor_write_bytes(w, span_of(p, n));
+}
+
+static void put_amount(struct writer *w, const char *key, struct amount v)
+{
+    cbor_write_str(w, key);
+    cbor_write_amount(w, v);
+}
+
+static void put_uint(struct writer *w, const char *key, uint64_t v)
+{
+    cbor_write_str(w, key);
+    cbor_write_uint(w, v);
+}
+
+static bool text_is_plain(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return false;
+    return s.n > 0;
+}
+
+static void order_decode(struct cbor_reader *c, struct tx_order *o)
+{
+    cbor_read_map_of(c, 7);
+    cbor_read_key(c, "key");
+    cbor_read_array_of(c, 2);
+    uint64_t codec = cbor_read_uint_max(c, UINT32_MAX);
+    cbor_require(c,
+                 codec == CID_CODEC_RAW || codec == CID_CODEC_DAG_PB || codec == CID_CODEC_DAG_CBOR,
+                 ERR_FORMAT);
+    o->key.codec = (uint32_t)codec;
+    cbor_read_bytes_of(c, o->key.digest, sizeof(o->key.digest));
+    o->tip = key_amount(c, "tip");
+    o->size = key_uint(c, "size", INT64_MAX);
+    cbor_read_key(c, "origins");
+    size_t count = cbor_read_array(c);
+    cbor_require(c, count <= TX_ORIGINS_MAX, ERR_LIMIT);
+    for (size_t i = 0; i < count && c->r.err == OK; i++) {
+        struct span text = cbor_read_text(c);
+        cbor_require(c, text.n <= TX_ORIGIN_SIZE_MAX, ERR_LIMIT);
+        cbor_require(c, c->r.err != OK || text_is_plain(text), ERR_FORMAT);
+        o->origins[i] = text;
+    }
+    o->origin_count = c->r.err == OK ? (uint32_t)count : 0;
+    o->replicas = (uint32_t)key_uint(c, "replicas", UINT32_MAX);
+    cbor_read_key(c, "data_root");
+    o->has_data_root = !cbor_try_null(c);
+    if (o->has_data_root)
+        cbor_read_bytes_of(c, o->data_root, sizeof(o->data_root));
+}
+
+static void order_encode(struct writer *w, const struct tx_order *o)
+{
+    cbor_write_map(w, 7);
+    cbor_write_str(w, "key");
+    cbor_write_array(w, 2);
+    cbor_write_uint(w, o->key.codec);
+    cbor_write_bytes(w, span_of(o->key.digest, sizeof(o->key.digest)));
+    put_amount(w, "tip", o->tip);
+    put_uint(w, "size", o->size);
+    cbor_write_str(w, "origins");
+    cbor_write_array(w, o->origin_count);
+    for (uint32_t i = 0; i < o->origin_count; i++)
+        cbor_write_text(w, o->origins[i]);
+    put_uint(w, "replicas", o->replicas);
+    cbor_write_str(w, "data_root");
+    if (o->has_data_root)
+        cbor_write_bytes(w, span_of(o->data_root, sizeof(o->data_root)));
+    else
+        cbor_write_null(w);
+}
+
+static void money_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    if (call->kind == TX_TRANSFER) {
+        cbor_read_map_of(c, 2);
+        key_bytes(c, "to", call->transfer.to, TX_KEY_SIZE);
+        call->transfer.amount = key_amount(c, "amount");
+        return;
+    }
+    cbor_read_map_of(c, 3);
+    key_bytes(c, "key", call->allow.key, TX_KEY_SIZE);
+    call->allow.until = key_uint(c, "until", INT64_MAX);
+    call->allow.amount = key_amount(c, "amount");
+}
+
+static void money_encode(struct writer *w, const struct tx_call *call)
+{
+    if (call->kind == TX_TRANSFER) {
+        cbor_write_map(w, 2);
+        put_bytes(w, "to", call->transfer.to, TX_KEY_SIZE);
+        put_amount(w, "amount", call->transfer.amount);
+        return;
+    }
+    cbor_write_map(w, 3);
+    put_bytes(w, "key", call->allow.key, TX_KEY_SIZE);
+    put_uint(w, "until", call->allow.until);
+    put_amount(w, "amount", call->allow.amount);
+}
+
+static void entry_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    bool has_amount = call->kind == TX_PREPAY;
+    cbor_read_map_of(c, has_amount ? 2 : 1);
+    key_bytes(c, "order", call->entry.order, sizeof(call->entry.order));
+    if (has_amount)
+        call->entry.amount = key_amount(c, "amount");
+}
+
+static void entry_encode(struct writer *w, const struct tx_call *call)
+{
+    bool has_amount = call->kind == TX_PREPAY;
+    cbor_write_map(w, has_amount ? 2 : 1);
+    put_bytes(w, "order", call->entry.order, sizeof(call->entry.order));
+    if (has_amount)
+        put_amount(w, "amount", call->entry.amount);
+}
+
+static void funds_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    bool has_worker = call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW;
+    cbor_read_map_of(c, has_worker ? 2 : 1);
+    call->funds.amount = key_amount(c, "amount");
+    if (has_worker)
+        key_bytes(c, "worker", call->funds.worker, TX_KEY_SIZE);
+}
+
+static void funds_encode(struct writer *w, const struct tx_call *call)
+{
+    bool has_worker = call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW;
+    cbor_write_map(w, has_worker ? 2 : 1);
+    put_amount(w, "amount", call->funds.amount);
+    if (has_worker)
+        put_bytes(w, "worker", call->funds.worker, TX_KEY_SIZE);
+}
+
+static void register_decode(struct cbor_reader *c, struct tx_worker_register *r)
+{
+    cbor_read_map_of(c, 4);
+    r->block = key_uint(c, "block", INT64_MAX);
+    key_bytes(c, "worker", r->worker, sizeof(r->worker));
+    key_bytes(c, "release", r->release, sizeof(r->release));
+    r->evidence = key_span(c, "evidence", TX_EVIDENCE_MAX);
+}
+
+static void register_encode(struct writer *w, const struct tx_worker_register *r)
+{
+    cbor_write_map(w, 4);
+    put_uint(w, "block", r->block);
+    put_bytes(w, "worker", r->worker, sizeof(r->worker));
+    put_bytes(w, "release", r->release, sizeof(r->release));
+    put_bytes(w, "evidence", r->evidence.p, r->evidence.n);
+}
+
+static void dispute_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    bool has_block = call->kind != TX_CHALLENGE;
+    cbor_read_map_of(c, has_block ? 3 : 2);
+    if (has_block)
+        call->dispute.block = key_span(c, "block", TX_BLOCK_MAX);
+    key_bytes(c, "order", call->dispute.order, sizeof(call->dispute.order));
+    call->dispute.proof = key_span(c, "proof", TX_PROOF_MAX);
+}
+
+static void dispute_encode(struct writer *w, const struct tx_call *call)
+{
+    bool has_block = call->kind != TX_CHALLENGE;
+    cbor_write_map(w, has_block ? 3 : 2);
+    if (has_block)
+        put_bytes(w, "block", call->dispute.block.p, call->dispute.block.n);
+    put_bytes(w, "order", call->dispute.order, sizeof(call->dispute.order));
+    put_bytes(w, "proof", call->dispute.proof.p, call->dispute.proof.n);
+}
+
+static void beacon_decode(struct cbor_reader *c, struct tx_beacon *b)
+{
+    cbor_read_map_of(c, 3);
+    key_bytes(c, "key", b->key, sizeof(b->key));
+    b->slot = key_uint(c, "slot", INT64_MAX);
+    key_bytes(c, "proof", b->proof, sizeof(b->proof));
+}
+
+static void beacon_encode(struct writer *w, const struct tx_beacon *b)
+{
+    cbor_write_map(w, 3);
+    put_bytes(w, "key", b->key, sizeof(b->key));
+    put_uint(w, "slot", b->slot);
+    put_bytes(w, "proof", b->proof, sizeof(b->proof));
+}
+
+static enum tx_kind kind_of(struct span name)
+{
+    for (int kind = 0; kind < TX_KIND_COUNT; kind++)
+        if (span_eq(name, span_str(names[kind])))
+            return (enum tx_kind)kind;
+    return TX_KIND_COUNT;
+}
+
+static void args_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    switch (call->kind) {
+    case TX_TRANSFER:
+    case TX_ALLOW:
+        money_decode(c, call);
+        break;
+    case TX_ORDER:
+        order_decode(c, &call->order);
+        break;
+    case TX_PREPAY:
+    case TX_SETTLE:
+    case TX_REFUND:
+        entry_decode(c, call);
+        break;
+    case TX_MERCHANT_CLAIM:
+        cbor_read_map_of(c, 0);
+        break;
+    case TX_MERCHANT_DEPOSIT:
+    case TX_MERCHANT_WITHDRAW:
+    case TX_WORKER_DEPOSIT:
+    case TX_WORKER_WITHDRAW:
+        funds_decode(c, call);
+        break;
+    case TX_WORKER_REGISTER:
+        register_decode(c, &call->worker_register);
+        break;
+    case TX_REPORT:
+        cbor_read_map_of(c, 1);
+        call->report = key_span(c, "report", TX_REPORT_MAX);
+        break;
+    case TX_REFUTE:
+    case TX_CHALLENGE:
+    case TX_ANSWER:
+        dispute_decode(c, call);
+        break;
+    case TX_BEACON:
+        beacon_decode(c, &call->beacon);
+        break;
+    case TX_KIND_COUNT:
+        break; /* the reader has failed already */
+    }
+}
+
+static void args_encode(struct writer *w, const struct tx_call *call)
+{
+    switch (call->kind) {
+    case TX_TRANSFER:
+    case TX_ALLOW:
+        money_encode(w, call);
+        break;
+    case TX_ORDER:
+        order_encode(w, &call->order);
+        break;
+    case TX_PREPAY:
+    case TX_SETTLE:
+    case TX_REFUND:
+        entry_encode(w, call);
+        break;
+    case TX_MERCHANT_CLAIM:
+        cbor_write_map(w, 0);
+        break;
+    case TX_MERCHANT_DEPOSIT:
+    case TX_MERCHANT_WITHDRAW:
+    case TX_WORKER_DEPOSIT:
+    case TX_WORKER_WITHDRAW:
+        funds_encode(w, call);
+        break;
+    case TX_WORKER_REGISTER:
+        register_encode(w, &call->worker_register);
+        break;
+    case TX_REPORT:
+        cbor_write_map(w, 1);
+        put_bytes(w, "report", call->report.p, call->report.n);
+        break;
+    case TX_REFUTE:
+    case TX_CHALLENGE:
+    case TX_ANSWER:
+        dispute_encode(w, call);
+        break;
+    case TX_BEACON:
+        beacon_encode(w, &call->beacon);
+        break;
+    case TX_KIND_COUNT:
+        ASSERT(call->kind != TX_KIND_COUNT);
+        break;
+    }
+}
+
+static void call_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    cbor_read_key(c, "call");
+    cbor_read_array_of(c, 2);
+    call->kind = kind_of(cbor_read_text(c));
+    cbor_require(c, call->kind != TX_KIND_COUNT, ERR_FORMAT);
+    if (c->r.err == OK)
+        args_decode(c, call);
+}
+
+static void call_encode(struct writer *w, const struct tx_call *call)
+{
+    cbor_write_str(w, "call");
+    cbor_write_array(w, 2);
+    cbor_write_str(w, tx_name(call->kind));
+    args_encode(w, call);
+}
+
+/* ---- the envelope ------------------------------------------------------------------------------
+ */
+
+static size_t size_max_of(enum tx_kind kind)
+{
+    return kind == TX_REFUTE || kind == TX_ANSWER ? TX_SIZE_MAX : TX_SIZE_SMALL_MAX;
+}
+
+enum err tx_decode(struct tx *out, struct span in)
+{
+    *out = (struct tx){ 0 };
+    if (in.n > TX_SIZE_MAX)
+        return ERR_LIMIT;
+    struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
+    size_t fields = cbor_read_map(&c);
+    cbor_require(&c, fields == 8 || fields == 1, ERR_FORMAT);
+    if (fields == 8) {
+        key_bytes(&c, "by", out->by, sizeof(out->by));
+        key_bytes(&c, "sig", out->sig, sizeof(out->sig));
+        out->tip = key_amount(&c, "tip");
+    }
+    call_decode(&c, &out->call);
+    cbor_require(&c, c.r.err != OK || tx_is_signed(out) == (fields == 8), ERR_FORMAT);
+    cbor_require(&c, c.r.err != OK || in.n <= size_max_of(out->call.kind), ERR_LIMIT);
+    if (fields == 8) {
+        key_bytes(&c, "from", out->from, sizeof(out->from));
+        key_bytes(&c, "chain", out->chain, sizeof(out->chain));
+        out->nonce = key_uint(&c, "nonce", INT64_MAX);
+        out->expiry = key_uint(&c, "expiry", INT64_MAX);
+    }
+    enum err e = cbor_finish(&c);
+    if (e != OK)
+        *out = (struct tx){ 0 };
+    return e;
+}
+
+void tx_encode(struct writer *w, const struct tx *tx)
+{
+    if (!tx_is_signed(tx)) {
+        cbor_write_map(w, 1);
+        call_encode(w, &tx->call);
+        return;
+    }
+    cbor_write_map(w, 8);
+    put_bytes(w, "by", tx->by, sizeof(tx->by));
+    put_bytes(w, "sig", tx->sig, sizeof(tx->sig));
+    put_amount(w, "tip", tx->tip);
+    call_encode(w, &tx->call);
+    put_bytes(w, "from", tx->from, sizeof(tx->from));
+    put_bytes(w, "chain", tx->chain, sizeof(tx->chain));
+    put_uint(w, "nonce", tx->nonce);
+    put_uint(w, "expiry", tx->expiry);
+}
+
+/* The signed form begins a8, "by" and 32 bytes, "sig" and 64 bytes; all of fixed width. */
+enum {
+    SIGNED_MAP = 0xa8,
+    UNSIGNED_MAP = 0xa7,
+    SIG_AT = 1 + 3 + 2 + TX_KEY_SIZE, /* header; "by"; head and bytes of the key */
+    SIG_END = SIG_AT + 4 + 2 + TX_SIG_SIZE,
+};
+
+void tx_signing_hash(uint8_t out[32], struct span encoded)
+{
+    ASSERT(encoded.n > SIG_END && encoded.p[0] == SIGNED_MAP);
+    const uint8_t head = UNSIGNED_MAP;
+    struct sha256 h;
+    sha256_init(&h);
+    sha256_update(&h, span_of(&head, 1));
+    sha256_update(&h, span_of(encoded.p + 1, SIG_AT - 1));
+    sha256_update(&h, span_of(encoded.p + SIG_END, encoded.n - SIG_END));
+    sha256_final(&h, out);
+}
+
+/* What is signed: the tag and the hash, 42 bytes. */
+enum { SIGNED_SIZE = sizeof(signature_tag) - 1 + SHA256_SIZE };
+
+static void signed_message(uint8_t out[SIGNED_SIZE], struct span encoded)
+{
+    memcpy(out, signature_tag, sizeof(signature_tag) - 1);
+    tx_signing_hash(out + sizeof(signature_tag) - 1, encoded);
+}
+
+enum err tx_sign(struct span *out, struct tx *tx, struct mspan room, const struct ed25519_key *key)
+{
+    *out = (struct span){ NULL, 0 };
+    memcpy(tx->by, key->public_key, sizeof(tx->by));
+    memset(tx->sig, 0, sizeof(tx->sig));
+    struct writer w = writer_of(room.p, room.n);
+    tx_encode(&w, tx);
+    if (w.err != OK)
+        return w.err;
+    uint8_t message[SIGNED_SIZE];
+    signed_message(message, writer_span(&w));
+    ed25519_sign(tx->sig, span_of(message, sizeof(message)), key);
+    memcpy(room.p + SIG_END - TX_SIG_SIZE, tx->sig, TX_SIG_SIZE);
+    *out = writer_span(&w);
+    return OK;
+}
+
+enum err tx_check_signature(const struct tx *tx, struct span encoded)
+{
+    if (!tx_is_signed(tx))
+        return OK;
+    uint8_t message[SIGNED_SIZE];
+    signed_message(message, encoded);
+    return ed25519_verify(tx->sig, span_of(message, sizeof(message)), tx->by);
+}
+
+void tx_id(uint8_t out[TX_ID_SIZE], struct span encoded)
+{
+    sha256(out, encoded);
+}
