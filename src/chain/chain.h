@@ -7,7 +7,7 @@
 #ifndef CRUST_CHAIN_CHAIN_H
 #define CRUST_CHAIN_CHAIN_H
 
-#include "chain/ledger.h"
+#include "chain/module.h"
 
 enum {
     CHAIN_NOTES = 16384,    /* keys noted between two updates of the trees */
@@ -20,7 +20,8 @@ enum {
 struct chain {
     struct state st;
     struct params params;
-    struct ledger ledger; /* of the block in hand, or of the next one for reading */
+    struct ledger ledger;           /* of the block in hand, or of the next one for reading */
+    const struct module_work *work; /* set by chain_open; tests may put a model here */
     char id[CHAIN_ID_MAX + 1];
     uint64_t height; /* of the last block; 0 after genesis */
     uint64_t time_ms;
@@ -55,13 +56,14 @@ struct chain_check {
 void chain_check_tx(struct chain *c, struct chain_check *out, struct span tx, bool recheck);
 
 /* chain_prepare orders candidates (as check_tx admitted them, in order of arrival) into a block:
- * beacon contributions, first reports within their room, disputes, and the rest by fee. The sum of
- * sizes stays within max_bytes; one dispute over TX_SIZE_SMALL_MAX may go beyond
- * params.block_bytes_max when it stands alone beside reports and beacons.
- * In/out: txs, *count; what does not go in is dropped. order: scratch of *count entries. */
+ * beacon contributions, first reports within their room, disputes, then the rest by tip and by
+ * arrival; transactions of one signer by nonce. At most params.block_bytes_max bytes of
+ * transactions, and besides them one dispute over TX_SIZE_SMALL_MAX; never more than max_bytes,
+ * counting 6 bytes of framing for each. In/out: txs, *count; what does not go in is dropped. */
 struct chain_candidate {
     struct span bytes;
     struct chain_check check;
+    uint32_t rank; /* used by chain_prepare alone */
 };
 void chain_prepare(struct chain *c, struct chain_candidate *txs, size_t *count, size_t max_bytes);
 
@@ -105,10 +107,17 @@ NODISCARD enum err chain_finalize(struct chain *c, struct chain_output *out,
                                   struct chain_tx_result *results, const struct chain_block *block,
                                   const struct chain_sink *sink);
 
+/* A validator of genesis: the account that gets its fees, and its power. False: unknown key. */
+bool chain_validator(struct chain *c, uint8_t account[32], uint64_t *power, const uint8_t key[32]);
+
 /* chain_contribution: in the beacon window, the beacon transaction of this key when it has not
  * contributed yet. Out: *out inside room. ERR_NOT_FOUND: nothing to contribute now. */
 NODISCARD enum err chain_contribution(struct chain *c, struct span *out, struct mspan room,
                                       const struct ed25519_key *key);
+
+/* Used by genesis.c: storing what chain_open reads, the second with the new app hash. */
+void chain_store_params(struct chain *c);
+void chain_store_head(struct chain *c);
 
 /* chain_check_invariants: money is conserved and the market's sums agree. For tests and audits;
  * reads everything. *what names the broken rule. */

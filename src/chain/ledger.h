@@ -69,6 +69,9 @@ static inline bool ledger_in_report_part(const struct ledger *l)
 /* The hash of the block at height, kept for evidence_max_age_blocks. False: unknown. */
 bool ledger_block_hash(struct ledger *l, uint8_t out[32], uint64_t height);
 
+/* Keeps the hash of the block that runs and forgets the one that has become too old. */
+void ledger_block_hash_put(struct ledger *l, const uint8_t hash[32]);
+
 /* ledger_queue_put notes that (kind, key) is due at height; worked off at most
  * params.queue_per_block entries a block, earliest first. An entry exists once per (height, kind,
  * key). */

@@ -36,8 +36,8 @@ struct market_order {
     struct amount prepaid;        /* for renewals, in the storage pot */
     struct amount escrow_staking; /* while open: the other parts, in the storage pot too */
     struct amount escrow_reserved;
-    struct amount rate;      /* per paid replica and answered slot */
-    uint64_t power_ready_at; /* next height at which a replica matures; 0: none */
+    struct amount income; /* what was in amount when shares was set */
+    uint64_t shares;      /* paid places times slots: each answered slot earns income / shares */
     uint32_t origin_count;
     uint32_t origin_sizes[TX_ORIGINS_MAX];
     uint8_t origins[TX_ORIGINS_MAX][TX_ORIGIN_SIZE_MAX];
@@ -86,6 +86,9 @@ void market_order_id(uint8_t out[32], const struct content_key *key, uint64_t si
 
 bool market_order(struct ledger *l, struct market_order *out, const uint8_t id[32]);
 enum market_order_state market_order_state(const struct ledger *l, const struct market_order *o);
+
+/* What one paid replica earns per answered slot, rounded down. */
+struct amount market_rate(const struct market_order *o);
 
 /* market_find gives the entry that a replica (key, size, data_root) counts for: the exact one, else
  * the one without data_root whose stated size is at least size. False: none. */
@@ -157,9 +160,14 @@ void market_merchant(struct ledger *l, struct market_merchant *out, const uint8_
 enum tx_result market_check_merchant(struct ledger *l, const struct ledger_call *call);
 void market_apply_merchant(struct ledger *l, const struct ledger_call *call);
 
-/* The block hook: price updates. And one due entry of kind VERIFY, EXPIRY or POWER. */
+/* The block hook: price updates. And one due entry of kind VERIFY, EXPIRY or POWER; returns the
+ * number of records looked at, which the block counts against params.queue_per_block. */
 void market_block_begin(struct ledger *l);
-void market_due(struct ledger *l, const struct market_work *work, enum ledger_due kind,
-                struct span key);
+uint32_t market_due(struct ledger *l, const struct market_work *work, enum ledger_due kind,
+                    struct span key);
+
+/* The sum of what the storage pot owes: unpaid income, escrow, prepaid, unclaimed rewards. Equal to
+ * the pot's balance after every block. Reads everything; for tests. */
+struct amount market_owed(struct ledger *l);
 
 #endif

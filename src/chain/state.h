@@ -38,21 +38,24 @@ struct state_note {
     uint8_t key[STATE_KEY_MAX];
 };
 
+struct smt_write;
+
 struct state {
-    const struct kv *kv;      /* kept until state_fini */
-    enum err err;             /* first failure of the kv */
-    struct state_note *notes; /* kept; the caller's */
+    const struct kv *kv; /* kept while the state is used */
+    enum err err;        /* first failure of the kv */
+    struct state_note *notes;
     size_t note_count;
     size_t note_max;
-    uint32_t *slots; /* kept; hash table of notes, 2 * note_max rounded up to a power of two */
+    uint32_t *slots; /* hash table over notes; a power of two */
     size_t slot_count;
+    struct smt_write *writes; /* note_max of them, for one update of a tree */
 };
 
 /* The bytes state_init needs to note up to note_max keys between two updates of the trees. */
 size_t state_memory_size(size_t note_max);
 
-/* state_init: memory is kept, 16-aligned, of state_memory_size(note_max). A read-only user
- * (queries) gives note_max 0 and no memory, and must not write. */
+/* state_init: memory is kept, 16-aligned, of state_memory_size(note_max) bytes. A user that only
+ * reads gives note_max 0 and no memory; its writes are assertions. */
 void state_init(struct state *st, const struct kv *kv, void *memory, size_t note_max);
 
 /* state_get finds a record. The value is borrowed until the next write. False: not there (or

@@ -1,0 +1,348 @@
+/* Running blocks: docs/spec/transactions.md 5. */
+#include "chain/chain.h"
+
+#include "chain/beacon.h"
+#include "codec/cbor.h"
+#include "crypto/sha256.h"
+#include "crypto/vrf.h"
+
+/* In meta: "head" [height, time], "id" the chain id; in params: "params"; in the index, because it
+ * cannot lie in what it hashes: "app_hash". */
+static const char head_key[] = "head";
+static const char id_key[] = "id";
+static const char params_key[] = "params";
+static const char app_hash_key[] = "app_hash";
+
+size_t chain_memory_size(void)
+{
+    return state_memory_size(CHAIN_NOTES);
+}
+
+static void ledger_at(struct chain *c, uint64_t height, uint64_t time_ms)
+{
+    struct ledger *l = &c->ledger;
+    l->st = &c->st;
+    l->params = &c->params;
+    l->height = height;
+    l->time_ms = time_ms;
+    l->slot = height / c->params.slot_blocks;
+    l->offset = height % c->params.slot_blocks;
+    sha256(l->chain_hash, span_str(c->id));
+}
+
+static enum err head_read(struct chain *c)
+{
+    struct span value;
+    if (!state_get(&c->st, &value, STATE_META, span_str(head_key)))
+        return c->st.err != OK ? c->st.err : ERR_NOT_FOUND;
+    struct cbor_reader r = cbor_reader_of(value, CBOR_STRICT);
+    cbor_read_array_of(&r, 2);
+    c->height = cbor_read_uint(&r);
+    c->time_ms = cbor_read_uint(&r);
+    if (cbor_finish(&r) != OK)
+        return ERR_CORRUPT;
+    if (!state_get(&c->st, &value, STATE_META, span_str(id_key)) || value.n > CHAIN_ID_MAX)
+        return ERR_CORRUPT;
+    memcpy(c->id, value.p, value.n);
+    c->id[value.n] = '\0';
+    if (!state_get(&c->st, &value, STATE_PARAMS, span_str(params_key)) ||
+        params_decode(&c->params, value) != OK)
+        return ERR_CORRUPT;
+    if (!state_get(&c->st, &value, STATE_INDEX, span_str(app_hash_key)) || value.n != 32)
+        return ERR_CORRUPT;
+    memcpy(c->app_hash, value.p, 32);
+    return OK;
+}
+
+enum err chain_open(struct chain *c, const struct kv *kv, void *memory)
+{
+    *c = (struct chain){ .work = &module_no_work };
+    state_init(&c->st, kv, memory, memory == NULL ? 0 : CHAIN_NOTES);
+    enum err e = head_read(c);
+    if (e != OK)
+        return c->st.err != OK ? ERR_IO : e;
+    ledger_at(c, c->height + 1, c->time_ms);
+    return OK;
+}
+
+void chain_store_head(struct chain *c)
+{
+    uint8_t buf[32];
+    struct writer w = writer_of(buf, sizeof(buf));
+    cbor_write_array(&w, 2);
+    cbor_write_uint(&w, c->height);
+    cbor_write_uint(&w, c->time_ms);
+    ASSERT(w.err == OK);
+    state_put(&c->st, STATE_META, span_str(head_key), writer_span(&w));
+    state_commit(&c->st, c->app_hash);
+    state_put(&c->st, STATE_INDEX, span_str(app_hash_key), span_of(c->app_hash, 32));
+}
+
+void chain_store_params(struct chain *c)
+{
+    uint8_t buf[PARAMS_ENCODED_MAX];
+    struct writer w = writer_of(buf, sizeof(buf));
+    params_encode(&w, &c->params);
+    ASSERT(w.err == OK);
+    state_put(&c->st, STATE_PARAMS, span_str(params_key), writer_span(&w));
+    state_put(&c->st, STATE_META, span_str(id_key), span_str(c->id));
+    ledger_at(c, c->height, c->time_ms);
+}
+
+/* ---- one call
+ * ------------------------------------------------------------------------------------ */
+
+static enum tx_result call_check(struct chain *c, const struct ledger_call *call)
+{
+    struct ledger *l = &c->ledger;
+    switch (call->tx->call.kind) {
+    case TX_TRANSFER:
+        return accounts_check_transfer(l, call);
+    case TX_ALLOW:
+        return accounts_check_allow(l, call);
+    case TX_ORDER:
+        return market_check_order(l, call);
+    case TX_PREPAY:
+        return market_check_prepay(l, call);
+    case TX_SETTLE:
+        return market_check_settle(l, call);
+    case TX_REFUND:
+        return market_check_refund(l, call);
+    case TX_MERCHANT_DEPOSIT:
+    case TX_MERCHANT_WITHDRAW:
+    case TX_MERCHANT_CLAIM:
+        return market_check_merchant(l, call);
+    case TX_WORKER_REGISTER:
+    case TX_WORKER_DEPOSIT:
+    case TX_WORKER_WITHDRAW:
+    case TX_REPORT:
+    case TX_REFUTE:
+    case TX_CHALLENGE:
+    case TX_ANSWER:
+        return c->work->check(l, call);
+    case TX_BEACON:
+        return beacon_check(l, call->tx);
+    case TX_KIND_COUNT:
+        break;
+    }
+    return RESULT_UNSUPPORTED;
+}
+
+static enum tx_result call_apply(struct chain *c, const struct ledger_call *call)
+{
+    struct ledger *l = &c->ledger;
+    const struct market_work *work = &c->work->market;
+    switch (call->tx->call.kind) {
+    case TX_TRANSFER:
+        accounts_apply_transfer(l, call);
+        break;
+    case TX_ALLOW:
+        accounts_apply_allow(l, call);
+        break;
+    case TX_ORDER:
+        market_apply_order(l, work, call);
+        break;
+    case TX_PREPAY:
+        market_apply_prepay(l, call);
+        break;
+    case TX_SETTLE:
+        market_apply_settle(l, work, call);
+        break;
+    case TX_REFUND:
+        market_apply_refund(l, call);
+        break;
+    case TX_MERCHANT_DEPOSIT:
+    case TX_MERCHANT_WITHDRAW:
+    case TX_MERCHANT_CLAIM:
+        market_apply_merchant(l, call);
+        break;
+    case TX_WORKER_REGISTER:
+    case TX_WORKER_DEPOSIT:
+    case TX_WORKER_WITHDRAW:
+    case TX_REPORT:
+    case TX_REFUTE:
+    case TX_CHALLENGE:
+    case TX_ANSWER:
+        return c->work->apply(l, call);
+    case TX_BEACON:
+        beacon_apply(l, call->tx);
+        break;
+    case TX_KIND_COUNT:
+        break;
+    }
+    return RESULT_OK;
+}
+
+/* ---- one transaction
+ * ----------------------------------------------------------------------------- */
+
+static enum tx_result decode(struct tx *tx, struct span bytes)
+{
+    enum err e = tx_decode(tx, bytes);
+    return e == OK ? RESULT_OK : e == ERR_LIMIT ? RESULT_TOO_LARGE : RESULT_MALFORMED;
+}
+
+/* The fee, and for reports whether the call is sound: only a sound report can be free. */
+static struct amount fee_of(struct chain *c, const struct ledger_call *call)
+{
+    const struct tx *tx = call->tx;
+    bool waived = tx->call.kind == TX_REPORT && c->work->check(&c->ledger, call) == RESULT_OK &&
+                  c->work->is_free(&c->ledger, call);
+    return waived ? tx->tip : accounts_fee(&c->params, call->bytes.n, tx->tip);
+}
+
+static struct chain_tx_result run(struct chain *c, struct span bytes, const bool *signature)
+{
+    struct tx tx;
+    struct chain_tx_result out = { .code = decode(&tx, bytes), .fee = AMOUNT_ZERO };
+    if (out.code != RESULT_OK)
+        return out;
+    const struct ledger_call call = { .tx = &tx, .from = tx.from, .bytes = bytes };
+    if (tx_is_signed(&tx)) {
+        bool sound = signature != NULL ? *signature : tx_check_signature(&tx, bytes) == OK;
+        if (!sound) {
+            out.code = RESULT_BAD_SIGNATURE;
+            return out;
+        }
+        struct amount fee = fee_of(c, &call);
+        out.code = accounts_check_sender(&c->ledger, &tx, fee, 0);
+        if (out.code != RESULT_OK)
+            return out;
+        accounts_charge(&c->ledger, &tx, fee);
+        out.fee = fee;
+    }
+    out.code = call_check(c, &call);
+    if (out.code == RESULT_OK)
+        out.code = call_apply(c, &call);
+    return out;
+}
+
+static bool is_dispute(enum tx_kind kind)
+{
+    return kind == TX_REFUTE || kind == TX_CHALLENGE || kind == TX_ANSWER;
+}
+
+void chain_check_tx(struct chain *c, struct chain_check *out, struct span bytes, bool recheck)
+{
+    struct tx tx;
+    *out = (struct chain_check){ .code = decode(&tx, bytes) };
+    if (out->code != RESULT_OK)
+        return;
+    ledger_at(c, c->height + 1, c->time_ms);
+    tx_id(out->id, bytes);
+    const struct ledger_call call = { .tx = &tx, .from = tx.from, .bytes = bytes };
+    if (!tx_is_signed(&tx)) {
+        out->priority = 3;
+        out->code = call_check(c, &call);
+        return;
+    }
+    memcpy(out->signer, tx.from, 32);
+    memcpy(out->signer + 32, tx.by, 32);
+    out->nonce = tx.nonce;
+    out->fee = fee_of(c, &call);
+    out->priority = is_dispute(tx.call.kind);
+    out->code = accounts_check_sender(&c->ledger, &tx, out->fee, CHAIN_NONCE_AHEAD);
+    if (out->code == RESULT_OK && !recheck && tx_check_signature(&tx, bytes) != OK)
+        out->code = RESULT_BAD_SIGNATURE;
+    /* A transaction that waits for others of its signer may need what they bring about. */
+    bool next = accounts_check_sender(&c->ledger, &tx, out->fee, 0) == RESULT_OK;
+    if (out->code == RESULT_OK && (next || tx.call.kind == TX_REPORT))
+        out->code = call_check(c, &call);
+    if (out->code == RESULT_OK && tx.call.kind == TX_REPORT && c->work->is_first(&c->ledger, &call))
+        out->priority = 2;
+}
+
+/* ---- one block
+ * ------------------------------------------------------------------------------------ */
+
+struct forward {
+    const struct chain_sink *sink;
+    int64_t tx_index;
+};
+
+static void forward_event(void *ctx, const struct ledger_event *ev)
+{
+    const struct forward *f = ctx;
+    f->sink->emit(f->sink->ctx, f->tx_index, ev);
+}
+
+static void work_queue_off(struct chain *c)
+{
+    enum ledger_due kind;
+    uint8_t key[STATE_KEY_MAX];
+    size_t key_size;
+    uint32_t looked = 0;
+    while (looked < c->params.queue_per_block &&
+           ledger_queue_pop(&c->ledger, &kind, key, &key_size)) {
+        struct span k = span_of(key, key_size);
+        looked += kind == LEDGER_DUE_WORK ? c->work->due(&c->ledger, k)
+                                          : market_due(&c->ledger, &c->work->market, kind, k);
+    }
+}
+
+enum err chain_finalize(struct chain *c, struct chain_output *out, struct chain_tx_result *results,
+                        const struct chain_block *block, const struct chain_sink *sink)
+{
+    *out = (struct chain_output){ 0 };
+    if (block->height != c->height + 1)
+        return ERR_STATE;
+    ledger_at(c, block->height, block->time_ms);
+    struct forward forward = { .sink = sink, .tx_index = -1 };
+    bool listens = sink != NULL && sink->emit != NULL;
+    c->ledger.emit = listens ? forward_event : NULL;
+    c->ledger.emit_ctx = &forward;
+    market_block_begin(&c->ledger);
+    c->work->block_begin(&c->ledger);
+    for (size_t i = 0; i < block->tx_count; i++) {
+        forward.tx_index = (int64_t)i;
+        results[i] =
+            run(c, block->txs[i], block->signatures == NULL ? NULL : &block->signatures[i]);
+    }
+    forward.tx_index = -1;
+    work_queue_off(c);
+    beacon_block_end(&c->ledger);
+    accounts_block_end(&c->ledger, block->author);
+    ledger_block_hash_put(&c->ledger, block->hash);
+    c->height = block->height;
+    c->time_ms = block->time_ms;
+    chain_store_head(c);
+    c->ledger.emit = NULL;
+    ledger_at(c, c->height + 1, c->time_ms);
+    if (c->st.err != OK)
+        return ERR_IO;
+    memcpy(out->app_hash, c->app_hash, 32);
+    return OK;
+}
+
+enum err chain_contribution(struct chain *c, struct span *out, struct mspan room,
+                            const struct ed25519_key *key)
+{
+    *out = (struct span){ NULL, 0 };
+    ledger_at(c, c->height + 1, c->time_ms);
+    struct tx tx = { .call.kind = TX_BEACON };
+    struct tx_beacon *b = &tx.call.beacon;
+    uint8_t alpha[32];
+    if (!beacon_is_contributor(&c->ledger, key->public_key) ||
+        !beacon_open(&c->ledger, &b->slot, alpha) ||
+        beacon_has_contributed(&c->ledger, b->slot, key->public_key))
+        return ERR_NOT_FOUND;
+    memcpy(b->key, key->public_key, sizeof(b->key));
+    TRY(vrf_prove(b->proof, key, span_of(alpha, sizeof(alpha))));
+    struct writer w = writer_of(room.p, room.n);
+    tx_encode(&w, &tx);
+    if (w.err != OK)
+        return w.err;
+    *out = writer_span(&w);
+    return OK;
+}
+
+enum err chain_check_invariants(struct chain *c, const char **what)
+{
+    *what = NULL;
+    struct amount pot = accounts_usable(&c->ledger, accounts_pot(POT_STORAGE));
+    if (amount_cmp(accounts_sum(&c->ledger), accounts_issuance(&c->ledger)) != 0)
+        *what = "the sum of all accounts is not the total issuance";
+    else if (amount_cmp(pot, market_owed(&c->ledger)) != 0)
+        *what = "the storage pot does not hold what the market owes";
+    return *what == NULL && c->st.err == OK ? OK : ERR_STATE;
+}

@@ -1,0 +1,211 @@
+/* The genesis file: docs/spec/params.md 3. */
+#include "chain/beacon.h"
+#include "chain/chain.h"
+#include "codec/cbor.h"
+#include "codec/json.h"
+#include "codec/ss58.h"
+#include "crypto/sha256.h"
+
+#include <stdio.h>
+
+static bool id_is_sound(const char *id)
+{
+    size_t n = strlen(id);
+    for (size_t i = 0; i < n; i++) {
+        bool plain = (id[i] >= 'a' && id[i] <= 'z') || (id[i] >= '0' && id[i] <= '9');
+        if (!plain && (id[i] != '-' || i == 0))
+            return false;
+    }
+    return n > 0 && n <= CHAIN_ID_MAX;
+}
+
+static void read_param(struct params *p, struct json_value object, const char *name)
+{
+    struct json_value v = json_find(object, name);
+    if (v.of == NULL || v.doc->err != OK)
+        return;
+    char number[AMOUNT_TEXT_MAX];
+    const char *text = number;
+    switch (json_kind(v)) {
+    case JSON_KIND_BOOL:
+        text = json_bool(v) ? "true" : "false";
+        break;
+    case JSON_KIND_TEXT:
+        text = json_text(v);
+        break;
+    case JSON_KIND_NUMBER:
+        amount_format_units(number, json_amount(v));
+        break;
+    case JSON_KIND_NONE:
+    case JSON_KIND_OTHER:
+        json_fail(v, ERR_FORMAT, "not a number, a text, true or false");
+        break;
+    }
+    if (v.doc->err == OK && params_set(p, name, text) != OK)
+        json_fail(v, ERR_FORMAT, "not a value of this parameter");
+}
+
+static void read_params(struct params *p, struct json_value object)
+{
+    const char *names[128];
+    size_t count = params_count();
+    ASSERT(count < sizeof(names) / sizeof(names[0]));
+    for (size_t i = 0; i < count; i++)
+        names[i] = params_name(i);
+    names[count] = "preset";
+    json_fields(object, names, count + 1);
+    struct json_value preset = json_get(object, "preset");
+    const char *name = json_text(preset);
+    bool devnet = strcmp(name, "devnet") == 0;
+    if (!devnet && strcmp(name, "production") != 0)
+        json_fail(preset, ERR_FORMAT, "neither \"devnet\" nor \"production\"");
+    params_init(p, devnet ? PARAMS_DEVNET : PARAMS_PRODUCTION);
+    for (size_t i = 0; i < count; i++)
+        read_param(p, object, names[i]);
+    const char *what;
+    if (object.doc->err == OK && params_check(p, &what) != OK)
+        json_fail(object, ERR_RANGE, what);
+}
+
+static void read_address(struct json_value v, uint8_t out[32])
+{
+    memset(out, 0, 32);
+    const char *text = json_text(v);
+    if (v.doc->err == OK && ss58_parse(out, span_str(text)) != OK)
+        json_fail(v, ERR_FORMAT, "not an address of this network");
+}
+
+static void read_balances(struct ledger *l, struct json_value list)
+{
+    static const char *const names[] = { "address", "amount" };
+    size_t count = json_count(list);
+    struct amount total = AMOUNT_ZERO;
+    for (size_t i = 0; i < count && list.doc->err == OK; i++) {
+        struct json_value row = json_at(list, i);
+        json_fields(row, names, 2);
+        uint8_t id[32];
+        read_address(json_get(row, "address"), id);
+        struct amount v = json_amount(json_get(row, "amount"));
+        struct account there;
+        if (list.doc->err != OK)
+            return;
+        if (accounts_is_pot(id) || accounts_get(l, &there, id))
+            json_fail(row, ERR_FORMAT, "this account comes twice, or is the chain's own");
+        else if (amount_cmp(v, l->params->existential_deposit) < 0)
+            json_fail(row, ERR_RANGE, "below the existential deposit");
+        else if (amount_add(&total, total, v) != OK || total.units >> 100 != 0)
+            json_fail(row, ERR_RANGE, "the sum of all balances is too large");
+        else
+            accounts_mint(l, id, v);
+    }
+}
+
+static void read_contributors(struct ledger *l, struct json_value root)
+{
+    struct json_value list = json_get(root, "contributors");
+    uint8_t keys[BEACON_CONTRIBUTORS_MAX][32];
+    uint8_t b0[32];
+    json_hex(json_get(root, "beacon"), b0, sizeof(b0));
+    size_t count = json_count(list);
+    if (count > BEACON_CONTRIBUTORS_MAX)
+        json_fail(list, ERR_LIMIT, "more than 256");
+    for (size_t i = 0; i < count && root.doc->err == OK; i++) {
+        struct json_value v = json_at(list, i);
+        json_hex(v, keys[i], sizeof(keys[i]));
+        if (root.doc->err == OK && ed25519_public_check(keys[i]) != OK)
+            json_fail(v, ERR_FORMAT, "not a public key");
+        for (size_t j = 0; j < i; j++)
+            if (memcmp(keys[i], keys[j], sizeof(keys[i])) == 0)
+                json_fail(v, ERR_FORMAT, "comes twice");
+    }
+    if (root.doc->err == OK)
+        beacon_genesis(l, b0, (const uint8_t(*)[32])keys, count);
+}
+
+/* 'V' | key -> [power, account] in meta. */
+static void validator_key(uint8_t out[33], const uint8_t key[32])
+{
+    out[0] = 'V';
+    memcpy(out + 1, key, 32);
+}
+
+static void read_validators(struct ledger *l, struct json_value list)
+{
+    static const char *const names[] = { "key", "power", "address" };
+    size_t count = json_count(list);
+    if (count > CHAIN_VALIDATORS_MAX)
+        json_fail(list, ERR_LIMIT, "more than 128");
+    for (size_t i = 0; i < count && list.doc->err == OK; i++) {
+        struct json_value row = json_at(list, i);
+        json_fields(row, names, 3);
+        uint8_t key[32], account[32], k[33], buf[64];
+        json_hex(json_get(row, "key"), key, sizeof(key));
+        uint64_t power = json_u64(json_get(row, "power"), INT64_MAX / 1024);
+        read_address(json_get(row, "address"), account);
+        validator_key(k, key);
+        if (list.doc->err == OK &&
+            (power == 0 || state_has(l->st, STATE_META, span_of(k, sizeof(k)))))
+            json_fail(row, ERR_FORMAT, "comes twice, or has no power");
+        struct writer w = writer_of(buf, sizeof(buf));
+        cbor_write_array(&w, 2);
+        cbor_write_uint(&w, power);
+        cbor_write_bytes(&w, span_of(account, sizeof(account)));
+        if (list.doc->err == OK)
+            state_put(l->st, STATE_META, span_of(k, sizeof(k)), writer_span(&w));
+    }
+}
+
+bool chain_validator(struct chain *c, uint8_t account[32], uint64_t *power, const uint8_t key[32])
+{
+    uint8_t k[33];
+    validator_key(k, key);
+    memset(account, 0, 32);
+    *power = 0;
+    struct span value;
+    if (!state_get(&c->st, &value, STATE_META, span_of(k, sizeof(k))))
+        return false;
+    struct cbor_reader r = cbor_reader_of(value, CBOR_STRICT);
+    cbor_read_array_of(&r, 2);
+    *power = cbor_read_uint(&r);
+    cbor_read_bytes_of(&r, account, 32);
+    return cbor_finish(&r) == OK;
+}
+
+static void read_genesis(struct chain *c, struct json_value root)
+{
+    static const char *const names[] = { "chain_id",     "time_ms",    "params", "balances",
+                                         "contributors", "validators", "beacon" };
+    json_fields(root, names, sizeof(names) / sizeof(names[0]));
+    struct json_value id = json_get(root, "chain_id");
+    const char *text = json_text(id);
+    if (!id_is_sound(text))
+        json_fail(id, ERR_FORMAT, "1 to 50 of a-z, 0-9 and -, not beginning with -");
+    c->time_ms = json_u64(json_get(root, "time_ms"), INT64_MAX);
+    read_params(&c->params, json_get(root, "params"));
+    if (root.doc->err != OK)
+        return;
+    memcpy(c->id, text, strlen(text) + 1);
+    chain_store_params(c);
+    read_balances(&c->ledger, json_get(root, "balances"));
+    read_validators(&c->ledger, json_get(root, "validators"));
+    read_contributors(&c->ledger, root);
+}
+
+enum err chain_genesis(struct chain *c, const struct kv *kv, void *memory, struct span genesis,
+                       char what[CHAIN_WHAT_MAX])
+{
+    *c = (struct chain){ .work = &module_no_work };
+    what[0] = '\0';
+    state_init(&c->st, kv, memory, CHAIN_NOTES);
+    AUTO(json_close) struct json doc;
+    if (json_open(&doc, genesis, CHAIN_GENESIS_MAX) == OK)
+        read_genesis(c, json_root(&doc));
+    if (doc.err != OK) {
+        snprintf(what, CHAIN_WHAT_MAX, "%s", doc.what);
+        return doc.err;
+    }
+    chain_store_head(c);
+    if (c->st.err != OK)
+        return ERR_IO;
+    return chain_open(c, kv, memory);
+}

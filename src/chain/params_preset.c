@@ -1,0 +1,233 @@
+/* The two presets and the relations between parameters. docs/spec/params.md says why each value. */
+#include "chain/params.h"
+
+#include "codec/tx.h"
+
+/* One CRU is 10^12 base units. */
+static const u128 cru = 1000000000000;
+
+/* The table of the reference network's second generation: from 1x to 10x. */
+static const struct params_power_step power_table[] = {
+    { 1, 1050 },   { 9, 1200 },   { 17, 1500 },  { 25, 2000 },   { 33, 2600 },
+    { 41, 3300 },  { 49, 4000 },  { 56, 5000 },  { 66, 6000 },   { 75, 7000 },
+    { 84, 8000 },  { 93, 8500 },  { 101, 8800 }, { 116, 9000 },  { 128, 9200 },
+    { 143, 9400 }, { 158, 9600 }, { 168, 9800 }, { 183, 10000 },
+};
+
+static void prices_init(struct params *p)
+{
+    p->price_base = AMOUNT_OF(1000000000);
+    p->price_base_min = AMOUNT_OF(100000000);
+    p->price_base_max = AMOUNT_OF(50000000000);
+    p->price_byte = AMOUNT_OF(10000);
+    p->price_byte_min = AMOUNT_OF(1000);
+    p->price_byte_max = AMOUNT_OF(1000000);
+    p->price_keys = AMOUNT_OF(1000000);
+    p->price_keys_min = AMOUNT_OF(1000);
+    p->price_keys_max = AMOUNT_OF(10000000);
+    p->price_base_rise_below = 10;
+    p->price_base_fall_above = 30;
+    p->price_base_rise = p->price_byte_rise = p->price_keys_rise = 3300000;
+    p->price_base_fall = p->price_byte_fall = p->price_keys_fall = 3000000;
+    p->price_keys_threshold = 5000000;
+    p->price_interval_slots = 1;
+    p->storage_reference_percent = 50;
+    p->staking_percent = 72;
+    p->storage_percent = 18;
+}
+
+static void production_init(struct params *p)
+{
+    p->block_ms = 6000;
+    p->slot_blocks = 600;
+    p->report_blocks = 480;
+    p->expiry_max_blocks = 14400;
+    p->srd_extent_size = 1024 * 1024 * 1024;
+    p->draws_files = p->draws_srd = 2;
+    p->return_draws = 20;
+    p->miss_penalty_slots = 4;
+    p->absence_slots = 168;
+    p->srd_power_max_percent = 20;
+    p->claim_settle_slots = 24;
+    p->free_reports = 8;
+    p->evidence_max_age_blocks = 600;
+    p->workers_per_platform = 16;
+    p->platform_bytes_max = (uint64_t)1 << 51;
+    p->worker_deposit = AMOUNT_OF(10 * cru);
+    p->claim_bond = AMOUNT_OF(cru);
+    p->challenge_bond = AMOUNT_OF(cru);
+    p->existential_deposit = AMOUNT_OF(100000000);
+    p->fee_base = AMOUNT_OF(250000000);
+    p->fee_byte = AMOUNT_OF(100000);
+    p->fee_treasury_percent = 80;
+    p->market_enabled = true;
+    p->file_size_max = 8589934592;
+    p->file_duration_blocks = 2592000;
+    p->order_refund_blocks = 43200;
+    p->replicas_default = 4;
+    p->replicas_max = PARAMS_REPLICAS_LIMIT;
+    p->collateral_ratio = 1;
+    p->power_ready_blocks = 1296000;
+    p->block_bytes_max = 1024 * 1024;
+    p->block_report_bytes = 512 * 1024;
+    p->queue_per_block = 500;
+}
+
+void params_init(struct params *out, enum params_preset preset)
+{
+    *out = (struct params){ 0 };
+    production_init(out);
+    prices_init(out);
+    out->power_step_count = sizeof(power_table) / sizeof(power_table[0]);
+    memcpy(out->power_steps, power_table, sizeof(power_table));
+    if (preset == PARAMS_PRODUCTION)
+        return;
+    out->block_ms = 1000;
+    out->slot_blocks = 10;
+    out->report_blocks = 7;
+    out->expiry_max_blocks = 3600;
+    out->srd_extent_size = 16 * 1024 * 1024;
+    out->absence_slots = 60;
+    out->srd_power_max_percent = 100;
+    out->workers_per_platform = 64;
+    out->allow_software = true;
+    out->worker_deposit = AMOUNT_OF(cru);
+    out->allow_private_origins = true;
+    out->file_duration_blocks = 86400;
+    out->order_refund_blocks = 300;
+    out->replicas_default = 3;
+    out->collateral_ratio = 0;
+    out->power_ready_blocks = 60;
+}
+
+static const char *check_time(const struct params *p)
+{
+    if (p->block_ms < 50 || p->block_ms > 600000)
+        return "block_ms: must be from 50 to 600000";
+    if (p->slot_blocks < 4 || p->slot_blocks > 100000)
+        return "slot_blocks: must be from 4 to 100000";
+    if (p->report_blocks < 1 || p->report_blocks > p->slot_blocks - 2)
+        return "report_blocks: must leave at least two blocks of the slot to the beacon";
+    if (p->expiry_max_blocks < 10 || p->expiry_max_blocks > 1000000)
+        return "expiry_max_blocks: must be from 10 to 1000000";
+    if (p->evidence_max_age_blocks < 1 || p->evidence_max_age_blocks > 100000)
+        return "evidence_max_age_blocks: must be from 1 to 100000";
+    if (p->queue_per_block < 10 || p->queue_per_block > 10000)
+        return "queue_per_block: must be from 10 to 10000";
+    return NULL;
+}
+
+static const char *check_work(const struct params *p)
+{
+    uint64_t mib = p->srd_extent_size / (1024 * 1024);
+    if (mib == 0 || p->srd_extent_size % (1024 * 1024) != 0 || (mib & (mib - 1)) != 0 || mib > 4096)
+        return "srd_extent_size: must be a power of two times 1 MiB, at most 4 GiB";
+    if (p->draws_files < 1 || p->draws_files > 4 || p->draws_srd < 1 || p->draws_srd > 4)
+        return "draws_files, draws_srd: must be from 1 to 4";
+    if (p->return_draws < 1 || p->return_draws > 20)
+        return "return_draws: must be from 1 to 20";
+    if (p->absence_slots < 2 || p->absence_slots > 10000)
+        return "absence_slots: must be from 2 to 10000";
+    if (p->miss_penalty_slots > 1000)
+        return "miss_penalty_slots: must be at most 1000";
+    if (p->srd_power_max_percent > 100)
+        return "srd_power_max_percent: must be at most 100";
+    if (p->claim_settle_slots < 1 || p->claim_settle_slots > 10000)
+        return "claim_settle_slots: must be from 1 to 10000";
+    if (p->free_reports < 1 || p->free_reports > 64)
+        return "free_reports: must be from 1 to 64";
+    if (p->workers_per_platform < 1)
+        return "workers_per_platform: must be at least 1";
+    struct amount largest;
+    if (amount_mul(&largest, p->fee_byte, TX_SIZE_MAX) != OK ||
+        amount_cmp(p->challenge_bond, amount_sat_add(largest, p->fee_base)) < 0)
+        return "challenge_bond: must cover the fee of the largest transaction";
+    return NULL;
+}
+
+static const char *check_split(const struct params *p)
+{
+    if (p->fee_treasury_percent > 100)
+        return "fee_treasury_percent: must be at most 100";
+    if (p->staking_percent > 100 || p->storage_percent > 100 - p->staking_percent)
+        return "staking_percent, storage_percent: must not be over 100 together";
+    if (p->storage_percent == 0)
+        return "storage_percent: must be at least 1";
+    if (p->storage_reference_percent > 100)
+        return "storage_reference_percent: must be at most 100";
+    return NULL;
+}
+
+static const char *check_market(const struct params *p)
+{
+    if (p->file_size_max < 1024 * 1024 || p->file_size_max > (uint64_t)1 << 50)
+        return "file_size_max: must be from 1 MiB to 1 PiB";
+    if (p->file_duration_blocks < p->slot_blocks)
+        return "file_duration_blocks: must be at least a slot";
+    if (p->order_refund_blocks < 2 * p->slot_blocks)
+        return "order_refund_blocks: must be at least two slots";
+    if (p->replicas_max < 1 || p->replicas_max > PARAMS_REPLICAS_LIMIT)
+        return "replicas_max: must be from 1 to 200";
+    if (p->replicas_default < 1 || p->replicas_default > p->replicas_max)
+        return "replicas_default: must be from 1 to replicas_max";
+    if (p->power_ready_blocks < 1)
+        return "power_ready_blocks: must be at least 1";
+    for (uint32_t i = 0; i < p->power_step_count; i++) {
+        const struct params_power_step *s = &p->power_steps[i];
+        if (s->permille < 1000 || s->permille > 200000)
+            return "power_steps: a multiplier must be from 1000 to 200000 thousandths";
+        if (s->replicas == 0 ||
+            (i > 0 && (s->replicas <= s[-1].replicas || s->permille < s[-1].permille)))
+            return "power_steps: must rise";
+    }
+    return NULL;
+}
+
+static bool price_is_sound(struct amount first, struct amount low, struct amount high)
+{
+    /* 10^24 base units, a million million CRU: products with sizes stay far inside 128 bits. */
+    return amount_cmp(low, first) <= 0 && amount_cmp(first, high) <= 0 &&
+           amount_cmp(high, AMOUNT_OF(cru * cru)) <= 0;
+}
+
+static const char *check_prices(const struct params *p)
+{
+    if (!price_is_sound(p->price_base, p->price_base_min, p->price_base_max))
+        return "price_base: must lie between price_base_min and price_base_max";
+    if (!price_is_sound(p->price_byte, p->price_byte_min, p->price_byte_max))
+        return "price_byte: must lie between price_byte_min and price_byte_max";
+    if (!price_is_sound(p->price_keys, p->price_keys_min, p->price_keys_max))
+        return "price_keys: must lie between price_keys_min and price_keys_max";
+    if (p->price_base_rise_below >= p->price_base_fall_above)
+        return "price_base_rise_below: must be below price_base_fall_above";
+    const uint32_t ratios[] = { p->price_base_rise, p->price_base_fall, p->price_byte_rise,
+                                p->price_byte_fall, p->price_keys_rise, p->price_keys_fall };
+    for (size_t i = 0; i < sizeof(ratios) / sizeof(ratios[0]); i++)
+        if (ratios[i] > PERBILL)
+            return "price_*_rise, price_*_fall: must be at most 1000000000";
+    /* The hooks run 3 and 22 blocks before the end of an interval; V05 gives the numbers. */
+    if (p->price_interval_slots < 1 || p->price_interval_slots > 10000)
+        return "price_interval_slots: must be from 1 to 10000";
+    return NULL;
+}
+
+static const char *check_blocks(const struct params *p)
+{
+    if (p->block_bytes_max < 4 * TX_SIZE_SMALL_MAX || p->block_bytes_max > 64 * 1024 * 1024)
+        return "block_bytes_max: must be from 512 KiB to 64 MiB";
+    if (p->block_report_bytes < TX_SIZE_SMALL_MAX ||
+        p->block_report_bytes > p->block_bytes_max - TX_SIZE_SMALL_MAX)
+        return "block_report_bytes: must leave 128 KiB of a block, and be at least that";
+    return NULL;
+}
+
+enum err params_check(const struct params *p, const char **what)
+{
+    const char *(*const checks[])(const struct params *) = { check_time,   check_work,
+                                                             check_split,  check_market,
+                                                             check_prices, check_blocks };
+    *what = NULL;
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && *what == NULL; i++)
+        *what = checks[i](p);
+    return *what == NULL ? OK : ERR_RANGE;
+}

@@ -1,0 +1,173 @@
+/* Putting a block together and judging one: docs/spec/transactions.md 6. */
+#include "chain/chain.h"
+
+enum { FRAMING = 6 }; /* what CometBFT's block adds to a transaction, rounded up */
+
+typedef int (*candidate_cmp)(const struct chain_candidate *a, const struct chain_candidate *b);
+
+/* Heap sort: in place and O(n log n) whatever the input; every order below is total. */
+static void sift_down(struct chain_candidate *txs, size_t at, size_t count, candidate_cmp cmp)
+{
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= count)
+            return;
+        if (child + 1 < count && cmp(&txs[child], &txs[child + 1]) < 0)
+            child++;
+        if (cmp(&txs[at], &txs[child]) >= 0)
+            return;
+        struct chain_candidate t = txs[at];
+        txs[at] = txs[child];
+        txs[child] = t;
+        at = child;
+    }
+}
+
+static void sort(struct chain_candidate *txs, size_t count, candidate_cmp cmp)
+{
+    for (size_t i = count / 2; i-- > 0;)
+        sift_down(txs, i, count, cmp);
+    for (size_t n = count; n > 1; n--) {
+        struct chain_candidate t = txs[0];
+        txs[0] = txs[n - 1];
+        txs[n - 1] = t;
+        sift_down(txs, 0, n - 1, cmp);
+    }
+}
+
+static int by_number(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int by_urgency(const struct chain_candidate *a, const struct chain_candidate *b)
+{
+    if (a->check.priority != b->check.priority)
+        return by_number(b->check.priority, a->check.priority);
+    int fee = amount_cmp(b->check.fee, a->check.fee);
+    return fee != 0 ? fee : by_number(a->rank, b->rank);
+}
+
+static int by_signer(const struct chain_candidate *a, const struct chain_candidate *b)
+{
+    int c = memcmp(a->check.signer, b->check.signer, sizeof(a->check.signer));
+    if (c == 0)
+        c = by_number(a->check.nonce, b->check.nonce);
+    return c != 0 ? c : by_number(a->rank, b->rank);
+}
+
+static int by_rank(const struct chain_candidate *a, const struct chain_candidate *b)
+{
+    return by_number(a->rank, b->rank);
+}
+
+static void ranks_in_order(struct chain_candidate *txs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        txs[i].rank = (uint32_t)i;
+}
+
+/* One signer's transactions, sorted by nonce, take the places that the signer has won, in order.
+ * A signer has few: insertion sort of the ranks. */
+static void ranks_by_nonce(struct chain_candidate *group, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        uint32_t rank = group[i].rank;
+        size_t j = i;
+        for (; j > 0 && group[j - 1].rank > rank; j--)
+            group[j].rank = group[j - 1].rank;
+        group[j].rank = rank;
+    }
+}
+
+static void order(struct chain_candidate *txs, size_t count)
+{
+    ranks_in_order(txs, count);
+    sort(txs, count, by_urgency);
+    ranks_in_order(txs, count);
+    sort(txs, count, by_signer);
+    for (size_t i = 0; i < count;) {
+        size_t n = 1;
+        while (i + n < count && memcmp(txs[i].check.signer, txs[i + n].check.signer,
+                                       sizeof(txs[i].check.signer)) == 0)
+            n++;
+        ranks_by_nonce(&txs[i], n);
+        i += n;
+    }
+    sort(txs, count, by_rank);
+}
+
+/* The room of a block while it fills up. */
+struct room {
+    size_t left;         /* of the engine's limit */
+    size_t common;       /* of params.block_bytes_max */
+    size_t reports;      /* of the part that reports may use */
+    bool large_admitted; /* one dispute beside the common room */
+};
+
+static bool admit(struct room *room, const struct chain_candidate *tx)
+{
+    size_t size = tx->bytes.n + FRAMING;
+    bool large = tx->bytes.n > TX_SIZE_SMALL_MAX;
+    bool report = tx->check.priority == 2;
+    if (size > room->left || (large && room->large_admitted) || (!large && size > room->common) ||
+        (report && size > room->reports))
+        return false;
+    room->left -= size;
+    room->large_admitted = room->large_admitted || large;
+    if (!large)
+        room->common -= size;
+    if (report)
+        room->reports -= size;
+    return true;
+}
+
+/* First reports may fill what the others leave, and always have their own room. */
+static size_t report_room(const struct params *p, const struct chain_candidate *txs, size_t count)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < count && others < p->block_bytes_max; i++)
+        if (txs[i].check.priority != 2 && txs[i].bytes.n <= TX_SIZE_SMALL_MAX)
+            others += txs[i].bytes.n + FRAMING;
+    size_t free = others < p->block_bytes_max ? p->block_bytes_max - others : 0;
+    return free > p->block_report_bytes ? free : p->block_report_bytes;
+}
+
+void chain_prepare(struct chain *c, struct chain_candidate *txs, size_t *count, size_t max_bytes)
+{
+    order(txs, *count);
+    struct room room = { .left = max_bytes,
+                         .common = c->params.block_bytes_max,
+                         .reports = report_room(&c->params, txs, *count) };
+    size_t kept = 0;
+    bool full = false;
+    for (size_t i = 0; i < *count && kept < CHAIN_BLOCK_TXS_MAX; i++) {
+        /* What comes after a common transaction that does not fit may build on it. */
+        bool urgent = txs[i].check.priority > 0;
+        if (full && !urgent)
+            continue;
+        if (admit(&room, &txs[i]))
+            txs[kept++] = txs[i];
+        else if (!urgent)
+            full = true;
+    }
+    *count = kept;
+}
+
+bool chain_process(struct chain *c, const struct chain_block *block)
+{
+    size_t common = 0;
+    size_t large = 0;
+    if (block->tx_count > CHAIN_BLOCK_TXS_MAX)
+        return false;
+    for (size_t i = 0; i < block->tx_count; i++) {
+        struct tx tx;
+        if (tx_decode(&tx, block->txs[i]) != OK)
+            return false;
+        if (block->txs[i].n > TX_SIZE_SMALL_MAX)
+            large++;
+        else
+            common += block->txs[i].n + FRAMING;
+    }
+    return large <= 1 && common <= c->params.block_bytes_max;
+}

@@ -1,0 +1,258 @@
+#include "chain/state.h"
+
+#include "base/arena.h"
+#include "base/writer.h"
+#include "crypto/merkle.h"
+#include "crypto/smt.h"
+
+/* The proved stores, by name. */
+static const enum state_store proved[] = { STATE_ACCOUNTS, STATE_BEACON, STATE_META,
+                                           STATE_ORDERS,   STATE_PARAMS, STATE_WORK };
+enum { PROVED_COUNT = sizeof(proved) / sizeof(proved[0]) };
+
+const char *state_store_name(enum state_store store)
+{
+    switch (store) {
+    case STATE_ACCOUNTS:
+        return "accounts";
+    case STATE_ORDERS:
+        return "orders";
+    case STATE_WORK:
+        return "work";
+    case STATE_PARAMS:
+        return "params";
+    case STATE_BEACON:
+        return "beacon";
+    case STATE_META:
+        return "meta";
+    case STATE_INDEX:
+        return "index";
+    case STATE_TREE:
+        return "tree";
+    case STATE_STORE_COUNT:
+        break;
+    }
+    return "";
+}
+
+static bool is_proved(enum state_store store)
+{
+    return store != STATE_INDEX && store != STATE_TREE;
+}
+
+static size_t slots_for(size_t note_max)
+{
+    size_t n = 1;
+    while (n < 2 * note_max)
+        n *= 2;
+    return n;
+}
+
+static size_t rounded(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+size_t state_memory_size(size_t note_max)
+{
+    return rounded(note_max * sizeof(struct state_note)) +
+           rounded(slots_for(note_max) * sizeof(uint32_t)) +
+           rounded(note_max * sizeof(struct smt_write));
+}
+
+void state_init(struct state *st, const struct kv *kv, void *memory, size_t note_max)
+{
+    *st = (struct state){ .kv = kv };
+    if (note_max == 0)
+        return;
+    struct arena a = arena_of(memory, state_memory_size(note_max));
+    st->note_max = note_max;
+    st->slot_count = slots_for(note_max);
+    st->notes = arena_array(&a, note_max, sizeof(*st->notes));
+    st->slots = arena_array(&a, st->slot_count, sizeof(*st->slots));
+    st->writes = arena_array(&a, note_max, sizeof(*st->writes));
+    ASSERT(st->notes != NULL && st->slots != NULL && st->writes != NULL);
+}
+
+struct full_key {
+    uint8_t bytes[1 + STATE_KEY_MAX];
+    size_t n;
+};
+
+static struct full_key full_key_of(enum state_store store, struct span key)
+{
+    ASSERT(key.n <= STATE_KEY_MAX);
+    struct full_key k = { .n = 1 + key.n };
+    k.bytes[0] = (uint8_t)store;
+    if (key.n != 0)
+        memcpy(k.bytes + 1, key.p, key.n);
+    return k;
+}
+
+static void note_failure(struct state *st, enum err e)
+{
+    if (e != OK && st->err == OK)
+        st->err = e;
+}
+
+bool state_get(struct state *st, struct span *value, enum state_store store, struct span key)
+{
+    *value = (struct span){ NULL, 0 };
+    if (st->err != OK)
+        return false;
+    struct full_key k = full_key_of(store, key);
+    enum err e = kv_get(st->kv, value, span_of(k.bytes, k.n));
+    if (e == OK)
+        return true;
+    *value = (struct span){ NULL, 0 };
+    if (e != ERR_NOT_FOUND)
+        note_failure(st, e);
+    return false;
+}
+
+bool state_has(struct state *st, enum state_store store, struct span key)
+{
+    struct span value;
+    return state_get(st, &value, store, key);
+}
+
+/* ---- notes and trees
+ * ----------------------------------------------------------------------------- */
+
+static size_t slot_of(const struct state *st, enum state_store store, struct span key)
+{
+    uint64_t h = 14695981039346656037u ^ (uint64_t)store;
+    for (size_t i = 0; i < key.n; i++)
+        h = (h ^ key.p[i]) * 1099511628211u;
+    h ^= h >> 32;
+    return (size_t)h & (st->slot_count - 1);
+}
+
+static void tree_update(struct state *st, enum state_store store)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < st->note_count && st->err == OK; i++) {
+        const struct state_note *note = &st->notes[i];
+        if (note->store != store)
+            continue;
+        struct span key = span_of(note->key, note->key_size);
+        struct span value;
+        bool there = state_get(st, &value, store, key);
+        smt_write_of(&st->writes[count++], key, value, !there);
+    }
+    if (count == 0 || st->err != OK)
+        return;
+    smt_sort(st->writes, count);
+    const uint8_t prefix[2] = { STATE_TREE, (uint8_t)store };
+    const struct smt tree = { .kv = st->kv, .prefix = span_of(prefix, sizeof(prefix)) };
+    uint8_t root[STATE_HASH_SIZE];
+    note_failure(st, smt_update(&tree, root, st->writes, count));
+}
+
+static void flush_notes(struct state *st)
+{
+    for (size_t i = 0; i < PROVED_COUNT; i++)
+        tree_update(st, proved[i]);
+    st->note_count = 0;
+    if (st->slots != NULL)
+        memset(st->slots, 0, st->slot_count * sizeof(*st->slots));
+}
+
+static void note_write(struct state *st, enum state_store store, struct span key)
+{
+    if (!is_proved(store))
+        return;
+    if (st->note_count == st->note_max)
+        flush_notes(st);
+    size_t slot = slot_of(st, store, key);
+    for (; st->slots[slot] != 0; slot = (slot + 1) & (st->slot_count - 1)) {
+        const struct state_note *n = &st->notes[st->slots[slot] - 1];
+        if (n->store == store && span_eq(span_of(n->key, n->key_size), key))
+            return;
+    }
+    struct state_note *n = &st->notes[st->note_count++];
+    n->store = (uint8_t)store;
+    n->key_size = (uint8_t)key.n;
+    if (key.n != 0)
+        memcpy(n->key, key.p, key.n);
+    st->slots[slot] = (uint32_t)st->note_count;
+}
+
+void state_put(struct state *st, enum state_store store, struct span key, struct span value)
+{
+    ASSERT(st->note_max > 0 && value.n <= STATE_VALUE_MAX);
+    if (st->err != OK)
+        return;
+    struct full_key k = full_key_of(store, key);
+    note_failure(st, kv_put(st->kv, span_of(k.bytes, k.n), value));
+    note_write(st, store, key);
+}
+
+void state_del(struct state *st, enum state_store store, struct span key)
+{
+    ASSERT(st->note_max > 0);
+    if (st->err != OK)
+        return;
+    struct full_key k = full_key_of(store, key);
+    note_failure(st, kv_del(st->kv, span_of(k.bytes, k.n)));
+    note_write(st, store, key);
+}
+
+bool state_next(struct state *st, struct span *key, struct span *value, struct state_range range,
+                struct span from, bool after)
+{
+    *key = *value = (struct span){ NULL, 0 };
+    if (st->err != OK)
+        return false;
+    bool begin = span_cmp(from, range.prefix) < 0;
+    struct full_key k = full_key_of(range.store, begin ? range.prefix : from);
+    enum err e = kv_next(st->kv, key, value, span_of(k.bytes, k.n), after && !begin);
+    if (e != OK && e != ERR_NOT_FOUND)
+        note_failure(st, e);
+    bool inside = e == OK && key->n > range.prefix.n && key->p[0] == (uint8_t)range.store;
+    inside =
+        inside && (range.prefix.n == 0 || memcmp(key->p + 1, range.prefix.p, range.prefix.n) == 0);
+    if (!inside) {
+        *key = *value = (struct span){ NULL, 0 };
+        return false;
+    }
+    *key = span_of(key->p + 1, key->n - 1);
+    return true;
+}
+
+void state_root(struct state *st, uint8_t root[STATE_HASH_SIZE], enum state_store store)
+{
+    const uint8_t prefix[2] = { STATE_TREE, (uint8_t)store };
+    const struct smt tree = { .kv = st->kv, .prefix = span_of(prefix, sizeof(prefix)) };
+    memset(root, 0, STATE_HASH_SIZE);
+    if (st->err == OK)
+        note_failure(st, smt_root(&tree, root));
+}
+
+/* docs/spec/state.md 4: one leaf is varint(length) name varint(32) SHA-256(root). Lengths are below
+ * 128. */
+static void store_leaf(uint8_t out[STATE_HASH_SIZE], struct state *st, enum state_store store)
+{
+    uint8_t root[STATE_HASH_SIZE];
+    state_root(st, root, store);
+    uint8_t buf[64];
+    struct writer w = writer_of(buf, sizeof(buf));
+    struct span name = span_str(state_store_name(store));
+    write_u8(&w, (uint8_t)name.n);
+    write_span(&w, name);
+    write_u8(&w, STATE_HASH_SIZE);
+    uint8_t *value = writer_reserve(&w, STATE_HASH_SIZE);
+    ASSERT(value != NULL);
+    sha256(value, span_of(root, sizeof(root)));
+    merkle_leaf(out, &merkle_rfc6962, writer_span(&w));
+}
+
+void state_commit(struct state *st, uint8_t app_hash[STATE_HASH_SIZE])
+{
+    flush_notes(st);
+    uint8_t leaves[PROVED_COUNT][STATE_HASH_SIZE];
+    for (size_t i = 0; i < PROVED_COUNT; i++)
+        store_leaf(leaves[i], st, proved[i]);
+    merkle_root_of(app_hash, &merkle_rfc6962, (const uint8_t(*)[STATE_HASH_SIZE])leaves,
+                   PROVED_COUNT);
+}
