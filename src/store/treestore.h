@@ -13,7 +13,7 @@
 enum {
     TREESTORE_DEPTH = 32,
     TREESTORE_LEAF_DATA_MAX = 1024, /* what the owner keeps with a leaf */
-    TREESTORE_SETS_MAX = 4096,      /* leaves in one apply */
+    TREESTORE_SETS_MAX = 1024,      /* leaves in one apply */
     TREESTORE_PATH_MAX = 4 + TREESTORE_DEPTH * 40,
 };
 
@@ -39,7 +39,7 @@ NODISCARD enum err treestore_open(struct treestore **out, const struct treestore
 void treestore_close(struct treestore *t);
 
 /* The versions that can be read: oldest <= newest. */
-void treestore_versions(struct treestore *t, uint64_t *oldest, uint64_t *newest);
+NODISCARD enum err treestore_versions(struct treestore *t, uint64_t *oldest, uint64_t *newest);
 
 struct treestore_set {
     uint64_t tree; /* which one: the owner packs volume, kind and generation as it likes */
@@ -69,6 +69,12 @@ NODISCARD enum err treestore_purge(struct treestore *t, uint64_t tree, size_t bu
 /* --- reading: ERR_RANGE for a version that is not kept -----------------------------------------
  */
 
+struct treestore_place {
+    uint64_t tree;
+    uint64_t version;
+    uint32_t index;
+};
+
 struct treestore_leaf {
     uint32_t index;
     struct treestore_node node;
@@ -86,7 +92,7 @@ NODISCARD enum err treestore_get(struct treestore *t, struct treestore_leaf *lea
 /* The path bytes of an index: map u32 LE, then each non-empty sibling from the leaf's level up as
  * hash and sum u64 LE. */
 NODISCARD enum err treestore_path(struct treestore *t, uint8_t path[TREESTORE_PATH_MAX],
-                                  size_t *size, uint64_t tree, uint64_t version, uint32_t index);
+                                  size_t *size, const struct treestore_place *at);
 
 /* The leaf that holds byte offset of the running sum; *rest is the offset within it. ERR_RANGE when
  * offset is at or beyond the root's sum. */
