@@ -40,7 +40,31 @@ enum err ed25519_verify(const uint8_t signature[ED25519_SIGNATURE_SIZE], struct 
                : ERR_SIGNATURE;
 }
 
+/* 1/8 modulo the group order, little-endian. */
+static const uint8_t eighth[32] = { 0x79, 0x2f, 0xdc, 0xe2, 0x29, 0xe5, 0x06, 0x61,
+                                    0xd0, 0xda, 0x1c, 0x7d, 0xb3, 0x9d, 0xd3, 0x07,
+                                    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+                                    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x06 };
+
+/* Older libsodium lets through points with a part of order two (CVE-2025-69277). Nodes
+ * must not differ with the library beneath them, so the subgroup is checked again: eight times a
+ * point has lost every part of small order, and an eighth of that is the point if there was none.
+ */
+static bool in_prime_subgroup(const uint8_t p[ED25519_PUBLIC_SIZE])
+{
+    uint8_t power[ED25519_PUBLIC_SIZE], twice[ED25519_PUBLIC_SIZE], back[ED25519_PUBLIC_SIZE];
+    memcpy(power, p, sizeof(power));
+    for (int i = 0; i < 3; i++) {
+        if (crypto_core_ed25519_add(twice, power, power) != 0)
+            return false;
+        memcpy(power, twice, sizeof(power));
+    }
+    return crypto_scalarmult_ed25519_noclamp(back, eighth, power) == 0 &&
+           memcmp(back, p, sizeof(back)) == 0;
+}
+
 enum err ed25519_public_check(const uint8_t public_key[ED25519_PUBLIC_SIZE])
 {
-    return crypto_core_ed25519_is_valid_point(public_key) == 1 ? OK : ERR_FORMAT;
+    bool valid = crypto_core_ed25519_is_valid_point(public_key) == 1;
+    return valid && in_prime_subgroup(public_key) ? OK : ERR_FORMAT;
 }

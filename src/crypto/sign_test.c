@@ -11,6 +11,8 @@
 #include "crypto/secret.h"
 #include "crypto/x25519.h"
 
+#include <sodium.h>
+
 static void check_hex(const uint8_t *got, size_t n, const char *want)
 {
     char text[2 * 64 + 1];
@@ -112,6 +114,31 @@ static void ed25519_is_strict(void **state)
             CHECK_OK(hex_parse(forged, 32, small[r]));
             for (uint8_t m = 0; m < 32; m++)
                 CHECK_ERR(ed25519_verify(forged, span_of(&m, 1), public_key), ERR_SIGNATURE);
+        }
+    }
+}
+
+/* A good key with a part of small order added passes the equations of many verifiers, and
+ * libsodium's own check of old. */
+static void ed25519_public_check_refuses_mixed_order(void **state)
+{
+    (void)state;
+    static const char *const torsion[] = {
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* order 2 */
+        "0000000000000000000000000000000000000000000000000000000000000000", /* order 4 */
+        "0000000000000000000000000000000000000000000000000000000000000080", /* order 4 */
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", /* order 8 */
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", /* order 8 */
+    };
+    for (uint8_t i = 0; i < 50; i++) {
+        uint8_t seed[32] = { i }, part[32], mixed[32];
+        struct ed25519_key key;
+        ed25519_keypair(&key, seed);
+        CHECK_OK(ed25519_public_check(key.public_key));
+        for (size_t t = 0; t < 5; t++) {
+            CHECK_OK(hex_parse(part, 32, torsion[t]));
+            CHECK(crypto_core_ed25519_add(mixed, key.public_key, part) == 0);
+            CHECK_ERR(ed25519_public_check(mixed), ERR_FORMAT);
         }
     }
 }
@@ -251,6 +278,7 @@ int main(void)
         cmocka_unit_test(ed25519_gives_the_rfc8032_vectors),
         cmocka_unit_test(ed25519_refuses_every_flipped_bit),
         cmocka_unit_test(ed25519_is_strict),
+        cmocka_unit_test(ed25519_public_check_refuses_mixed_order),
         cmocka_unit_test(x25519_gives_the_rfc7748_vectors),
         cmocka_unit_test(x25519_agrees_and_refuses_small_order),
         cmocka_unit_test(argon2_gives_known_values),
