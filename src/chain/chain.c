@@ -2,6 +2,7 @@
 #include "chain/chain.h"
 
 #include "chain/beacon.h"
+#include "chain/work.h"
 #include "codec/cbor.h"
 #include "crypto/sha256.h"
 #include "crypto/vrf.h"
@@ -56,7 +57,7 @@ static enum err head_read(struct chain *c)
 
 enum err chain_open(struct chain *c, const struct kv *kv, void *memory)
 {
-    *c = (struct chain){ .work = &module_no_work };
+    *c = (struct chain){ .work = &work_module };
     state_init(&c->st, kv, memory, memory == NULL ? 0 : CHAIN_NOTES);
     enum err e = head_read(c);
     if (e != OK)

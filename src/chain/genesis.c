@@ -1,6 +1,7 @@
 /* The genesis file: docs/spec/params.md 3. */
 #include "chain/beacon.h"
 #include "chain/chain.h"
+#include "chain/work.h"
 #include "codec/cbor.h"
 #include "codec/json.h"
 #include "codec/ss58.h"
@@ -194,7 +195,7 @@ static void read_genesis(struct chain *c, struct json_value root)
 enum err chain_genesis(struct chain *c, const struct kv *kv, void *memory, struct span genesis,
                        char what[CHAIN_WHAT_MAX])
 {
-    *c = (struct chain){ .work = &module_no_work };
+    *c = (struct chain){ .work = &work_module };
     what[0] = '\0';
     state_init(&c->st, kv, memory, CHAIN_NOTES);
     AUTO(json_close) struct json doc;

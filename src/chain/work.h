@@ -8,7 +8,7 @@
 #define CRUST_CHAIN_WORK_H
 
 #include "chain/beacon.h"
-#include "chain/market.h"
+#include "chain/module.h"
 #include "codec/report.h"
 #include "proof/draw.h"
 
@@ -110,15 +110,16 @@ void work_apply_funds(struct ledger *l, const struct ledger_call *call);
  * signed, but an opening is false: apply it all the same); else refused. About 0.3 ms. */
 enum tx_result work_check_report(struct ledger *l, const struct ledger_call *call);
 
-/* work_apply_report applies a report that work_check_report has said `checked` of. */
-void work_apply_report(struct ledger *l, const struct ledger_call *call, enum tx_result checked);
+/* work_apply_report applies a report that work_check_report lets through and says which of the two
+ * it is. */
+enum tx_result work_apply_report(struct ledger *l, const struct ledger_call *call);
 
 /* True when the report is of a worker of the account that sends it, for this slot, within
  * params.free_reports: it then pays no fee when it succeeds. */
 bool work_report_free(struct ledger *l, const struct ledger_call *call);
 
-/* True when the report would be its worker's first of this slot. For the order in a block. */
-bool work_report_first(struct ledger *l, struct span report);
+/* True when the report would be its worker's first of its slot. For the order in a block. */
+bool work_report_first(struct ledger *l, const struct ledger_call *call);
 
 /* refute, challenge, answer. A refute or answer hashes a block of up to 2 MiB. */
 enum tx_result work_check_dispute(struct ledger *l, const struct ledger_call *call);
@@ -126,15 +127,25 @@ void work_apply_dispute(struct ledger *l, const struct ledger_call *call);
 
 /* ---- hooks ----------------------------------------------------------------------------------- */
 
-/* What the market calls back. */
-extern const struct market_work work_market;
+/* All of this module as the dispatcher takes it. */
+extern const struct module_work work_module;
+
+/* The part that the market calls back: chain/market.h says what each does. */
+bool work_market_counters(struct ledger *l, struct market_counters *out, const uint8_t *lineage,
+                          const struct market_replica *r);
+void work_market_power(struct ledger *l, const uint8_t *lineage, const struct market_replica *r,
+                       uint64_t before, uint64_t after);
+void work_market_rate(struct ledger *l, const uint8_t *lineage, const struct market_replica *r,
+                      struct amount before, struct amount after);
+struct amount work_market_refill(struct ledger *l, const uint8_t *lineage, struct amount v);
 
 /* First thing in a block: drains part of the queue of power changes; in a slot's first block also
  * tells the market the free space. */
 void work_block_begin(struct ledger *l);
 
-/* One due entry of kind LEDGER_DUE_WORK. Bounded work; puts a follow-up when more is left. */
-void work_due(struct ledger *l, struct span key);
+/* One due entry of kind LEDGER_DUE_WORK. Bounded work; puts a follow-up when more is left. Returns
+ * the number of records looked at. */
+uint32_t work_due(struct ledger *l, struct span key);
 
 /* Recomputes the power of at most max workers in the queue; true when it is empty afterwards.
  * Elections call it until it is. */

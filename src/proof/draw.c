@@ -143,3 +143,14 @@ void draw_private(struct draw_place *out, const struct draw_secret *secret, uint
     bool srd = offset >= files;
     *out = locate(s, suspended, srd, srd ? offset - files : offset);
 }
+
+uint32_t draw_send_offset(const uint8_t lineage[32], uint64_t slot, uint32_t report_blocks)
+{
+    uint8_t number[8];
+    uint8_t hash[32];
+    uint64_t window = (uint64_t)report_blocks * 3 / 4;
+    store_le64(number, slot);
+    const struct span parts[] = { { lineage, 32 }, { number, 8 } };
+    sha256_tagged(hash, "crust/send/1", parts, 2);
+    return (uint32_t)(load_le64(hash) % (window == 0 ? 1 : window));
+}

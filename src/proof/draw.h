@@ -79,4 +79,9 @@ struct draw_secret {
 void draw_private(struct draw_place *out, const struct draw_secret *secret, uint32_t i,
                   const struct work_state *s, uint16_t suspended);
 
+/* draw_send_offset: in which block of a slot a worker sends its first report, spread over the first
+ * three quarters of the report part of report_blocks blocks, so that they do not all come at once.
+ * A rule of manners: the chain takes a first report in the whole report part. */
+uint32_t draw_send_offset(const uint8_t lineage[32], uint64_t slot, uint32_t report_blocks);
+
 #endif
