@@ -310,7 +310,7 @@ static bool same_token(const uint8_t *a, const char *b)
 
 static enum err hello_check(const struct ipc_msg *m, const char *token)
 {
-    if (m->type != IPC_TYPE_HELLO || m->flags != 0 || m->bulk.n != 0 ||
+    if (m->type != IPC_TYPE_HELLO || m->flags != 0 || m->id != 0 || m->bulk.n != 0 ||
         (m->body.n != IPC_HELLO_SIZE && m->body.n != IPC_HELLO_SIZE + IPC_TOKEN_SIZE))
         return ERR_FORMAT;
     if (load_le32(m->body.p) != IPC_HELLO_VERSION)

@@ -428,6 +428,7 @@ static void peers_that_break_the_format_are_dropped(void **state)
         { true, { 12 }, 16 },                                 /* a second hello */
         { true, { 24, 0, 0, 0, 1, 0, 24, 0, [16] = 5 }, 28 }, /* ring without a ring */
         { false, { 12, 0, 0, 0, 1 }, 16 },                    /* no hello */
+        { false, { 20, [8] = 1, [16] = 1 }, 24 },             /* a hello with an id */
         { false, { 20, [16] = 2 }, 24 },                      /* another version */
         { false, { 19, [16] = 1 }, 23 },                      /* a hello that is too short */
     };
