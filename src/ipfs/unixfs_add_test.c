@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "codec/links.h"
 #include "crypto/sha256.h"
+#include "ipfs/block_tee.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -456,6 +457,74 @@ static void pieces_do_not_matter(void **state)
     }
 }
 
+/* Leaves may be hashed in any order, by anybody: only the order of adding them counts. */
+static void leaves_hashed_elsewhere_give_the_same_file(void **state)
+{
+    struct fixture *f = *state;
+    enum { SIZE = 5000, CHUNK = 70, COUNT = (SIZE + CHUNK - 1) / CHUNK };
+    static uint8_t data[SIZE], scratch[COUNT][CHUNK + 256];
+    static struct unixfs_add_node leaves[COUNT];
+    static struct span blocks[COUNT];
+    random_bytes(data, sizeof(data), "leaves", 0);
+    profile(f, "unixfs-v0-2015");
+    f->add.params.chunk_size = CHUNK;
+    f->add.params.file_links = 4;
+    struct unixfs_add_node want = add_bytes(f, span_of(data, SIZE), NULL), got;
+    for (size_t i = COUNT; i-- > 0;) {
+        struct unixfs_add_chunk chunk = { .data = span_sub(span_of(data, SIZE), i * CHUNK, CHUNK) };
+        struct mspan room = { scratch[i], sizeof(scratch[i]) };
+        unixfs_add_leaf(&leaves[i], &blocks[i], &f->add.params, &chunk, room);
+    }
+    struct unixfs_add_file file;
+    f->arena = arena_of(f->arena_mem, ARENA_SIZE);
+    unixfs_add_file_init(&file, &f->add, &f->arena, NULL);
+    for (size_t i = 0; i < COUNT; i++)
+        CHECK_OK(unixfs_add_file_leaf(&file, &leaves[i], blocks[i]));
+    CHECK_OK(unixfs_add_file_finish(&file, &got));
+    CHECK(cid_eq(&got.cid, &want.cid) && got.tsize == want.tsize && got.size == SIZE);
+}
+
+struct observed {
+    size_t count, bytes;
+};
+
+static enum err observe(void *ctx, const struct content_key *key, struct span data)
+{
+    struct observed *o = ctx;
+    uint8_t digest[32];
+    sha256(digest, data);
+    CHECK(memcmp(digest, key->digest, 32) == 0);
+    o->count++;
+    o->bytes += data.n;
+    return o->count > 5 ? ERR_DENIED : OK;
+}
+
+/* Ten equal chunks and one node: two distinct blocks are observed, all eleven are put. */
+static void a_tee_sees_each_block_once(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t data[1000], slots[100 * DAG_WALK_SLOT];
+    struct dag_walk_table table;
+    struct observed o = { 0 };
+    profile(f, "unixfs-v1-2025");
+    f->add.params.chunk_size = 100;
+    dag_walk_table_init(&table, (struct mspan){ slots, sizeof(slots) });
+    struct dag_walk_seen seen = dag_walk_table_seen(&table);
+    struct block_tee tee = { .next = &f->sink, .seen = &seen, .observe = observe, .ctx = &o };
+    struct block_sink through = block_tee_sink(&tee);
+    f->add.sink = &through;
+    f->puts = 0;
+    struct unixfs_add_node n = add_bytes(f, span_of(data, sizeof(data)), NULL);
+    CHECK(o.count == 2 && f->puts == 11 && n.size == 1000);
+    CHECK(o.bytes == 100 + n.tsize - 1000);
+    /* An observer's refusal stops the import. */
+    struct unixfs_add_stream s;
+    random_bytes(data, sizeof(data), "tee", 0);
+    stream_begin(f, &s, NULL);
+    CHECK_ERR(unixfs_add_stream_write(&s, span_of(data, sizeof(data))), ERR_DENIED);
+    f->add.sink = &f->sink;
+}
+
 static enum err failing_put(void *ctx, const struct block_key *key, struct span data)
 {
     uint64_t *left = ctx;
@@ -533,6 +602,8 @@ int main(void)
         cmocka_unit_test(small_chunks_and_a_single_layer_of_shards),
         cmocka_unit_test(bad_parameters_names_and_repeats_are_refused),
         cmocka_unit_test(pieces_do_not_matter),
+        cmocka_unit_test(leaves_hashed_elsewhere_give_the_same_file),
+        cmocka_unit_test(a_tee_sees_each_block_once),
         cmocka_unit_test(a_failing_sink_is_reported),
         cmocka_unit_test(a_large_directory),
     };

@@ -179,6 +179,8 @@ enum err unixfs_path_step(struct unixfs_path *p, struct span block)
 {
     if (p->done)
         return OK;
+    if (p->steps++ == UNIXFS_PATH_STEPS)
+        return ERR_LIMIT;
     switch (p->cid.codec) {
     case CID_CODEC_DAG_PB:
         return step_dagpb(p, block);

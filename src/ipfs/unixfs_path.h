@@ -11,7 +11,10 @@
 #include "base/err.h"
 #include "codec/cid.h"
 
-enum { UNIXFS_PATH_MAX = 16 * 1024 }; /* bytes of a path */
+enum {
+    UNIXFS_PATH_MAX = 16 * 1024, /* bytes of a path */
+    UNIXFS_PATH_STEPS = 1024, /* blocks on the way: links that lead to links have no other bound */
+};
 
 struct unixfs_path {
     struct cid cid;   /* the block to look at next; when done, the target */
@@ -22,6 +25,7 @@ struct unixfs_path {
     struct span inside;
     bool in_shard; /* rest's first segment is being looked up in a HAMT */
     uint32_t bits; /* of its hash used so far */
+    uint32_t steps;
 };
 
 /* Splits at '/'; empty segments and "." are skipped. path is kept.
@@ -32,7 +36,8 @@ NODISCARD enum err unixfs_path_init(struct unixfs_path *p, const struct cid *roo
 /* unixfs_path_step looks at the block of p->cid and moves p->cid on.
  *
  * Returns: OK; ERR_NOT_FOUND (there is no such name); ERR_FORMAT, ERR_SHORT, ERR_TRAILING (the
- * block is malformed); ERR_UNSUPPORTED (a codec without paths). p->cid stands on failure. */
+ * block is malformed); ERR_UNSUPPORTED (a codec without paths); ERR_LIMIT (too many steps). p->cid
+ * stands on failure. */
 NODISCARD enum err unixfs_path_step(struct unixfs_path *p, struct span block);
 
 #endif
