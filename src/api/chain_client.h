@@ -142,12 +142,15 @@ struct chain_client_worker {
     uint8_t worker[32];
     uint8_t lineage[32];
     uint8_t account[32];
-    char provider[CHAIN_CLIENT_NAME_MAX]; /* "software", "sgx", "tdx", "sev-snp" */
-    bool suspended;                       /* the worker as a whole */
-    struct amount deposit;
+    char provider[CHAIN_CLIENT_NAME_MAX]; /* attest_kind_name */
+    bool faulted;                         /* for good */
+    bool absent;
+    uint16_t suspended; /* volumes, one bit each */
+    struct amount deposit, debt, rate;
     uint8_t state[32]; /* stored S */
     uint64_t seq;
-    uint64_t last_slot; /* of its last report; 0: none */
+    uint64_t report_slot; /* of its last report */
+    uint64_t next_slot;   /* the earliest that no report has answered */
     uint64_t power;
     uint64_t file_bytes, srd_bytes;
 };
@@ -158,18 +161,19 @@ NODISCARD enum err chain_client_decode_workers(struct chain_client_page *page,
                                                struct chain_client_worker *workers, size_t max,
                                                struct span body);
 
-/* The draws of one slot that a report has to answer. */
+/* Draws that a report has to answer. volume: of a return; else 0. */
 struct chain_client_due {
     uint64_t slot;
     uint8_t beacon[32];
-    uint16_t suspended; /* volumes without draws in this slot, one bit each */
+    bool weak;
+    uint8_t volume;
     struct draw_list draws;
 };
 
-/* GET /v1/workers/{key}/work: what the next report must say. */
+/* GET /v1/workers/{key}/work: what a report in the next block must say. */
 struct chain_client_work {
-    uint64_t height;
-    uint64_t slot;
+    uint64_t height; /* of the last block */
+    uint64_t slot;   /* of the next block */
     uint8_t beacon[32];
     bool beacon_weak;
     bool window_open;  /* the next block takes reports */
@@ -179,11 +183,12 @@ struct chain_client_work {
     uint8_t lineage[32];
     uint8_t state[32];         /* stored S */
     struct work_state volumes; /* what S is the hash of */
-    uint16_t suspended;        /* volumes, now */
-    uint16_t returning;        /* volumes whose return draws are due */
-    uint8_t return_beacon[32]; /* of the lowest returning volume */
-    uint32_t due_count;        /* 0..2: the owed slot, then the current one */
-    struct chain_client_due due[2];
+    uint16_t suspended;
+    uint16_t returning; /* volumes that have asked to return */
+    uint32_t due_count; /* 0 to 2: the owed slot, then the current one */
+    struct chain_client_due due[REPORT_ENTRIES_MAX];
+    uint32_t return_count; /* returns whose draws are known */
+    struct chain_client_due returns[WORK_VOLUMES];
 };
 void chain_client_work_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t worker[32]);
 NODISCARD enum err chain_client_decode_work(struct chain_client_work *out, struct span body);

@@ -509,6 +509,24 @@ struct chain *app_chain(struct app *app)
     return app->open ? &app->reading : NULL;
 }
 
+static enum err snapshot_hash(struct statedb_snapshot *s, const char *name, uint8_t out[32])
+{
+    const struct kv meta = statedb_snapshot_kv(s, STATEDB_META);
+    struct span v;
+    memset(out, 0, 32);
+    TRY(kv_get(&meta, &v, span_str(name)));
+    if (v.n != 32)
+        return ERR_CORRUPT;
+    memcpy(out, v.p, 32);
+    return OK;
+}
+
+enum err app_snapshot(struct statedb_snapshot *s, uint8_t genesis[32], uint8_t block_hash[32])
+{
+    TRY(snapshot_hash(s, meta_genesis, genesis));
+    return snapshot_hash(s, meta_block, block_hash);
+}
+
 bool app_genesis_hash(const struct app *app, uint8_t out[32])
 {
     memcpy(out, app->genesis, 32);

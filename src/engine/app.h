@@ -28,4 +28,8 @@ struct chain *app_chain(struct app *app);
 /* SHA-256 of the genesis file that init_chain took; false before. */
 bool app_genesis_hash(const struct app *app, uint8_t out[32]);
 
+/* The same and the last block's hash out of a snapshot. Any thread. ERR_NOT_FOUND: no chain yet. */
+NODISCARD enum err app_snapshot(struct statedb_snapshot *s, uint8_t genesis[32],
+                                uint8_t block_hash[32]);
+
 #endif

@@ -1,0 +1,96 @@
+/* crust-chaind: the ledger. Guide: docs/guide/chain-api.md; docs/design/embedded-engine.md. */
+#include "chaind/node.h"
+#include "crypto/random.h"
+#include "rt/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct config_key keys[] = {
+    { "genesis", CONFIG_STRING, "genesis.json", "the chain's genesis file" },
+    { "data", CONFIG_STRING, "chain", "folder of the ledger's database" },
+    { "http-host", CONFIG_STRING, "127.0.0.1", "address of the chain API" },
+    { "http-port", CONFIG_U64, "7001", "port of the chain API; 0: any free one" },
+    { "http-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
+    { "http-threads", CONFIG_U64, "0", "threads of the chain API; 0: one per core" },
+    { "url-file", CONFIG_STRING, "chain/url",
+      "where to write the API's URL once it serves; or none" },
+    { "block-time", CONFIG_DURATION, "0", "time between blocks; 0: as the chain's parameters say" },
+    { "proposer", CONFIG_STRING, "", "account that gets the author's part of fees" },
+    { "beacon-key", CONFIG_STRING, "", "file with the key of this node's beacon contributions" },
+    { "map-size", CONFIG_SIZE, "1G", "address space of the database at first; grows by itself" },
+    { "undo-heights", CONFIG_U64, "64", "how many blocks --rollback can take back" },
+    { "mempool-txs", CONFIG_U64, "20000", "transactions that may wait for a block" },
+    { "mempool-bytes", CONFIG_SIZE, "64M", "their size together" },
+    { "signature-threads", CONFIG_U64, "0", "threads that check signatures; 0: one per core" },
+    { "log-level", CONFIG_STRING, "info", "debug, info, warn, error or off" },
+    { "verify-replay", CONFIG_BOOL, "false",
+      "execute all blocks again from genesis, compare, end" },
+    { "rollback", CONFIG_U64, "0", "take back this many blocks, end" },
+    { "make-beacon-key", CONFIG_STRING, "",
+      "write a new beacon key to this file, print its public "
+      "half, end" },
+};
+
+static const struct config_table table = {
+    .program = "chaind",
+    .usage = "crust-chaind [--key value]...",
+    .about =
+        "The ledger of a Crust network on one machine: makes blocks and serves the chain API.\n"
+        "Example: crust-chaind --home ~/.crust --http-port 7001",
+    .keys = keys,
+    .key_count = sizeof(keys) / sizeof(keys[0]),
+};
+
+static struct config config; /* large for a stack */
+static struct node node;
+
+static enum err run(void)
+{
+    enum err e = node_open(&node, &config);
+    if (e == OK && config_bool(&config, "verify-replay"))
+        e = node_verify_replay(&node);
+    else if (e == OK && config_u64(&config, "rollback") != 0)
+        e = node_rollback(&node, config_u64(&config, "rollback"));
+    else if (e == OK)
+        e = node_run(&node);
+    node_close(&node);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    if (random_init() != OK) {
+        fprintf(stderr, "crust-chaind: the system has no source of random numbers\n");
+        return EXIT_FAILURE;
+    }
+    enum log_level level;
+    if (config_load(&config, &table, argc, argv) != OK) {
+        fprintf(stderr, "crust-chaind: %s\n", config.error);
+        return 2;
+    }
+    switch (config.action) {
+    case CONFIG_HELP:
+        config_print_help(&config, stdout);
+        return EXIT_SUCCESS;
+    case CONFIG_SHOW:
+        config_print(&config, stdout);
+        return EXIT_SUCCESS;
+    case CONFIG_VERSION:
+        printf("crust-chaind\n");
+        return EXIT_SUCCESS;
+    case CONFIG_RUN:
+        break;
+    }
+    if (config.arg_count != 0 || log_level_parse(&level, config_text(&config, "log-level")) != OK) {
+        fprintf(stderr, "crust-chaind: %s\n",
+                config.arg_count != 0 ? "it takes flags only; see --help"
+                                      : "log-level: debug, info, warn, error or off");
+        return 2;
+    }
+    log_init("crust-chaind", level);
+    if (config_text(&config, "make-beacon-key")[0] != '\0')
+        return node_make_beacon_key(config_text(&config, "make-beacon-key")) == OK ? EXIT_SUCCESS
+                                                                                   : EXIT_FAILURE;
+    return run() == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,304 @@
+#include "chaind/node.h"
+
+#include "base/hex.h"
+#include "codec/ss58.h"
+#include "crypto/random.h"
+#include "crypto/secret.h"
+#include "crypto/sha256.h"
+#include "rt/clock.h"
+#include "rt/http_server.h"
+#include "rt/log.h"
+#include "rt/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { KEY_FILE_MAX = 256 };
+
+/* ---- opening
+ * --------------------------------------------------------------------------------------- */
+
+static enum err genesis_read(struct node *n, struct mspan *out)
+{
+    char path[PATH_TEXT_MAX];
+    TRY(config_path(path, sizeof(path), n->config, "genesis"));
+    enum err e = path_read_file(out, path, NODE_GENESIS_MAX);
+    if (e != OK)
+        log_error("genesis-unreadable", "path=\"%s\" reason=\"%s\"", path, err_text(e));
+    return e;
+}
+
+/* A fresh folder gets the genesis state; an old one must have been made from the same file. */
+static enum err genesis_apply(struct node *n, struct span genesis)
+{
+    uint8_t have[32], want[32];
+    char have_text[65], want_text[65], what[CHAIN_WHAT_MAX];
+    sha256(want, genesis);
+    hex_format(want_text, span_of(want, sizeof(want)));
+    if (!app_genesis_hash(n->app, have)) {
+        enum err e = n->calls.init_chain(n->calls.ctx, genesis, what);
+        if (e == OK)
+            log_info("genesis", "hash=%s", want_text);
+        else
+            log_error("genesis-refused", "reason=\"%s\" field=\"%s\"", err_text(e), what);
+        return e;
+    }
+    if (memcmp(have, want, sizeof(have)) == 0)
+        return OK;
+    hex_format(have_text, span_of(have, sizeof(have)));
+    log_error("genesis-differs",
+              "stored=%s given=%s next=\"use the genesis file of this chain, or another --data\"",
+              have_text, want_text);
+    return ERR_EXISTS;
+}
+
+static enum err database_open(struct node *n)
+{
+    char dir[PATH_TEXT_MAX];
+    TRY(config_path(dir, sizeof(dir), n->config, "data"));
+    TRY(path_make_dirs(dir, 0700));
+    const struct statedb_config config = {
+        .dir = dir,
+        .map_bytes = config_u64(n->config, "map-size"),
+        .undo_heights = (uint32_t)config_u64(n->config, "undo-heights"),
+    };
+    enum err e = statedb_open(&n->db, &config);
+    if (e == ERR_BUSY)
+        log_error("data-in-use", "dir=\"%s\" next=\"stop the other crust-chaind\"", dir);
+    else if (e != OK)
+        log_error("data-unreadable", "dir=\"%s\" reason=\"%s\"", dir, err_text(e));
+    return e;
+}
+
+/* The seed as 64 hexadecimal digits and a line end, readable by the owner only. */
+static enum err beacon_key_read(struct node *n)
+{
+    char path[PATH_TEXT_MAX];
+    if (config_text(n->config, "beacon-key")[0] == '\0')
+        return OK;
+    TRY(config_path(path, sizeof(path), n->config, "beacon-key"));
+    struct mspan file;
+    uint8_t seed[ED25519_SEED_SIZE];
+    enum err e = path_read_file(&file, path, KEY_FILE_MAX);
+    if (e == OK) {
+        char *text = (char *)file.p;
+        text[strcspn(text, "\r\n")] = '\0';
+        e = hex_parse(seed, sizeof(seed), text);
+        secret_wipe_bytes(file.p, file.n);
+        free(file.p);
+    }
+    if (e == OK) {
+        ed25519_keypair(&n->beacon_key, seed);
+        n->has_beacon_key = true;
+    } else {
+        log_error("beacon-key-unreadable", "path=\"%s\" reason=\"%s\"", path, err_text(e));
+    }
+    secret_wipe_bytes(seed, sizeof(seed));
+    return e;
+}
+
+enum err node_open(struct node *n, const struct config *config)
+{
+    n->config = config;
+    pthread_mutex_init(&n->streams_lock, NULL);
+    TRY(beacon_key_read(n));
+    TRY(database_open(n));
+    enum err e = app_open(&n->app, n->db);
+    if (e != OK) {
+        log_error("ledger-unreadable", "reason=\"%s\"", err_text(e));
+        return e;
+    }
+    n->calls = app_engine(n->app);
+    struct mspan genesis;
+    TRY(genesis_read(n, &genesis));
+    e = genesis_apply(n, span_of(genesis.p, genesis.n));
+    free(genesis.p);
+    TRY(e);
+    return sigpool_open(&n->sigs, (uint32_t)config_u64(config, "signature-threads"));
+}
+
+void node_close(struct node *n)
+{
+    embedded_close(n->engine);
+    app_close(n->app);
+    sigpool_close(n->sigs);
+    statedb_close(n->db);
+    ed25519_wipe(&n->beacon_key);
+    pthread_mutex_destroy(&n->streams_lock);
+}
+
+/* ---- running
+ * ------------------------------------------------------------------------------------------ */
+
+static enum err contribution(void *ctx, struct span *out, struct mspan room)
+{
+    struct node *n = ctx;
+    return app_contribution(n->app, out, room, &n->beacon_key);
+}
+
+static void committed(void *ctx, uint64_t height, size_t tx_count)
+{
+    struct node *n = ctx;
+    atomic_store(&n->metrics.height, height);
+    atomic_fetch_add(&n->metrics.txs, tx_count);
+    atomic_fetch_add(&n->metrics.blocks, 1);
+    if (tx_count != 0)
+        log_info("block", "height=%llu txs=%zu", (unsigned long long)height, tx_count);
+    else
+        log_debug("block", "height=%llu txs=0", (unsigned long long)height);
+    if (n->http != NULL)
+        node_http_committed(n);
+}
+
+static enum err engine_open(struct node *n)
+{
+    struct embedded_config config = {
+        .mempool = { .txs_max = (uint32_t)config_u64(n->config, "mempool-txs"),
+                     .bytes_max = (size_t)config_u64(n->config, "mempool-bytes") },
+        .contribution = n->has_beacon_key ? contribution : NULL,
+        .contribution_ctx = n,
+        .committed = committed,
+        .committed_ctx = n,
+    };
+    random_bytes(&config.seed, sizeof(config.seed));
+    const char *proposer = config_text(n->config, "proposer");
+    if (proposer[0] != '\0' && ss58_parse(config.proposer, span_str(proposer)) != OK) {
+        log_error("bad-proposer", "next=\"give an address that begins with cT\"");
+        return ERR_FORMAT;
+    }
+    enum err e = embedded_open(&n->engine, &config, &n->calls, n->db, n->sigs);
+    if (e != OK) {
+        log_error("engine-failed", "reason=\"%s\"", err_text(e));
+        return e;
+    }
+    const struct engine_info info = embedded_info(n->engine);
+    uint64_t waiting, bytes;
+    mempool_size(embedded_pool(n->engine), &waiting, &bytes);
+    atomic_store(&n->metrics.height, info.height);
+    log_info("ledger", "height=%llu replayed=%llu waiting=%llu", (unsigned long long)info.height,
+             (unsigned long long)embedded_replayed(n->engine), (unsigned long long)waiting);
+    n->block_ms = (uint32_t)config_duration_ms(n->config, "block-time");
+    if (n->block_ms == 0)
+        n->block_ms = app_chain(n->app)->params.block_ms;
+    return OK;
+}
+
+void node_flush(struct node *n)
+{
+    enum err e = embedded_flush(n->engine);
+    if (e != OK)
+        log_warn("mempool-not-stored", "reason=\"%s\" senders=%zu", err_text(e), n->waiter_count);
+    for (size_t i = 0; i < n->waiter_count; i++)
+        node_http_answer(&n->waiters[i], e);
+    n->waiter_count = 0;
+}
+
+static void flush_posted(void *ctx)
+{
+    node_flush(ctx);
+}
+
+static void tick(void *ctx)
+{
+    struct node *n = ctx;
+    node_flush(n);
+    bool was_stuck = embedded_is_stuck(n->engine);
+    uint64_t start = clock_mono_us();
+    enum err e = embedded_make_block(n->engine, clock_wall_ms());
+    uint64_t us = clock_mono_us() - start;
+    atomic_store(&n->metrics.block_us, us);
+    atomic_fetch_add(&n->metrics.block_us_sum, us);
+    if (e == OK) {
+        if (was_stuck)
+            log_info("block-stored", "height=%llu",
+                     (unsigned long long)embedded_info(n->engine).height);
+        return;
+    }
+    atomic_fetch_add(&n->metrics.commit_failures, 1);
+    if (e == ERR_FULL || e == ERR_MEMORY || e == ERR_BUSY) {
+        if (!was_stuck)
+            log_error("block-not-stored", "reason=\"%s\" next=\"make room; it is tried again\"",
+                      err_text(e));
+        return;
+    }
+    log_error("ledger-stopped", "reason=\"%s\"", err_text(e));
+    n->failed = true;
+    loop_stop(n->loop);
+}
+
+static void stop(void *ctx)
+{
+    struct node *n = ctx;
+    log_info("stopping", "%s", "");
+    loop_timer_stop(n->timer);
+    node_flush(n);
+    loop_stop(n->loop);
+}
+
+enum err node_run(struct node *n)
+{
+    TRY(loop_new(&n->loop, 0));
+    n->flush_event = (struct loop_event){ .fn = flush_posted, .ctx = n };
+    enum err e = engine_open(n);
+    if (e == OK) {
+        n->timer = loop_timer_new(n->loop, tick, n);
+        e = n->timer == NULL ? ERR_MEMORY : OK;
+    }
+    if (e == OK)
+        e = loop_signals_start(n->loop);
+    if (e == OK)
+        e = node_http_open(n);
+    if (e == OK) {
+        loop_on_signal(n->loop, stop, n);
+        loop_timer_start(n->timer, n->block_ms, n->block_ms);
+        loop_run(n->loop);
+        /* Those who were posted in the last turn. */
+        node_flush(n);
+    }
+    node_http_close(n);
+    loop_timer_free(n->timer);
+    loop_free(n->loop);
+    return e == OK && n->failed ? ERR_IO : e;
+}
+
+/* ---- other jobs
+ * ----------------------------------------------------------------------------------------- */
+
+enum err node_rollback(struct node *n, uint64_t heights)
+{
+    for (uint64_t i = 0; i < heights; i++) {
+        enum err e = statedb_rollback(n->db);
+        if (e != OK) {
+            log_error("rollback-failed", "height=%llu reason=\"%s\"",
+                      (unsigned long long)statedb_head(n->db).height,
+                      e == ERR_NOT_FOUND ? "no undo record is left" : err_text(e));
+            return e;
+        }
+    }
+    printf("height %llu; the blocks above are kept and executed again at the next start\n",
+           (unsigned long long)statedb_head(n->db).height);
+    return OK;
+}
+
+enum err node_make_beacon_key(const char *path)
+{
+    AUTO(ed25519_wipe) struct ed25519_key key;
+    uint8_t seed[ED25519_SEED_SIZE];
+    char text[2 * ED25519_SEED_SIZE + 2], public_text[2 * ED25519_PUBLIC_SIZE + 1];
+    random_bytes(seed, sizeof(seed));
+    ed25519_keypair(&key, seed);
+    hex_format(text, span_of(seed, sizeof(seed)));
+    text[2 * ED25519_SEED_SIZE] = '\n';
+    text[2 * ED25519_SEED_SIZE + 1] = '\0';
+    enum err e = path_exists(path) ? ERR_EXISTS : path_write_file(path, span_str(text), 0600);
+    secret_wipe_bytes(seed, sizeof(seed));
+    secret_wipe_bytes(text, sizeof(text));
+    if (e != OK) {
+        log_error("beacon-key-not-written", "path=\"%s\" reason=\"%s\"", path, err_text(e));
+        return e;
+    }
+    hex_format(public_text, span_of(key.public_key, sizeof(key.public_key)));
+    printf("%s\n", public_text);
+    return OK;
+}

@@ -1,0 +1,90 @@
+/* node: crust-chaind's parts wired together: database, ledger, embedded engine, HTTP. The loop owns
+ * all of it; HTTP threads read snapshots and hand transactions to the loop. */
+#ifndef CRUST_CHAIND_NODE_H
+#define CRUST_CHAIND_NODE_H
+
+#include "crypto/ed25519.h"
+#include "engine/app.h"
+#include "engine/embedded.h"
+#include "rt/config.h"
+#include "rt/loop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    NODE_STREAMS_MAX = 64, /* clients of /v1/events at the same time */
+    NODE_GENESIS_MAX = CHAIN_GENESIS_MAX,
+};
+
+struct http_server;
+struct http_request;
+struct node_stream;
+
+/* Numbers for /metrics; written by the loop and HTTP threads. */
+struct node_metrics {
+    atomic_uint_fast64_t height;
+    atomic_uint_fast64_t txs;          /* in blocks since the start */
+    atomic_uint_fast64_t block_us;     /* time of the last block: propose, execute, commit */
+    atomic_uint_fast64_t block_us_sum; /* of all since the start */
+    atomic_uint_fast64_t blocks;       /* since the start */
+    atomic_uint_fast64_t submitted, refused;
+    atomic_uint_fast64_t requests, errors;
+    atomic_uint_fast64_t streams;
+    atomic_uint_fast64_t commit_failures;
+};
+
+/* A sender that waits for its transaction to be on disk. */
+struct node_waiter {
+    struct http_request *rq;
+    struct chain_check check;
+};
+
+struct node {
+    const struct config *config; /* kept */
+    struct statedb *db;
+    struct app *app;
+    struct engine_app calls;
+    struct sigpool *sigs;
+    struct embedded *engine;
+    struct loop *loop;
+    struct loop_timer *timer;
+    struct http_server *http;
+    struct ed25519_key beacon_key;
+    bool has_beacon_key;
+    bool failed; /* the ledger cannot go on: exit code 1 */
+    uint32_t block_ms;
+    struct node_metrics metrics;
+    struct loop_event flush_event;
+    struct node_waiter waiters[EMBEDDED_WAITING_MAX];
+    size_t waiter_count;
+    pthread_mutex_t streams_lock;
+    struct node_stream *streams;
+};
+
+/* node_open opens database and ledger, runs genesis on a fresh folder, refuses another chain's.
+ * Errors are logged with what to do. *n: zeroed by the caller. node_close takes what node_open
+ * left, also after a failure. */
+NODISCARD enum err node_open(struct node *n, const struct config *config);
+void node_close(struct node *n);
+
+/* node_run starts the engine and the HTTP server and serves until a signal. */
+NODISCARD enum err node_run(struct node *n);
+
+/* node_flush makes admitted transactions durable and answers their senders. Loop. */
+void node_flush(struct node *n);
+
+/* The other jobs of the program; each opens nothing that a running chaind holds. */
+NODISCARD enum err node_verify_replay(struct node *n);
+NODISCARD enum err node_rollback(struct node *n, uint64_t heights);
+NODISCARD enum err node_make_beacon_key(const char *path);
+
+/* ---- node_http.c ---- */
+
+NODISCARD enum err node_http_open(struct node *n);
+void node_http_committed(struct node *n); /* wakes the event streams */
+void node_http_close(struct node *n);
+/* Answers a waiter: OK, or why its transaction could not be stored. */
+void node_http_answer(struct node_waiter *w, enum err e);
+
+#endif
