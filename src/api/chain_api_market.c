@@ -147,7 +147,8 @@ static void order_members(struct chain_api_call *call, const uint8_t id[32],
     json_out_member_u64(j, "replicas_all", o->replicas_all);
     json_out_member_amount(j, "amount", o->amount);
     json_out_member_amount(j, "prepaid", o->prepaid);
-    json_out_member_amount(j, "rate", o->rate);
+    /* What one paid replica earns for one answered slot. */
+    json_out_member_amount(j, "rate", AMOUNT_OF(o->shares == 0 ? 0 : o->income.units / o->shares));
 }
 
 static void holder_value(struct json_out *j, const uint8_t lineage[32],

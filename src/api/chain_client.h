@@ -124,10 +124,10 @@ struct chain_client_page {
 void chain_client_order_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32]);
 void chain_client_orders_of_key_path(char out[CHAIN_CLIENT_PATH_MAX],
                                      const struct content_key *key);
-/* Of an account; or all, state NULL or "open", "live", "expired". cursor: "" for the first page. */
+/* Of an account; or all of one state. cursor: "" for the first page. limit 0: the default. */
 void chain_client_account_orders_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32],
                                       const char *cursor, uint32_t limit);
-void chain_client_orders_path(char out[CHAIN_CLIENT_PATH_MAX], const char *state,
+void chain_client_orders_path(char out[CHAIN_CLIENT_PATH_MAX], enum chain_client_order_state state,
                               const char *cursor, uint32_t limit);
 NODISCARD enum err chain_client_decode_order(struct chain_client_order *out, struct span body);
 /* orders: room for max entries. ERR_LIMIT when the page holds more. */

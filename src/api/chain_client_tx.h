@@ -74,6 +74,7 @@ struct chain_client_price {
     uint64_t size;
     uint32_t replicas;
     struct amount base, amount, total; /* of one order of this size; base units */
+    uint32_t duration_blocks;          /* for which it is kept */
 };
 /* replicas 0: the network's default. */
 void chain_client_price_path(char out[CHAIN_CLIENT_PATH_MAX], uint64_t size, uint32_t replicas);
