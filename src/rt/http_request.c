@@ -320,11 +320,12 @@ enum err http_request_respond(struct http_request *rq, const struct http_respons
     if (!late) {
         rq->response = m;
         rq->status = status;
-        if (rq->state == HTTP_SUSPENDED) {
+        bool resume = rq->state == HTTP_SUSPENDED;
+        rq->state = HTTP_ANSWERED;
+        if (resume) {
             http_request_unlist(rq);
             MHD_resume_connection(rq->connection);
         }
-        rq->state = HTTP_ANSWERED;
     }
     pthread_mutex_unlock(&s->lock);
     if (late && m != NULL)

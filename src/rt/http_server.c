@@ -174,6 +174,15 @@ static void start_request(struct http_request *rq, const char *method)
     rq->state = HTTP_READING;
 }
 
+static void call_handler(struct http_server *s, struct http_request *rq)
+{
+    rq->state = HTTP_HANDLING;
+    if (rq->too_large)
+        (void)http_request_respond_text(rq, 413, "The body is too large.\n");
+    else
+        s->o.handler(s->o.ctx, rq);
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **req_cls)
@@ -185,18 +194,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     struct http_request *rq = *req_cls;
     if (rq == NULL)
         return MHD_NO;
-    if (rq->state == HTTP_NEW) {
+    /* Until it is handed over, nobody else looks at the state. */
+    if (!rq->handed_over && rq->state == HTTP_NEW) {
         start_request(rq, method);
         return rq->state == HTTP_ANSWERED ? queue_answer(rq) : MHD_YES;
     }
-    if (rq->state == HTTP_READING && *upload_size > 0)
-        return take_chunk(rq, span_of(upload, *upload_size), upload_size);
-    if (rq->state == HTTP_READING) {
-        rq->state = HTTP_HANDLING;
-        if (rq->too_large)
-            (void)http_request_respond_text(rq, 413, "The body is too large.\n");
-        else
-            s->o.handler(s->o.ctx, rq);
+    if (!rq->handed_over && rq->state == HTTP_READING) {
+        if (*upload_size > 0)
+            return take_chunk(rq, span_of(upload, *upload_size), upload_size);
+        call_handler(s, rq);
         /* The answer may be there already, but the library takes it only after the resume, in
          * another call. */
         if (rq->handed_over)

@@ -23,7 +23,7 @@ struct world {
     atomic_int stream_freed, data_freed;
     atomic_ullong sunk;
     atomic_bool sink_was_busy;
-    struct http_request *held;
+    struct http_request *_Atomic held;
 };
 
 static uint8_t byte_at(uint64_t i)
