@@ -135,6 +135,68 @@ static void the_conformance_fixtures_import(void **state)
     CHECK(links > 1000);
 }
 
+/* Reads a file to its end, or lists a directory; parts that the fixtures lack on purpose count. */
+static enum err read_node(struct fixture *f, const struct cid *cid,
+                          const struct unixfs_read_stat *st)
+{
+    static struct unixfs_read_walk w;
+    struct unixfs_read_item item = { .event = UNIXFS_READ_BLOCK };
+    struct span part;
+    uint64_t total = 0;
+    if (st->kind == UNIXFS_READ_DIRECTORY) {
+        unixfs_read_dir_init(&w, &f->source, f->memory, cid);
+        while (item.event != UNIXFS_READ_END)
+            TRY(unixfs_read_dir_next(&w, &item));
+        return OK;
+    }
+    if (st->kind != UNIXFS_READ_FILE)
+        return OK;
+    unixfs_read_file_init(&w, &f->source, f->memory, cid);
+    do {
+        TRY(unixfs_read_file_next(&w, &part));
+        total += part.n;
+    } while (part.n > 0);
+    CHECK(total == st->size);
+    return OK;
+}
+
+static void every_fixture_reads_lists_and_walks(void **state)
+{
+    struct fixture *f = *state;
+    import_car(f, span_of(f->fixture_car, f->fixture_size));
+    size_t files = 0, dirs = 0, links = 0, lacking = 0, shards = 0, other = 0;
+    for (size_t i = 0; i < f->store->count; i++) {
+        struct content_key key = { .codec = (uint32_t)f->store->blocks[i].key.codec };
+        struct span block = span_of(f->store->blocks[i].data, f->store->blocks[i].size);
+        struct unixfs_read_stat st;
+        memcpy(key.digest, f->store->blocks[i].key.digest, 32);
+        struct cid cid = cid_of_key(&key);
+        CHECK_OK(dag_block_verify(&cid, block));
+        CHECK_OK(unixfs_read_stat(&st, &cid, block));
+        files += st.kind == UNIXFS_READ_FILE;
+        dirs += st.kind == UNIXFS_READ_DIRECTORY;
+        links += st.kind == UNIXFS_READ_SYMLINK;
+        enum err e = read_node(f, &cid, &st);
+        lacking += e == ERR_NOT_FOUND;
+        shards += e == ERR_FORMAT; /* a shard that is not the root of its directory */
+        CHECK(e == OK || e == ERR_NOT_FOUND || (e == ERR_FORMAT && st.sharded));
+        struct dag_walk w;
+        struct dag_walk_item item = { .end = false };
+        struct mspan half = { f->memory.p, MEMORY / 2 },
+                     rest = { f->memory.p + MEMORY / 2, MEMORY / 2 };
+        dag_walk_init(&w, &f->source, half, rest, fresh_seen(f));
+        CHECK_OK(dag_walk_add(&w, &cid));
+        for (e = OK; e == OK && !item.end;)
+            e = dag_walk_next(&w, &item);
+        other += e == ERR_UNSUPPORTED;
+        CHECK(e == OK || e == ERR_NOT_FOUND || e == ERR_UNSUPPORTED);
+    }
+    print_message("%zu files, %zu directories, %zu symlinks, %zu lack blocks, %zu inner shards, "
+                  "%zu of other codecs\n",
+                  files, dirs, links, lacking, shards, other);
+    CHECK(files > 40 && dirs > 250 && links == 1 && shards == 236 && lacking <= 1 && other == 5);
+}
+
 static void a_wrong_or_cut_archive_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -336,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_conformance_fixtures_import, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_fixture_reads_lists_and_walks, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wrong_or_cut_archive_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(the_path_and_the_scope_decide_what_is_sent, setup,
                                         teardown),
