@@ -73,16 +73,34 @@ static void read_sources(struct cbor_reader *c, struct node_seal *out)
 
 static void write_owed(struct writer *w, const struct node_owed *in)
 {
-    cbor_write_array(w, 2);
+    cbor_write_array(w, 3);
     cbor_write_uint(w, in->slot);
     cbor_write_bytes(w, span_of(in->beacon, 32));
+    cbor_write_uint(w, in->suspended);
 }
 
 static void read_owed(struct cbor_reader *c, struct node_owed *out)
 {
-    cbor_read_array_of(c, 2);
+    cbor_read_array_of(c, 3);
     out->slot = cbor_read_uint(c);
     cbor_read_bytes_of(c, out->beacon, 32);
+    out->suspended = (uint16_t)cbor_read_uint_max(c, UINT16_MAX);
+}
+
+static void write_draws(struct writer *w, const struct node_report *in)
+{
+    cbor_write_array(w, 3);
+    cbor_write_uint(w, in->draws_files);
+    cbor_write_uint(w, in->draws_srd);
+    cbor_write_uint(w, in->draws_return);
+}
+
+static void read_draws(struct cbor_reader *c, struct node_report *out)
+{
+    cbor_read_array_of(c, 3);
+    out->draws_files = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
+    out->draws_srd = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
+    out->draws_return = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
 }
 
 static void write_owed_list(struct writer *w, const struct node_report *in)
@@ -556,7 +574,7 @@ enum err node_msg_decode_key(struct node_key *out, struct span body)
 
 void node_msg_encode_report(struct writer *w, const struct node_report *in)
 {
-    cbor_write_map(w, 12);
+    cbor_write_map(w, 13);
     cbor_write_str(w, "owed");
     write_owed_list(w, in);
     cbor_write_str(w, "slot");
@@ -565,6 +583,8 @@ void node_msg_encode_report(struct writer *w, const struct node_report *in)
     cbor_write_bool(w, in->step);
     cbor_write_str(w, "chain");
     cbor_write_bytes(w, span_of(in->chain, 32));
+    cbor_write_str(w, "draws");
+    write_draws(w, in);
     cbor_write_str(w, "first");
     cbor_write_bool(w, in->first);
     cbor_write_str(w, "state");
@@ -587,7 +607,7 @@ enum err node_msg_decode_report(struct node_report *out, struct span body)
 {
     memset(out, 0, sizeof(*out));
     struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 12);
+    cbor_read_map_of(&c, 13);
     cbor_read_key(&c, "owed");
     read_owed_list(&c, out);
     cbor_read_key(&c, "slot");
@@ -596,6 +616,8 @@ enum err node_msg_decode_report(struct node_report *out, struct span body)
     out->step = cbor_read_bool(&c);
     cbor_read_key(&c, "chain");
     cbor_read_bytes_of(&c, out->chain, 32);
+    cbor_read_key(&c, "draws");
+    read_draws(&c, out);
     cbor_read_key(&c, "first");
     out->first = cbor_read_bool(&c);
     cbor_read_key(&c, "state");

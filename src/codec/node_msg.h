@@ -41,9 +41,9 @@ enum node_msg {
     NODE_RELEASE = 25,     /* node_size: bytes of extents to give up -> node_size: given up */
     NODE_REPORT = 26,      /* node_report -> node_bytes: the report's canonical bytes */
     NODE_ACCEPTED = 27,    /* node_accepted: what the chain has stored -> - */
-    NODE_FETCH = 28, /* node_seal (order and data_root unused) -> node_progress..., node_progress:
-                        into the block store, e.g. for crust get */
+    NODE_FETCH = 28, /* node_seal (no order, data_root) -> node_progress...: into the block store */
     NODE_REPLICA_NEXT = 29, /* node_key (zero codec: first) -> node_sealed; ERR_NOT_FOUND */
+    NODE_DROP_VOLUME = 30,  /* node_size: the volume's number -> -; for good */
 };
 
 struct node_hello {
@@ -141,6 +141,7 @@ struct node_key {
 struct node_owed {
     uint64_t slot;
     uint8_t beacon[32];
+    uint16_t suspended; /* bit v: volume v was suspended in it */
 };
 
 enum { NODE_VOLUME_NONE = 255 };
@@ -150,12 +151,13 @@ struct node_report {
     uint8_t chain[32];
     uint64_t slot;
     uint8_t beacon[32];
-    struct span state;         /* canonical state that the chain has stored */
-    uint16_t suspended;        /* bit v: volume v is suspended on chain */
-    bool first;                /* first report of the slot: answer its draws */
-    bool step;                 /* put what is pending into a step */
-    uint32_t suspend_volume;   /* NODE_VOLUME_NONE: none */
-    uint32_t return_volume;    /* NODE_VOLUME_NONE: none */
+    struct span state;                             /* canonical state that the chain has stored */
+    uint16_t suspended;                            /* bit v: volume v is suspended on chain */
+    uint32_t draws_files, draws_srd, draws_return; /* parameters of the chain */
+    bool first;                                    /* first report of the slot: answer its draws */
+    bool step;                                     /* put what is pending into a step */
+    uint32_t suspend_volume;                       /* NODE_VOLUME_NONE: none */
+    uint32_t return_volume;                        /* NODE_VOLUME_NONE: none */
     bool has_return_beacon;    /* a return that was accepted is to be answered now */
     struct node_owed returned; /* its slot and beacon */
     uint32_t owed_count;
@@ -184,8 +186,6 @@ struct node_error {
     X(progress) X(status) X(register) X(evidence) X(seal) X(sealed) \
     X(key) X(report) X(bytes) X(accepted) X(error)
 /* clang-format on */
-
-/* node_msg_encode_NAME(w, in) and node_msg_decode_NAME(out, body): OK, or an error. */
 #define NODE_MSG_DECLARE(name)                                                                     \
     void node_msg_encode_##name(struct writer *w, const struct node_##name *in);                   \
     NODISCARD enum err node_msg_decode_##name(struct node_##name *out, struct span body);

@@ -90,9 +90,12 @@ static void messages_of_the_agent_are_canonical(void **state)
                                   .suspend_volume = NODE_VOLUME_NONE,
                                   .return_volume = 15,
                                   .has_return_beacon = true,
-                                  .returned = { 41, { 7 } },
+                                  .returned = { 41, { 7 }, 3 },
+                                  .draws_files = 2,
+                                  .draws_srd = 2,
+                                  .draws_return = 20,
                                   .owed_count = 2,
-                                  .owed = { { 40, { 8 } }, { 41, { 9 } } } };
+                                  .owed = { { 40, { 8 }, 0 }, { 41, { 9 }, 65535 } } };
     CHECK_MESSAGE(report, report);
     struct node_status status = { .storage = true,
                                   .provider = span_str("software"),

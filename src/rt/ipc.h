@@ -46,6 +46,8 @@ struct ipc_server_options {
     struct ipc_endpoint at;
     uint32_t connections_max; /* 0: the default; more are closed at once */
     ipc_handler handler;
+    /* Optional: a connection that made requests has gone (after IPC_GONE of its open ones). */
+    void (*gone)(void *ctx, uint64_t connection);
     void *ctx;
 };
 
@@ -65,6 +67,9 @@ void ipc_server_close(struct ipc_server *s);
  * replies of at most 64 KiB); ERR_LIMIT (too long: rq is still there, answer with an error). */
 NODISCARD enum err ipc_reply(struct ipc_request *rq, uint16_t flags, struct span body,
                              struct span bulk);
+
+/* The number of the connection that a request came over; never used twice by a server. */
+uint64_t ipc_request_connection(const struct ipc_request *rq);
 
 enum ipc_event { IPC_DRAINED, IPC_GONE };
 typedef void (*ipc_watch_fn)(void *ctx, struct ipc_request *rq, enum ipc_event ev);

@@ -30,6 +30,7 @@ struct ipc_request {
 struct ipc_conn {
     struct ipc_server *server; /* NULL once the server has closed */
     struct ipc_conn *next;
+    uint64_t number;
     struct ipc_link link;
     struct loop_fd *ready;
     struct loop_timer *again; /* the hello's deadline first, then "look at the input once more" */
@@ -47,6 +48,7 @@ struct ipc_server {
     struct loop_fd *ready;
     struct ipc_conn *conns;
     uint32_t conn_count;
+    uint64_t numbers; /* given to connections so far */
     bool has_token;
     char token[IPC_TOKEN_SIZE + 1];
 };
@@ -84,6 +86,8 @@ static void conn_drop(struct ipc_conn *c)
             fn(rq->watch_ctx, rq, IPC_GONE);
         }
     }
+    if (s->o.gone != NULL)
+        s->o.gone(s->o.ctx, c->number);
     c->busy--;
 }
 
@@ -230,6 +234,7 @@ static enum err conn_open(struct ipc_server *s, int fd)
         return ERR_MEMORY;
     }
     c->server = s;
+    c->number = ++s->numbers;
     c->next = s->conns;
     s->conns = c;
     s->conn_count++;
@@ -358,6 +363,11 @@ enum err ipc_reply(struct ipc_request *rq, uint16_t flags, struct span body, str
     if (final)
         request_end(rq);
     return e;
+}
+
+uint64_t ipc_request_connection(const struct ipc_request *rq)
+{
+    return rq->conn->number;
 }
 
 void ipc_request_watch(struct ipc_request *rq, ipc_watch_fn fn, void *ctx)

@@ -1,0 +1,71 @@
+/* fetch: the blocks of a DAG out of the network: from gateways that an order names as origins and
+ * from other holders. The caller knows which blocks it wants (it parses the links); fetch brings
+ * them, each verified against its digest. Design: docs/design/host.md section 4.
+ *
+ * All calls block and belong to one thread, which must not be the loop's: the transfers themselves
+ * run on the loop (libcurl) and hand over through a bounded queue, so that a slow caller slows the
+ * sender. fetch_cancel may come from any thread. */
+#ifndef CRUST_IPFSD_FETCH_H
+#define CRUST_IPFSD_FETCH_H
+
+#include "codec/cid.h"
+#include "ipfs/blockio.h"
+#include "rt/loop.h"
+
+enum {
+    FETCH_SOURCES_MAX = 16,
+    FETCH_URL_MAX = 128, /* NODE_URL_MAX */
+    FETCH_WHY_MAX = 512, /* text for people: why each source failed */
+    FETCH_QUEUE_BYTES = 8 << 20,
+};
+
+struct fetch; /* opaque; given by fetch_open, destroyed by fetch_close */
+struct http_client;
+
+struct fetch_options {
+    struct loop *loop;        /* kept until fetch_close */
+    struct http_client *http; /* kept; belongs to the loop and has the rule on private addresses */
+    struct content_key root;
+    uint64_t size_max; /* bytes of blocks that may be received in all; more is ERR_LIMIT */
+    uint32_t source_count;
+    struct span sources[FETCH_SOURCES_MAX]; /* gateway URLs, best first; copied */
+};
+
+struct fetch_block {
+    struct content_key key;
+    struct span data; /* borrowed until the next call on this fetch */
+};
+
+/* fetch_open starts nothing yet. ERR_LIMIT, ERR_FORMAT (a URL), ERR_MEMORY. */
+NODISCARD enum err fetch_open(struct fetch **out, const struct fetch_options *o);
+void fetch_close(struct fetch *f); /* NULL is fine */
+
+/* fetch_next gives the next block of the stream of the whole DAG (a CAR with dag-scope=all), which
+ * starts with the first call: in depth-first order, perhaps with repeats, perhaps incomplete.
+ * A block that nothing in the DAG links to may come too: the caller drops it.
+ * Returns: OK; ERR_NOT_FOUND at the end of the stream (no source has it, or all ended: go on with
+ * fetch_get for what is missing); ERR_LIMIT (size_max); ERR_CLOSED (cancelled). */
+NODISCARD enum err fetch_next(struct fetch *f, struct fetch_block *out);
+
+/* fetch_get brings one block by its CID from any source, with retries. buf of BLOCK_SIZE_MAX always
+ * suffices. ERR_NOT_FOUND (no source has it), ERR_TIMEOUT, ERR_CLOSED (cancelled), ERR_LIMIT. */
+NODISCARD enum err fetch_get(struct fetch *f, size_t *size, struct mspan buf,
+                             const struct content_key *key);
+
+/* fetch_prefetch says that these blocks will be asked for next, in this order. Only a hint. */
+void fetch_prefetch(struct fetch *f, const struct content_key *keys, size_t count);
+
+/* fetch_cancel makes the present and all later calls return ERR_CLOSED. Any thread. */
+void fetch_cancel(struct fetch *f);
+
+/* What has been received, and by how many sources. Any thread. */
+struct fetch_stat {
+    uint64_t bytes;
+    uint64_t blocks;
+};
+struct fetch_stat fetch_stat(struct fetch *f);
+
+/* fetch_why writes in words what became of each source. The caller's thread. */
+void fetch_why(struct fetch *f, char out[FETCH_WHY_MAX]);
+
+#endif
