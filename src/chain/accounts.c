@@ -318,7 +318,7 @@ enum tx_result accounts_check_spend(struct ledger *l, const struct tx *tx, struc
         return RESULT_OK;
     struct allowance a;
     accounts_allowance(l, &a, tx->from, tx->by);
-    return amount_cmp(a.amount, v) < 0 ? RESULT_ALLOWANCE_SPENT : RESULT_OK;
+    return amount_cmp(a.amount, v) < 0 ? RESULT_ALLOWANCE_TOO_SMALL : RESULT_OK;
 }
 
 void accounts_spend(struct ledger *l, const struct tx *tx, struct amount v)
@@ -336,7 +336,7 @@ enum tx_result accounts_check_allow(struct ledger *l, const struct ledger_call *
     struct allowance old;
     bool there = accounts_allowance(l, &old, call->from, allow->key);
     if (amount_is_zero(allow->amount))
-        return there ? RESULT_OK : RESULT_NOT_ALLOWED;
+        return there ? RESULT_OK : RESULT_NO_ALLOWANCE;
     if (allow->until <= l->height)
         return RESULT_ALLOWANCE_PAST;
     struct account a;
@@ -402,7 +402,7 @@ enum tx_result accounts_check_sender(struct ledger *l, const struct tx *tx, stru
     if (tx->expiry - l->height > l->params->expiry_max_blocks)
         return RESULT_EXPIRY_TOO_FAR;
     if (accounts_is_pot(tx->from))
-        return RESULT_RESERVED_ACCOUNT;
+        return RESULT_NOT_ALLOWED;
     struct account a;
     accounts_get(l, &a, tx->from);
     if (by_allowance(tx)) {

@@ -81,7 +81,7 @@ void accounts_charge(struct ledger *l, const struct tx *tx, struct amount fee);
 /* accounts_block_end shares the block's fees between treasury and author; author may be NULL. */
 void accounts_block_end(struct ledger *l, const uint8_t *author);
 
-/* What an order by an allowance key spends is counted here; RESULT_ALLOWANCE_SPENT. */
+/* What an order by an allowance key spends is counted here; RESULT_ALLOWANCE_TOO_SMALL. */
 enum tx_result accounts_check_spend(struct ledger *l, const struct tx *tx, struct amount v);
 void accounts_spend(struct ledger *l, const struct tx *tx, struct amount v);
 bool accounts_allowance(struct ledger *l, struct allowance *out, const uint8_t account[32],

@@ -19,7 +19,6 @@
     X(18, NOT_ALLOWED, "this key has no allowance from the account, or it has ended")              \
     X(19, ALLOWANCE_SPENT, "the allowance does not cover this")                                    \
     X(20, CALL_NOT_ALLOWED, "an allowance covers orders only")                                     \
-    X(21, UNSUPPORTED, "this network does not take this call")                                     \
     /* balances: fee and nonce change, nothing else */                                             \
     X(30, INSUFFICIENT_BALANCE, "the balance is too small")                                        \
     X(31, EXISTENTIAL_DEPOSIT, "the receiver would hold less than the existential deposit")        \
@@ -28,6 +27,9 @@
     X(34, ALLOWANCE_LIMIT, "the account has too many allowances")                                  \
     X(35, ALLOWANCE_PAST, "the allowance would have ended already")                                \
     X(36, NOT_HELD, "less than that is held")                                                      \
+    X(37, NO_ALLOWANCE, "there is no such allowance")                                              \
+    X(38, ALLOWANCE_TOO_SMALL, "the allowance does not cover the order")                           \
+    X(39, UNSUPPORTED, "this network does not take this call")                                     \
     /* market */                                                                                   \
     X(50, MARKET_CLOSED, "the network takes no orders now")                                        \
     X(51, FILE_TOO_LARGE, "the file is larger than the network takes")                             \

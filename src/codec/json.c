@@ -75,7 +75,7 @@ void json_fail(struct json_value at, enum err e, const char *reason)
     if (at.doc->err != OK)
         return;
     at.doc->err = e;
-    snprintf(at.doc->what, sizeof(at.doc->what), "%.90s: %.60s",
+    snprintf(at.doc->what, sizeof(at.doc->what), "%.56s: %.100s",
              at.path[0] == '\0' ? "JSON" : at.path, reason);
 }
 
