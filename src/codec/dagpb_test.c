@@ -143,6 +143,43 @@ static void what_is_written_reads_back(void **state)
     }
 }
 
+/* A strict block whose links have all three fields is what our writer writes: so no two of the
+ * blocks that a flipped bit makes can stand for one node. */
+static void every_flip_is_refused_or_canonical(void **state)
+{
+    (void)state;
+    uint8_t buf[256], again[512];
+    struct writer w = writer_of(buf, sizeof(buf));
+    dagpb_write_link(&w, span_of("\x01\x55\x00\x01x", 5), span_str("a"), 1);
+    dagpb_write_link(&w, span_of("\x01\x55\x00\x01y", 5), span_str("b"), 300);
+    dagpb_write_data(&w, span_str("data"));
+    size_t accepted = 0;
+    for (size_t bit = 0; bit < 8 * w.len; bit++) {
+        struct dagpb node;
+        struct dagpb_link link;
+        struct writer out = writer_of(again, sizeof(again));
+        bool full = true;
+        buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        if (dagpb_decode(&node, writer_span(&w), DAGPB_STRICT) == OK) {
+            struct dagpb_iter it = dagpb_links(&node);
+            while (dagpb_next(&it, &link)) {
+                uint8_t bin[CID_SIZE_MAX];
+                struct writer c = writer_of(bin, sizeof(bin));
+                cid_write(&c, &link.cid);
+                dagpb_write_link(&out, writer_span(&c), link.name, link.tsize);
+                full = full && link.has_name && link.has_tsize;
+            }
+            if (node.has_data)
+                dagpb_write_data(&out, node.data);
+            if (full)
+                CHECK_SPAN(writer_span(&out), writer_span(&w));
+            accepted++;
+        }
+        buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    CHECK(accepted > 0 && accepted < 8 * w.len);
+}
+
 static void links_are_the_same_call_for_every_codec(void **state)
 {
     (void)state;
@@ -197,6 +234,7 @@ int main(void)
         cmocka_unit_test(the_public_fixtures_decode),
         cmocka_unit_test(tolerated_and_refused_forms),
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(every_flip_is_refused_or_canonical),
         cmocka_unit_test(links_are_the_same_call_for_every_codec),
         cmocka_unit_test(protobuf_numbers_take_all_64_bits),
     };

@@ -150,6 +150,48 @@ static void packed_and_single_blocksizes_are_one_list(void **state)
     CHECK(!unixfs_next_block(&it, &size));
 }
 
+/* Every prefix and every flip of a full message decodes to something or is refused, with the
+ * iterator agreeing with the counts; the exact allocation shows a read beyond the end. */
+static void damage_is_bounded(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = { 256, 300, 1 };
+    struct unixfs_meta meta = {
+        .has_mode = true, .mode = 0644, .has_mtime = true, .mtime_s = 5, .mtime_ns = 6
+    };
+    struct unixfs_fields f = { .type = UNIXFS_FILE,
+                               .has_data = true,
+                               .data = span_str("xyz"),
+                               .has_size = true,
+                               .size = 560,
+                               .blocks = sizes,
+                               .block_count = 3,
+                               .meta = &meta };
+    uint8_t buf[128];
+    struct writer w = writer_of(buf, sizeof(buf));
+    struct unixfs u;
+    unixfs_write(&w, &f);
+    CHECK_OK(unixfs_decode(&u, writer_span(&w)));
+    CHECK(u.block_sum == 557 && u.size == 560 && u.meta.mtime_ns == 6 && u.meta.mode == 0644);
+    for (size_t i = 0; i < 9 * w.len; i++) {
+        size_t n = i < w.len ? i : w.len;
+        uint8_t *exact = check_dup(buf, n);
+        if (i >= w.len)
+            exact[(i - w.len) / 8] ^= (uint8_t)(1 << (i - w.len) % 8);
+        if (unixfs_decode(&u, span_of(exact, n)) == OK) {
+            struct unixfs_iter it = unixfs_blocks(&u);
+            uint64_t size, sum = 0;
+            size_t count = 0;
+            for (; unixfs_next_block(&it, &size); count++)
+                sum += size;
+            CHECK(count == u.block_count && sum == u.block_sum);
+        } else {
+            CHECK(u.block_count == 0 && u.message.p == NULL); /* zeroed */
+        }
+        free(exact);
+    }
+}
+
 static void murmur3_gives_the_known_numbers(void **state)
 {
     (void)state;
@@ -170,6 +212,7 @@ int main(void)
         cmocka_unit_test(messages_are_written_as_other_importers_do),
         cmocka_unit_test(rules_of_reading),
         cmocka_unit_test(packed_and_single_blocksizes_are_one_list),
+        cmocka_unit_test(damage_is_bounded),
         cmocka_unit_test(murmur3_gives_the_known_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -326,6 +326,44 @@ static void what_is_missing_is_told_before_or_within(void **state)
     CHECK(size > 0); /* the archive has begun */
 }
 
+static enum err check_put(void *ctx, const struct block_key *key, struct span data)
+{
+    struct content_key content = { .codec = (uint32_t)key->codec };
+    size_t *count = ctx;
+    memcpy(content.digest, key->digest, 32);
+    struct cid cid = cid_of_key(&content);
+    CHECK_OK(dag_block_verify(&cid, data));
+    (*count)++;
+    return OK;
+}
+
+/* However an archive is damaged, no block arrives under a name that is not its own, and damage to
+ * what names or fills a block is always told. */
+static void every_flipped_bit_is_harmless(void **state)
+{
+    struct fixture *f = *state;
+    import_car(f, span_of(f->fixture_car, f->fixture_size));
+    struct car_stream_params p = { .root = parse(multiblock), .scope = CAR_STREAM_ALL };
+    size_t size, count = 0, unharmed = 0;
+    struct block_sink sink = { .ctx = &count, .put = check_put };
+    CHECK_OK(export_car(f, &size, &p, 1 << 20));
+    CHECK(size > 1026 + 6 * 36);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        struct car_stream_import im;
+        f->out[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        car_stream_import_init(&im, &sink, f->section);
+        enum err e = car_stream_import_feed(&im, span_of(f->out, size));
+        if (e == OK)
+            e = car_stream_import_finish(&im);
+        unharmed += e == OK;
+        f->out[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    CHECK(count > 0);
+    /* Those that pass change a root's digest or codec, a block's codec, or its hash code to one
+     * that we do not know: at most the header's CID and six bytes in each section. */
+    CHECK(unharmed < 8 * (36 + 6 * 6));
+}
+
 /* ---- walking -----------------------------------------------------------------------------------
  */
 
@@ -404,6 +442,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_exported_stands_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_missing_is_told_before_or_within, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_flipped_bit_is_harmless, setup, teardown),
         cmocka_unit_test_setup_teardown(deep_and_wide_dags_stay_in_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(the_seen_table_says_when_it_is_full, setup, teardown),
     };
