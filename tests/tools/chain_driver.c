@@ -1,0 +1,74 @@
+/* Lets tests/e2e/chain_* sign transactions. One command a line on standard input, one answer a
+ * line: account SEED                                        KEY ADDRESS transfer SEED TO AMOUNT
+ * NONCE EXPIRY CHAIN-ID       TX HASH Seeds, keys, hashes and transactions in hex; amounts in base
+ * units. */
+#include "base/hex.h"
+#include "codec/ss58.h"
+#include "codec/tx.h"
+#include "crypto/random.h"
+#include "crypto/sha256.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void account(const struct ed25519_key *key)
+{
+    char hex[65], address[SS58_TEXT_MAX];
+    hex_format(hex, span_of(key->public_key, 32));
+    ss58_format(address, key->public_key);
+    printf("%s %s\n", hex, address);
+}
+
+static bool transfer(const struct ed25519_key *key, char *args[5])
+{
+    uint8_t room[1024], id[32];
+    char text[2 * sizeof(room) + 1], hash[65];
+    struct span out;
+    struct tx tx = { .call.kind = TX_TRANSFER };
+    memcpy(tx.from, key->public_key, 32);
+    tx.nonce = strtoull(args[2], NULL, 10);
+    tx.expiry = strtoull(args[3], NULL, 10);
+    sha256(tx.chain, span_str(args[4]));
+    if (hex_parse(tx.call.transfer.to, 32, args[0]) != OK ||
+        amount_parse_units(&tx.call.transfer.amount, args[1]) != OK ||
+        tx_sign(&out, &tx, (struct mspan){ room, sizeof(room) }, key) != OK)
+        return false;
+    tx_id(id, out);
+    hex_format(text, out);
+    hex_format(hash, span_of(id, sizeof(id)));
+    printf("%s %s\n", text, hash);
+    return true;
+}
+
+int main(void)
+{
+    static char line[4096];
+    if (random_init() != OK)
+        return EXIT_FAILURE;
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        char *words[8] = { 0 };
+        size_t count = 0;
+        for (char *at = line; count < 8; count++) {
+            at += strspn(at, " \n");
+            if (*at == '\0')
+                break;
+            words[count] = at;
+            at += strcspn(at, " \n");
+            if (*at != '\0')
+                *at++ = '\0';
+        }
+        uint8_t seed[32];
+        struct ed25519_key key;
+        bool good = count >= 2 && hex_parse(seed, sizeof(seed), words[1]) == OK;
+        if (good)
+            ed25519_keypair(&key, seed);
+        if (good && strcmp(words[0], "account") == 0)
+            account(&key);
+        else if (!good || count != 7 || strcmp(words[0], "transfer") != 0 ||
+                 !transfer(&key, &words[2]))
+            printf("error\n");
+        fflush(stdout);
+    }
+    return EXIT_SUCCESS;
+}
