@@ -1,0 +1,128 @@
+"""A crust-chaind under test: a folder with a genesis, the process, HTTP, and a signer."""
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("CRUST_BUILD", "build/release")
+CHAIN = "crust-e2e-1"
+
+
+class Signer:
+    """build/release/tools/chain_driver, one line in, one line out."""
+
+    def __init__(self):
+        self.p = subprocess.Popen([BUILD / "tools/chain_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, *words):
+        self.p.stdin.write(" ".join(str(w) for w in words) + "\n")
+        self.p.stdin.flush()
+        answer = self.p.stdout.readline().split()
+        assert answer and answer[0] != "error", (words, answer)
+        return answer
+
+    def account(self, i):
+        seed = hashlib.sha256(b"chain e2e %d" % i).hexdigest()
+        key, address = self.ask("account", seed)
+        return {"seed": seed, "key": key, "address": address}
+
+    def transfer(self, frm, to_key, amount, nonce, expiry, chain=CHAIN):
+        tx, txid = self.ask("transfer", frm["seed"], to_key, amount, nonce, expiry, chain)
+        return bytes.fromhex(tx), txid
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
+class Chaind:
+    def __init__(self, accounts=(), block_ms=100, params=None):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="crust-chain-e2e-"))
+        self.process = None
+        self.block_ms = block_ms
+        out = subprocess.run([BUILD / "bin/crust-chaind", "--make-beacon-key", self.home / "beacon.key"], capture_output=True, text=True, check=True)
+        genesis = {
+            "chain_id": CHAIN, "time_ms": 1700000000000, "params": dict({"preset": "devnet"}, **(params or {})),
+            "balances": [{"address": a["address"], "amount": str(10**18)} for a in accounts],
+            "contributors": [out.stdout.strip()], "validators": [], "beacon": "07" * 32,
+        }
+        (self.home / "genesis.json").write_text(json.dumps(genesis))
+
+    def command(self, *more):
+        return [BUILD / "bin/crust-chaind", "--home", self.home, "--http-port", "0", "--beacon-key", "beacon.key",
+                "--block-time", f"{self.block_ms}ms", "--log-level", "warn", *more]
+
+    def start(self):
+        url = self.home / "chain/url"
+        url.unlink(missing_ok=True)
+        self.process = subprocess.Popen(self.command(), stderr=open(self.home / "log", "a"))
+        deadline = time.time() + 30
+        while not url.exists():
+            if self.process.poll() is not None or time.time() > deadline:
+                raise RuntimeError("crust-chaind did not start:\n" + (self.home / "log").read_text()[-3000:])
+            time.sleep(0.01)
+        self.port = int(url.read_text().strip().rsplit(":", 1)[1])
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+    def run(self, *more):
+        return subprocess.run(self.command(*more), capture_output=True, text=True, timeout=300)
+
+    def connect(self, timeout=10):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def get(self, path, headers=None):
+        c = self.connect()
+        c.request("GET", path, headers=headers or {})
+        r = c.getresponse()
+        body = r.read()
+        c.close()
+        return r.status, json.loads(body) if r.getheader("Content-Type", "").startswith("application/json") else body
+
+    def post(self, body, connection=None):
+        c = connection or self.connect()
+        c.request("POST", "/v1/tx", body=body, headers={"Content-Type": "application/vnd.ipld.dag-cbor"})
+        r = c.getresponse()
+        answer = json.loads(r.read())
+        if connection is None:
+            c.close()
+        return r.status, answer
+
+    def wait_height(self, height, timeout=30):
+        deadline = time.time() + timeout
+        while time.time() < deadline:
+            if self.get("/v1/status")[1]["height"] >= height:
+                return
+            time.sleep(0.02)
+        raise RuntimeError(f"height {height} was not reached")
+
+    def remove(self):
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+failures = 0
+
+
+def check(good, name, detail=""):
+    global failures
+    print(("ok - " if good else "not ok - ") + name + (f" ({detail})" if detail and not good else ""))
+    sys.stdout.flush()
+    if not good:
+        failures += 1
+    return good
