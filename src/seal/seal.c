@@ -515,7 +515,7 @@ static const struct row {
     [ENCLAVE_LOAD]          = { on_load,          1u << SEAL_KEYED,   0 },
     [ENCLAVE_STATUS]        = { on_status,        1u << SEAL_READY,   0 },
     [ENCLAVE_SEAL_BEGIN]    = { on_seal_begin,    1u << SEAL_READY,   0 },
-    [ENCLAVE_SEAL_BLOCK]    = { on_seal_block,    1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
+    [ENCLAVE_SEAL_BLOCK]    = { on_seal_block,    1u << SEAL_READY,   ENCLAVE_BLOCK_MAX + 1 },
     [ENCLAVE_SEAL_CLOSE]    = { on_seal_close,    1u << SEAL_READY,   0 },
     [ENCLAVE_SEAL_RESUME]   = { on_seal_resume,   1u << SEAL_READY,   0 },
     [ENCLAVE_SEAL_RECORDS]  = { on_seal_records,  1u << SEAL_READY,
@@ -551,7 +551,13 @@ enum err seal_take(const struct seal *s, struct seal_job *j, uint16_t type, stru
         return ERR_UNSUPPORTED;
     if ((rows[type].phases >> s->phase & 1) == 0)
         return ERR_DENIED;
-    if (body.n > sizeof(j->body) || bulk.n > rows[type].bulk_max)
+    if (body.n > sizeof(j->body))
+        return ERR_LIMIT;
+    /* A peer's block may be too long without the host being to blame: what is cut here is still
+     * longer than a block may be, and is refused as such. */
+    if (type == ENCLAVE_SEAL_BLOCK)
+        bulk = span_sub(bulk, 0, rows[type].bulk_max);
+    if (bulk.n > rows[type].bulk_max)
         return ERR_LIMIT;
     if (body.n > 0)
         memcpy(j->body, body.p, body.n);

@@ -67,7 +67,7 @@ struct seal_job {
     size_t bulk_size;
     uint8_t body[ENCLAVE_BODY_MAX]; /* of the request */
     uint8_t out[SEAL_JOB_OUT];
-    uint8_t data[SEAL_SESSION_HEADROOM + ENCLAVE_BLOCK_MAX]; /* the bulk after the headroom */
+    uint8_t data[SEAL_SESSION_HEADROOM + ENCLAVE_BLOCK_MAX + 1]; /* headroom, then the bulk */
 };
 
 /* seal_init takes the configuration; ERR_MEMORY: libcrypto has no memory for the ciphers. */

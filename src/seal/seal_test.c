@@ -16,6 +16,7 @@ static enum err direct_call(void *ctx, struct enclave_reply *reply, struct span 
                             const struct enclave_request *request, struct span bulk)
 {
     struct direct *d = ctx;
+    *reply_bulk = (struct span){ NULL, 0 };
     struct writer w = writer_of(d->request, sizeof(d->request));
     enclave_msg_encode(&w, request);
     CHECK_OK(w.err);
