@@ -1,0 +1,148 @@
+/* testops: operations of the workers of chain/testworker.h, and the world around them. For tests.
+ */
+#ifndef CRUST_CHAIN_TESTOPS_H
+#define CRUST_CHAIN_TESTOPS_H
+
+#include "chain/testworker.h"
+
+static uint8_t tw_state_bytes[64 * 1024 * 1024];
+static _Alignas(16) uint8_t tw_memory_bytes[16 * 1024 * 1024];
+
+static inline void tw_start(struct world *w, const char *params)
+{
+    CHECK(chain_memory_size() <= sizeof(tw_memory_bytes));
+    CHECK_OK(world_init(w, (struct mspan){ tw_state_bytes, sizeof(tw_state_bytes) },
+                        tw_memory_bytes, params, "1000000000000000"));
+    w->chain.work = &work_module;
+    CHECK_OK(world_block(w, NULL, NULL, 0));
+    CHECK_OK(world_block(w, NULL, NULL, 0));
+}
+
+/* Runs to the block before the given offset of the slot, so that the next block is there. */
+static inline void tw_to(struct world *w, uint64_t slot, uint64_t offset)
+{
+    world_run_to(w, slot * w->chain.params.slot_blocks + offset - 1);
+    CHECK(w->chain.ledger.slot == slot && w->chain.ledger.offset == offset);
+}
+
+static inline void tw_add_leaf(struct tworker *t, uint8_t volume, uint32_t index,
+                               const struct report_file *file, uint32_t id)
+{
+    uint8_t leaf[256];
+    uint8_t path[SUMTREE_PATH_SIZE_MAX];
+    struct merkle_sum node;
+    struct writer w = writer_of(leaf, sizeof(leaf));
+    report_file_encode(&w, file);
+    const struct report_op op = {
+        .kind = REPORT_OP_ADD_FILES,
+        .volume = volume,
+        .index = index,
+        .count = 1,
+        .leaves = writer_span(&w),
+        .path = model_path_bytes(path, &t->m.files[volume], index),
+    };
+    model_op(&t->m, &op);
+    sumtree_file_leaf(&node, file);
+    model_insert(&t->m.files[volume], index, &node, id);
+}
+
+static inline void tw_add_file(struct tworker *t, uint8_t volume, uint32_t index, uint32_t id)
+{
+    tw_add_leaf(t, volume, index, &tw_files[id].leaf, id);
+}
+
+static inline void tw_remove_file(struct tworker *t, uint8_t volume, uint32_t index, uint32_t id)
+{
+    uint8_t leaf[256];
+    uint8_t path[SUMTREE_PATH_SIZE_MAX];
+    struct writer w = writer_of(leaf, sizeof(leaf));
+    report_file_encode(&w, &tw_files[id].leaf);
+    const struct report_op op = {
+        .kind = REPORT_OP_REMOVE_FILE,
+        .volume = volume,
+        .index = index,
+        .count = 1,
+        .leaves = writer_span(&w),
+        .path = model_path_bytes(path, &t->m.files[volume], index),
+    };
+    model_op(&t->m, &op);
+    model_remove(&t->m.files[volume], index);
+}
+
+static inline void tw_add_extent(struct tworker *t, uint8_t volume, uint32_t index, uint32_t seed)
+{
+    uint8_t leaf[64];
+    uint8_t root[32];
+    uint8_t path[SUMTREE_PATH_SIZE_MAX];
+    struct report_extent extent;
+    struct merkle_sum node;
+    struct writer w = writer_of(leaf, sizeof(leaf));
+    model_extent(&extent, root, tw_row, seed);
+    report_extent_encode(&w, &extent);
+    const struct report_op op = {
+        .kind = REPORT_OP_ADD_EXTENTS,
+        .volume = volume,
+        .index = index,
+        .count = 1,
+        .leaves = writer_span(&w),
+        .path = model_path_bytes(path, &t->m.srd[volume], index),
+    };
+    model_op(&t->m, &op);
+    sumtree_extent_leaf(&node, &extent);
+    model_insert(&t->m.srd[volume], index, &node, seed);
+}
+
+static inline void tw_drop(struct tworker *t, uint8_t volume)
+{
+    const struct report_op op = { .kind = REPORT_OP_DROP_VOLUME, .volume = volume };
+    model_op(&t->m, &op);
+    t->m.files[volume].count = t->m.srd[volume].count = 0;
+}
+
+/* A plain report in the next block. */
+static inline enum tx_result tw_report_now(struct tworker *t, struct world *w)
+{
+    tw_begin(t, w, REPORT_NO_VOLUME);
+    return tw_send(t, w, tw_finish(t));
+}
+
+static inline struct work_worker tw_record(const struct tworker *t, struct world *w)
+{
+    struct work_worker rec;
+    CHECK(work_get(&w->chain.ledger, &rec, t->m.key.public_key));
+    return rec;
+}
+
+/* Orders file id for account, with its data_root or without; gives the order's id. */
+static inline void tw_order(struct world *w, size_t account, uint32_t id, bool with_root,
+                            uint8_t order[32])
+{
+    struct tx_call call = { .kind = TX_ORDER };
+    const struct report_file *f = &tw_files[id].leaf;
+    call.order.key = f->key;
+    call.order.size = f->size;
+    call.order.tip = AMOUNT_OF(1000000000000); /* income worth charging */
+    call.order.has_data_root = with_root;
+    if (with_root)
+        memcpy(call.order.data_root, f->data_root, 32);
+    CHECK(tw_do(w, account, &call) == RESULT_OK);
+    market_order_id(order, &f->key, f->size, with_root ? f->data_root : NULL);
+}
+
+static inline struct market_order tw_get_order(struct world *w, const uint8_t order[32])
+{
+    struct market_order o;
+    CHECK(market_order(&w->chain.ledger, &o, order));
+    return o;
+}
+
+static inline void tw_sound(struct world *w)
+{
+    const char *what;
+    enum err e = chain_check_invariants(&w->chain, &what);
+    if (e != OK)
+        print_message("invariant: %s\n", what == NULL ? "kv" : what);
+    CHECK_OK(e);
+}
+
+#endif
