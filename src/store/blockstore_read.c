@@ -2,7 +2,7 @@
 
 #include "crypto/crc32c.h"
 
-enum { NO_SLOT = UINT32_MAX };
+#define NO_SLOT UINT32_MAX
 
 void blockstore_lock(pthread_mutex_t *m)
 {

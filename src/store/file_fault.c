@@ -71,14 +71,12 @@ static char *copy_text(const char *s)
 
 static int node_new(struct file_fault *ff, bool dir)
 {
-    for (int i = 0; i < NODES_MAX; i++) {
-        if (!ff->nodes[i].used) {
-            ff->nodes[i] = (struct fault_node){ .used = true, .dir = dir };
-            return i;
-        }
-    }
-    ASSERT(!"file_fault: too many files");
-    return -1;
+    int i = 0;
+    while (i < NODES_MAX && ff->nodes[i].used)
+        i++;
+    ASSERT(i < NODES_MAX);
+    ff->nodes[i] = (struct fault_node){ .used = true, .dir = dir };
+    return i;
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
