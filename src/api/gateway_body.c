@@ -1,0 +1,128 @@
+#include "api/gateway.h"
+#include "api/gateway_text.h"
+
+#include <stdio.h>
+
+enum { NAME_SHOWN_MAX = 1024 }; /* bytes; a longer name is cut on the page, not in its link */
+
+static enum err next_bytes(struct gateway_answer *a, size_t *size, struct mspan out)
+{
+    struct span rest = span_sub(a->body, a->body_at, out.n);
+    if (rest.n != 0)
+        memcpy(out.p, rest.p, rest.n);
+    a->body_at += rest.n;
+    *size = rest.n;
+    return OK;
+}
+
+static enum err next_file(struct gateway_answer *a, size_t *size, struct mspan out)
+{
+    *size = 0;
+    while (*size < out.n) {
+        if (a->rest.n == 0)
+            TRY(unixfs_read_file_next(&a->u.walk, &a->rest));
+        if (a->rest.n == 0)
+            break;
+        struct span part = span_sub(a->rest, 0, out.n - *size);
+        memcpy(out.p + *size, part.p, part.n);
+        *size += part.n;
+        a->rest = span_sub(a->rest, part.n, a->rest.n);
+    }
+    return OK;
+}
+
+static void write_str(struct writer *w, const char *s)
+{
+    write_span(w, span_str(s));
+}
+
+static void page_head(struct writer *w, const struct gateway_answer *a)
+{
+    char root[CID_TEXT_MAX];
+    cid_format(root, &a->query->root);
+    write_str(w, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                 "<meta name=\"viewport\" content=\"width=device-width\"><title>/ipfs/");
+    write_str(w, root);
+    gateway_text_html(w, span_sub(span_str(a->query->path), 0, NAME_SHOWN_MAX));
+    write_str(w,
+              "</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em "
+              "auto;padding:0 1em;color:#222;background:#fff}table{width:100%;border-collapse:"
+              "collapse}td{padding:.25em .5em;border-top:1px solid #ddd}td:last-child{text-align:"
+              "right;white-space:nowrap;color:#555}a{color:#0645ad;text-decoration:none}h1{font-"
+              "size:1.1em;word-break:break-all}</style></head><body><h1>/ipfs/");
+    write_str(w, root);
+    gateway_text_html(w, span_sub(span_str(a->query->path), 0, NAME_SHOWN_MAX));
+    write_str(w, "</h1><table>\n");
+    if (strlen(a->query->path) > 1)
+        write_str(w, "<tr><td><a href=\"../\">..</a></td><td></td></tr>\n");
+}
+
+static void page_row(struct writer *w, const struct unixfs_read_item *item)
+{
+    char size[32];
+    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)item->tsize);
+    write_str(w, "<tr><td><a href=\"./");
+    gateway_text_url(w, item->name);
+    write_str(w, "\">");
+    gateway_text_html(w, span_sub(item->name, 0, NAME_SHOWN_MAX));
+    write_str(w, "</a></td><td>");
+    write_str(w, size);
+    write_str(w, "</td></tr>\n");
+}
+
+/* Writes a whole piece of the page or nothing. */
+static bool put(struct writer *w, const struct gateway_answer *a, int piece)
+{
+    struct writer mark = *w;
+    if (piece == 0)
+        page_head(w, a);
+    else if (piece == 1)
+        page_row(w, &a->item);
+    else
+        write_str(w, "</table></body></html>\n");
+    if (w->err == OK)
+        return true;
+    *w = mark;
+    return false;
+}
+
+static enum err next_listing(struct gateway_answer *a, size_t *size, struct mspan out)
+{
+    enum { HEAD, ROWS, FOOT, END };
+    struct writer w = writer_of(out.p, out.n);
+    bool room = true;
+    while (room && a->listing_state != END) {
+        if (a->listing_state == ROWS && !a->has_item) {
+            TRY(unixfs_read_dir_next(&a->u.walk, &a->item));
+            if (a->item.event == UNIXFS_READ_END)
+                a->listing_state = FOOT;
+            a->has_item = a->item.event == UNIXFS_READ_ENTRY;
+            continue;
+        }
+        room = put(&w, a, (int)a->listing_state);
+        if (room && a->listing_state != ROWS)
+            a->listing_state++;
+        else if (room)
+            a->has_item = false;
+    }
+    *size = w.len;
+    /* A row that does not fit into an empty buffer never will. */
+    return w.len == 0 && a->listing_state != END ? ERR_LIMIT : OK;
+}
+
+enum err gateway_next(struct gateway_answer *a, size_t *size, struct mspan out)
+{
+    switch (a->kind) {
+    case GATEWAY_BODY_TEXT:
+    case GATEWAY_BODY_BLOCK:
+        return next_bytes(a, size, out);
+    case GATEWAY_BODY_FILE:
+        return next_file(a, size, out);
+    case GATEWAY_BODY_CAR:
+        return car_stream_next(&a->u.car, size, out);
+    case GATEWAY_BODY_LISTING:
+        return next_listing(a, size, out);
+    }
+    *size = 0;
+    return OK;
+}

@@ -1,0 +1,27 @@
+/* content: the verbs on content of this machine, and what they share. */
+#ifndef CRUST_CLI_CONTENT_H
+#define CRUST_CLI_CONTENT_H
+
+#include "cli/cli.h"
+#include "cli/import.h"
+
+#define CONTENT_PROFILE_DEFAULT "unixfs-v1-2025"
+
+/* The import parameters that --profile and --hidden ask for. */
+enum cli_exit content_import_options(const struct cli *c, struct import_options *out);
+
+/* Says why path could not be added, and returns the exit code. */
+enum cli_exit content_import_failed(const struct cli *c, enum err e, const char *path,
+                                    const struct import_result *r);
+
+enum cli_exit content_add(struct cli *c);
+enum cli_exit content_cat(struct cli *c);
+enum cli_exit content_get(struct cli *c);
+enum cli_exit content_ls(struct cli *c);
+enum cli_exit content_dag_export(struct cli *c);
+enum cli_exit content_dag_import(struct cli *c);
+enum cli_exit content_block_get(struct cli *c);
+enum cli_exit content_block_put(struct cli *c);
+enum cli_exit content_block_stat(struct cli *c);
+
+#endif

@@ -1,0 +1,220 @@
+#include "cli/hashpool.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { THREADS_MAX = 64 };
+
+enum slot_state { SLOT_FREE, SLOT_QUEUED, SLOT_RUNNING, SLOT_DONE };
+
+struct slot {
+    enum slot_state state;
+    int buffer;
+    struct hashpool_result result;
+};
+
+struct hashpool {
+    struct unixfs_add_params params;
+    bool records;
+    bool stop;
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    size_t idle; /* workers that wait */
+    bool owner_waits;
+    struct slot slots[HASHPOOL_SLOTS]; /* a ring: [tail, head) are in flight */
+    uint64_t head, next, tail;         /* next: the first that no worker has taken */
+    size_t big;
+    uint8_t *memory; /* touched only as far as it is used */
+    size_t buffer_size;
+    int free_buffers[HASHPOOL_SLOTS]; /* last in, first out, so that few are ever touched */
+    size_t free_count;
+    pthread_t threads[THREADS_MAX];
+    size_t thread_count;
+};
+
+static uint8_t *buffer_of(const struct hashpool *p, int i)
+{
+    return p->memory + (size_t)i * p->buffer_size;
+}
+
+/* Reads exactly size bytes; fewer, or more where the file must end, means that it changed. */
+static enum err read_piece(const struct hashpool_job *job, uint8_t *out)
+{
+    int fd = job->fd;
+    if (job->dir >= 0) {
+        fd = openat(job->dir, job->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            return ERR_IO;
+    }
+    size_t have = 0;
+    enum err e = OK;
+    while (e == OK && have < job->size) {
+        ssize_t n = pread(fd, out + have, job->size - have, (off_t)(job->offset + have));
+        if (n < 0)
+            e = ERR_IO;
+        else if (n == 0)
+            e = ERR_STATE;
+        else
+            have += (size_t)n;
+    }
+    if (e == OK && job->dir >= 0) {
+        uint8_t more;
+        if (pread(fd, &more, 1, (off_t)job->size) != 0)
+            e = ERR_STATE;
+    }
+    if (job->dir >= 0)
+        close(fd);
+    return e;
+}
+
+static void run(const struct hashpool *p, struct slot *s)
+{
+    struct hashpool_result *r = &s->result;
+    uint8_t *buffer = buffer_of(p, s->buffer);
+    r->err = read_piece(&r->job, buffer);
+    if (r->err != OK)
+        return;
+    struct unixfs_add_chunk chunk = { .data = span_of(buffer, r->job.size),
+                                      .only = r->job.only,
+                                      .meta = r->job.keep_meta ? &r->job.meta : NULL };
+    /* The second half of the buffer takes a leaf that is wrapped in dag-pb. */
+    struct mspan scratch = { buffer + p->params.chunk_size, p->buffer_size - p->params.chunk_size };
+    unixfs_add_leaf(&r->node, &r->block, &p->params, &chunk, scratch);
+    if (!p->records)
+        return;
+    struct content_key key;
+    if (cid_key(&key, &r->node.cid) == OK)
+        content_record_of(&r->record, &key, r->block);
+}
+
+static void *worker(void *ctx)
+{
+    struct hashpool *p = ctx;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stop) {
+        if (p->next == p->head) {
+            p->idle++;
+            pthread_cond_wait(&p->work, &p->lock);
+            p->idle--;
+            continue;
+        }
+        struct slot *s = &p->slots[p->next++ % HASHPOOL_SLOTS];
+        s->state = SLOT_RUNNING;
+        pthread_mutex_unlock(&p->lock);
+        run(p, s);
+        pthread_mutex_lock(&p->lock);
+        s->state = SLOT_DONE;
+        if (p->owner_waits && s == &p->slots[p->tail % HASHPOOL_SLOTS])
+            pthread_cond_signal(&p->done);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+enum err hashpool_new(struct hashpool **out, const struct unixfs_add_params *params, bool records)
+{
+    *out = NULL;
+    struct hashpool *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return ERR_MEMORY;
+    p->params = *params;
+    p->records = records;
+    p->buffer_size = (size_t)params->chunk_size * 2 + 4096;
+    p->memory = mmap(NULL, p->buffer_size * HASHPOOL_SLOTS, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p->memory == MAP_FAILED) {
+        free(p);
+        return ERR_MEMORY;
+    }
+    for (int i = HASHPOOL_SLOTS - 1; i >= 0; i--)
+        p->free_buffers[p->free_count++] = i;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->work, NULL);
+    pthread_cond_init(&p->done, NULL);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t want = cores < 1 ? 1 : (size_t)cores < THREADS_MAX ? (size_t)cores : THREADS_MAX;
+    while (p->thread_count < want &&
+           pthread_create(&p->threads[p->thread_count], NULL, worker, p) == 0)
+        p->thread_count++;
+    *out = p;
+    if (p->thread_count > 0)
+        return OK;
+    hashpool_free(p);
+    *out = NULL;
+    return ERR_MEMORY;
+}
+
+void hashpool_free(struct hashpool *p)
+{
+    if (p == NULL)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->stop = true;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->lock);
+    for (size_t i = 0; i < p->thread_count; i++)
+        pthread_join(p->threads[i], NULL);
+    munmap(p->memory, p->buffer_size * HASHPOOL_SLOTS);
+    pthread_cond_destroy(&p->done);
+    pthread_cond_destroy(&p->work);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+/* A piece that touches much of its buffer counts against HASHPOOL_BIG. */
+static bool is_big(const struct hashpool *p, size_t size)
+{
+    return size > p->params.chunk_size / 8;
+}
+
+bool hashpool_room(const struct hashpool *p, size_t size)
+{
+    return p->head - p->tail < HASHPOOL_SLOTS && (!is_big(p, size) || p->big < HASHPOOL_BIG);
+}
+
+size_t hashpool_pending(const struct hashpool *p)
+{
+    return (size_t)(p->head - p->tail);
+}
+
+void hashpool_submit(struct hashpool *p, const struct hashpool_job *job)
+{
+    ASSERT(hashpool_room(p, job->size) && job->size <= p->params.chunk_size);
+    struct slot *s = &p->slots[p->head % HASHPOOL_SLOTS];
+    s->result = (struct hashpool_result){ .job = *job };
+    s->buffer = p->free_buffers[--p->free_count];
+    p->big += is_big(p, job->size);
+    pthread_mutex_lock(&p->lock);
+    s->state = SLOT_QUEUED;
+    p->head++;
+    if (p->idle > 0)
+        pthread_cond_signal(&p->work);
+    pthread_mutex_unlock(&p->lock);
+}
+
+const struct hashpool_result *hashpool_take(struct hashpool *p)
+{
+    ASSERT(p->tail != p->head);
+    struct slot *s = &p->slots[p->tail % HASHPOOL_SLOTS];
+    pthread_mutex_lock(&p->lock);
+    while (s->state != SLOT_DONE) {
+        p->owner_waits = true;
+        pthread_cond_wait(&p->done, &p->lock);
+    }
+    p->owner_waits = false;
+    pthread_mutex_unlock(&p->lock);
+    return &s->result;
+}
+
+void hashpool_release(struct hashpool *p)
+{
+    struct slot *s = &p->slots[p->tail % HASHPOOL_SLOTS];
+    ASSERT(p->tail != p->head && s->state == SLOT_DONE);
+    p->free_buffers[p->free_count++] = s->buffer;
+    p->big -= is_big(p, s->result.job.size);
+    s->state = SLOT_FREE;
+    p->tail++;
+}

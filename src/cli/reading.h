@@ -1,0 +1,39 @@
+/* reading: "CID/path" out of this machine's store, for cat, get, ls and their kin. */
+#ifndef CRUST_CLI_READING_H
+#define CRUST_CLI_READING_H
+
+#include "cli/local.h"
+#include "codec/cid.h"
+#include "ipfs/unixfs_path.h"
+#include "ipfs/unixfs_read.h"
+
+struct reading {
+    struct local local;
+    struct mspan memory; /* UNIXFS_READ_MEMORY bytes, for the walk of the moment */
+    struct mspan block;  /* BLOCK_SIZE_MAX bytes, for single blocks */
+};
+
+/* A parsed "[/ipfs/]CID[/path]"; path borrows from the text. */
+struct reading_name {
+    struct cid cid;
+    struct span path;
+};
+
+enum cli_exit reading_parse(const struct cli *c, struct reading_name *out, const char *text);
+
+/* reading_open opens the store; reading_close accepts one that was never opened. */
+enum cli_exit reading_open(const struct cli *c, struct reading *out);
+void reading_close(struct reading *r);
+
+/* reading_resolve follows the path to its target; on failure it has told the user. */
+enum cli_exit reading_resolve(const struct cli *c, struct reading *r, struct cid *out,
+                              const char *text);
+
+/* reading_stat fetches the block of cid into r->block and describes it. */
+enum cli_exit reading_stat(const struct cli *c, struct reading *r, struct unixfs_read_stat *out,
+                           const struct cid *cid);
+
+/* reading_failed says why the content below cid cannot be read. */
+enum cli_exit reading_failed(const struct cli *c, enum err e, const struct cid *cid);
+
+#endif
