@@ -115,7 +115,7 @@ $(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)),$(if $(wildcard
 # Helpers of the end to end tests, linked like the benches.
 TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOL_BINS := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
-$(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)),$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
+$(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lpthread
