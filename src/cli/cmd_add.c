@@ -33,7 +33,7 @@ static const char *base_name(const char *path)
     return path + n;
 }
 
-enum cli_exit content_import_options(const struct cli *c, struct import_options *out)
+enum cli_exit cmd_add_import_options(const struct cli *c, struct import_options *out)
 {
     const char *profile = cli_value(c, "profile");
     if (profile == NULL)
@@ -45,8 +45,8 @@ enum cli_exit content_import_options(const struct cli *c, struct import_options 
     return CLI_OK;
 }
 
-enum cli_exit content_import_failed(const struct cli *c, enum err e, const char *path,
-                                    const struct import_result *r)
+enum cli_exit cmd_add_failed(const struct cli *c, enum err e, const char *path,
+                             const struct import_result *r)
 {
     const char *at = r->error_path[0] == '\0' ? path : r->error_path;
     switch ((int)e) {
@@ -104,7 +104,7 @@ static enum cli_exit store_pin(struct cli *c, struct local *l, const struct impo
         e = block_sink_pin(&l->sink, &pin);
     if (e == OK)
         e = block_sink_commit(&l->sink);
-    return e == OK ? CLI_OK : content_import_failed(c, e, path, r);
+    return e == OK ? CLI_OK : cmd_add_failed(c, e, path, r);
 }
 
 static enum cli_exit add_one(struct cli *c, struct local *l, const struct import_options *o,
@@ -114,7 +114,7 @@ static enum cli_exit add_one(struct cli *c, struct local *l, const struct import
     enum err e = strcmp(path, "-") == 0 ? import_stream(&r, o, 0) : import_path(&r, o, path);
     cli_progress_end(c);
     if (e != OK)
-        return content_import_failed(c, e, path, &r);
+        return cmd_add_failed(c, e, path, &r);
     if (l != NULL) {
         enum cli_exit exit = store_pin(c, l, &r, path);
         if (exit != CLI_OK)
@@ -123,10 +123,10 @@ static enum cli_exit add_one(struct cli *c, struct local *l, const struct import
     return print_added(c, path, &r, l == NULL);
 }
 
-enum cli_exit content_add(struct cli *c)
+enum cli_exit cmd_add_run(struct cli *c)
 {
     struct import_options o;
-    enum cli_exit exit = content_import_options(c, &o);
+    enum cli_exit exit = cmd_add_import_options(c, &o);
     if (exit != CLI_OK)
         return exit;
     bool only_hash = cli_has(c, "only-hash");

@@ -40,7 +40,7 @@ static enum cli_exit export_to(struct cli *c, struct reading *r, struct car_stre
     return CLI_OK;
 }
 
-enum cli_exit content_dag_export(struct cli *c)
+enum cli_exit cmd_dag_export(struct cli *c)
 {
     struct reading r;
     struct cid root;
@@ -139,7 +139,7 @@ static enum cli_exit import_one(struct cli *c, struct local *l, const char *path
     return CLI_OK;
 }
 
-enum cli_exit content_dag_import(struct cli *c)
+enum cli_exit cmd_dag_import(struct cli *c)
 {
     struct local local;
     enum cli_exit exit = local_open(c, &local);
@@ -165,7 +165,7 @@ static enum cli_exit block_open(struct cli *c, struct reading *r, struct span *b
     return e == OK ? CLI_OK : reading_failed(c, e, cid);
 }
 
-enum cli_exit content_block_get(struct cli *c)
+enum cli_exit cmd_dag_block_get(struct cli *c)
 {
     struct reading r = { 0 };
     struct span block;
@@ -177,7 +177,7 @@ enum cli_exit content_block_get(struct cli *c)
     return exit;
 }
 
-enum cli_exit content_block_stat(struct cli *c)
+enum cli_exit cmd_dag_block_stat(struct cli *c)
 {
     struct reading r = { 0 };
     struct span block;
@@ -214,7 +214,7 @@ static enum err read_block(const char *path, struct mspan *buf)
     return OK;
 }
 
-enum cli_exit content_block_put(struct cli *c)
+enum cli_exit cmd_dag_block_put(struct cli *c)
 {
     static uint8_t data[BLOCK_SIZE_MAX + 1];
     static const struct {

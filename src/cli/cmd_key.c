@@ -30,7 +30,7 @@ static enum cli_exit print_key(const struct cli *c, const char *name, const uint
     return CLI_OK;
 }
 
-enum cli_exit key_new(struct cli *c)
+enum cli_exit cmd_key_new(struct cli *c)
 {
     enum { ENTROPY = 16 }; /* 12 words */
     uint8_t entropy[ENTROPY];
@@ -66,7 +66,7 @@ static enum cli_exit phrase_refused(const struct cli *c, enum err e)
     }
 }
 
-enum cli_exit key_import(struct cli *c)
+enum cli_exit cmd_key_import(struct cli *c)
 {
     char line[PHRASE_LINE_MAX];
     AUTO(secret_wipe_span) struct mspan guard = { (uint8_t *)line, sizeof(line) };
@@ -86,7 +86,7 @@ enum cli_exit key_import(struct cli *c)
     return exit == CLI_OK ? print_key(c, c->args[0], key.public_key, NULL) : exit;
 }
 
-enum cli_exit key_show(struct cli *c)
+enum cli_exit cmd_key_show(struct cli *c)
 {
     struct keystore k;
     const char *name = c->arg_count > 0 ? c->args[0] : config_text(&c->config, "key");
@@ -94,7 +94,7 @@ enum cli_exit key_show(struct cli *c)
     return exit == CLI_OK ? print_key(c, name, k.public_key, NULL) : exit;
 }
 
-enum cli_exit key_export(struct cli *c)
+enum cli_exit cmd_key_export(struct cli *c)
 {
     AUTO(ed25519_wipe) struct ed25519_key key;
     enum cli_exit exit = keyring_unlock(c, &key, c->args[0]);
@@ -115,7 +115,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-enum cli_exit key_list(struct cli *c)
+enum cli_exit cmd_key_list(struct cli *c)
 {
     enum { KEYS_MAX = 1024 };
     static char names[KEYS_MAX][KEYRING_NAME_MAX];

@@ -54,7 +54,7 @@ static enum err copy_file(struct reading *r, int fd, const struct cid *cid, uint
     return e;
 }
 
-enum cli_exit content_cat(struct cli *c)
+enum cli_exit cmd_read_cat(struct cli *c)
 {
     uint64_t offset = 0, length = UINT64_MAX;
     const char *o = cli_value(c, "offset"), *l = cli_value(c, "length");
@@ -130,7 +130,7 @@ static enum cli_exit ls_dir(const struct cli *c, struct reading *r, const struct
     return CLI_OK;
 }
 
-enum cli_exit content_ls(struct cli *c)
+enum cli_exit cmd_read_ls(struct cli *c)
 {
     struct reading r;
     struct cid cid;
@@ -293,7 +293,7 @@ static enum cli_exit get_node(struct get *g, int dir, const char *name, const st
     return cli_fail(g->c, CLI_USAGE, "crust block get CID", "%s is no file and no folder", name);
 }
 
-enum cli_exit content_get(struct cli *c)
+enum cli_exit cmd_read_get(struct cli *c)
 {
     const char *out = cli_value(c, "output");
     if (out == NULL) {

@@ -8,20 +8,20 @@
 #define CONTENT_PROFILE_DEFAULT "unixfs-v1-2025"
 
 /* The import parameters that --profile and --hidden ask for. */
-enum cli_exit content_import_options(const struct cli *c, struct import_options *out);
+enum cli_exit cmd_add_import_options(const struct cli *c, struct import_options *out);
 
 /* Says why path could not be added, and returns the exit code. */
-enum cli_exit content_import_failed(const struct cli *c, enum err e, const char *path,
-                                    const struct import_result *r);
+enum cli_exit cmd_add_failed(const struct cli *c, enum err e, const char *path,
+                             const struct import_result *r);
 
-enum cli_exit content_add(struct cli *c);
-enum cli_exit content_cat(struct cli *c);
-enum cli_exit content_get(struct cli *c);
-enum cli_exit content_ls(struct cli *c);
-enum cli_exit content_dag_export(struct cli *c);
-enum cli_exit content_dag_import(struct cli *c);
-enum cli_exit content_block_get(struct cli *c);
-enum cli_exit content_block_put(struct cli *c);
-enum cli_exit content_block_stat(struct cli *c);
+enum cli_exit cmd_add_run(struct cli *c);
+enum cli_exit cmd_read_cat(struct cli *c);
+enum cli_exit cmd_read_get(struct cli *c);
+enum cli_exit cmd_read_ls(struct cli *c);
+enum cli_exit cmd_dag_export(struct cli *c);
+enum cli_exit cmd_dag_import(struct cli *c);
+enum cli_exit cmd_dag_block_get(struct cli *c);
+enum cli_exit cmd_dag_block_put(struct cli *c);
+enum cli_exit cmd_dag_block_stat(struct cli *c);
 
 #endif

@@ -32,10 +32,10 @@ bool keyring_exists(const struct cli *c, const char *name);
 NODISCARD enum err keyring_secret_line(char *out, size_t size, const char *prompt);
 
 /* The keys verbs, for the verb table. */
-enum cli_exit key_new(struct cli *c);
-enum cli_exit key_import(struct cli *c);
-enum cli_exit key_list(struct cli *c);
-enum cli_exit key_show(struct cli *c);
-enum cli_exit key_export(struct cli *c);
+enum cli_exit cmd_key_new(struct cli *c);
+enum cli_exit cmd_key_import(struct cli *c);
+enum cli_exit cmd_key_list(struct cli *c);
+enum cli_exit cmd_key_show(struct cli *c);
+enum cli_exit cmd_key_export(struct cli *c);
 
 #endif
