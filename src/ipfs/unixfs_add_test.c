@@ -1,6 +1,7 @@
 #include "ipfs/unixfs_add.h"
 
 #include "base/check.h"
+#include "codec/dagpb.h"
 #include "codec/links.h"
 #include "crypto/sha256.h"
 #include "ipfs/block_tee.h"
@@ -484,6 +485,115 @@ static void leaves_hashed_elsewhere_give_the_same_file(void **state)
     CHECK(cid_eq(&got.cid, &want.cid) && got.tsize == want.tsize && got.size == SIZE);
 }
 
+/* ---- the layouts against a model that is written as the definition reads, by recursion ----------
+ */
+
+struct model {
+    struct fixture *f;
+    struct span left;
+    uint32_t chunk, width;
+};
+
+struct model_node {
+    struct unixfs_add_node links[64];
+    size_t count;
+};
+
+static struct unixfs_add_node model_leaf(struct model *m)
+{
+    static uint8_t room[512];
+    struct unixfs_add_node node;
+    struct span block;
+    struct unixfs_add_chunk chunk = { .data = span_sub(m->left, 0, m->chunk) };
+    struct mspan scratch = { room, sizeof(room) };
+    unixfs_add_leaf(&node, &block, &m->f->add.params, &chunk, scratch);
+    m->left = span_sub(m->left, chunk.data.n, m->left.n);
+    return node;
+}
+
+static struct unixfs_add_node model_close(struct model *m, const struct model_node *n)
+{
+    static uint8_t block[16384];
+    uint64_t sizes[64], below = 0;
+    struct unixfs_fields fields = {
+        .type = UNIXFS_FILE, .has_size = true, .blocks = sizes, .block_count = n->count
+    };
+    struct writer w = writer_of(block, sizeof(block));
+    struct unixfs_add_node out;
+    for (size_t i = 0; i < n->count; i++) {
+        uint8_t bin[CID_SIZE_MAX];
+        struct writer c = writer_of(bin, sizeof(bin));
+        cid_write(&c, &n->links[i].cid);
+        dagpb_write_link(&w, writer_span(&c), span_str(""), n->links[i].tsize);
+        sizes[i] = n->links[i].size;
+        fields.size += sizes[i];
+        below += n->links[i].tsize;
+    }
+    uint8_t message[2048];
+    struct writer u = writer_of(message, sizeof(message));
+    unixfs_write(&u, &fields);
+    dagpb_write_data(&w, writer_span(&u));
+    CHECK_OK(w.err);
+    CHECK_OK(unixfs_add_put(&m->f->add, &out, writer_span(&w), below));
+    out.size = fields.size;
+    return out;
+}
+
+/* Leaves first, then four sub-trees of each depth below the limit (0: none). */
+static struct unixfs_add_node model_trickle(struct model *m, uint32_t limit)
+{
+    struct model_node n = { .count = 0 };
+    while (m->left.n > 0 && n.count < m->width)
+        n.links[n.count++] = model_leaf(m);
+    for (uint32_t depth = 1; m->left.n > 0 && (limit == 0 || depth < limit); depth++)
+        for (int i = 0; i < 4 && m->left.n > 0; i++)
+            n.links[n.count++] = model_trickle(m, depth);
+    return model_close(m, &n);
+}
+
+static struct unixfs_add_node model_fill(struct model *m, struct model_node n, uint32_t depth)
+{
+    struct model_node empty = { .count = 0 };
+    while (m->left.n > 0 && n.count < m->width)
+        n.links[n.count++] = depth == 1 ? model_leaf(m) : model_fill(m, empty, depth - 1);
+    return model_close(m, &n);
+}
+
+static struct unixfs_add_node model_balanced(struct model *m)
+{
+    struct unixfs_add_node root = model_leaf(m);
+    for (uint32_t depth = 1; m->left.n > 0; depth++) {
+        struct model_node n = { .count = 1 };
+        n.links[0] = root;
+        root = model_fill(m, n, depth);
+    }
+    return root;
+}
+
+static void layouts_agree_with_their_definition(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t data[4000];
+    random_bytes(data, sizeof(data), "layouts", 0);
+    for (uint32_t width = 2; width <= 6; width++) {
+        for (size_t n = 1; n <= sizeof(data); n += n < 300 ? 7 : 211) {
+            profile(f, width % 2 == 0 ? "unixfs-v0-2015" : "unixfs-v1-2025");
+            f->add.params.chunk_size = 10;
+            f->add.params.file_links = width;
+            struct model m = { f, span_of(data, n), 10, width };
+            struct unixfs_add_node want = model_balanced(&m),
+                                   got = add_bytes(f, span_of(data, n), NULL);
+            if (n > 10)
+                CHECK(cid_eq(&got.cid, &want.cid) && got.tsize == want.tsize);
+            f->add.params.trickle = true;
+            m.left = span_of(data, n);
+            want = model_trickle(&m, 0);
+            got = add_bytes(f, span_of(data, n), NULL);
+            CHECK(cid_eq(&got.cid, &want.cid) && got.tsize == want.tsize && got.size == n);
+        }
+    }
+}
+
 struct observed {
     size_t count, bytes;
 };
@@ -603,6 +713,7 @@ int main(void)
         cmocka_unit_test(bad_parameters_names_and_repeats_are_refused),
         cmocka_unit_test(pieces_do_not_matter),
         cmocka_unit_test(leaves_hashed_elsewhere_give_the_same_file),
+        cmocka_unit_test(layouts_agree_with_their_definition),
         cmocka_unit_test(a_tee_sees_each_block_once),
         cmocka_unit_test(a_failing_sink_is_reported),
         cmocka_unit_test(a_large_directory),
