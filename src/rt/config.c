@@ -336,7 +336,10 @@ static enum err parse_line(struct config *c, struct file_state *f, struct span s
     if (f->seen[i])
         return fail(c, ERR_EXISTS, "%s: %s is set twice", where, word);
     f->seen[i] = true;
-    return set(c, i, trim(span_sub(s, at + 1, s.n)), CONFIG_FROM_FILE, f->line, where);
+    struct span value = trim(span_sub(s, at + 1, s.n));
+    if (value.n > 0 && value.p[0] == '#') /* "key =# words" means what "key = # words" means */
+        value.n = 0;
+    return set(c, i, value, CONFIG_FROM_FILE, f->line, where);
 }
 
 enum err config_parse(struct config *c, struct span text, const char *name)

@@ -6,9 +6,10 @@
  *   gateway-port = 8080
  *   offline = false
  *
- * A value runs to the end of its line; a '#' starts a comment at the start of a line or after a
- * blank. Every key is a flag too: --key value, --key=value, and for bools --key and --no-key.
- * Keys of other programs' sections are left to those programs. Not for several threads. */
+ * A value runs to the end of its line; a '#' starts a comment at the start of a line or of
+ * a value, or after a blank. Every key is a flag too: --key value, --key=value, and for bools --key
+ * and --no-key. Keys of other programs' sections are left to those programs. Not for several
+ * threads. */
 #ifndef CRUST_RT_CONFIG_H
 #define CRUST_RT_CONFIG_H
 
