@@ -121,7 +121,7 @@ static enum err take_reply(struct ipc_client *c, const struct ipc_msg *m)
 
 static enum err client_pump(struct ipc_client *c)
 {
-    for (int reads = 0; reads < READS_PER_TURN;) {
+    for (int reads = 0;;) {
         if (c->dead || c->zombie)
             return OK;
         struct ipc_msg m;
@@ -132,6 +132,10 @@ static enum err client_pump(struct ipc_client *c)
         }
         if (e != ERR_SHORT)
             return e;
+        /* Only here, where no whole frame is left in the buffer: the socket will wake us for what
+         * it still has, but not for what we have. */
+        if (reads == READS_PER_TURN)
+            return OK;
         e = ipc_link_read(&c->link);
         if (e == ERR_BUSY)
             return OK;

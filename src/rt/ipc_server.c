@@ -138,7 +138,7 @@ static enum err dispatch(struct ipc_conn *c, const struct ipc_msg *m)
 /* Takes messages until there are none, the limits stop us, or the turn's share is used up. */
 static enum err conn_pump(struct ipc_conn *c)
 {
-    for (int reads = 0; reads < READS_PER_TURN;) {
+    for (int reads = 0;;) {
         struct ipc_msg m;
         if (c->dead || paused(c))
             return OK;
@@ -149,6 +149,10 @@ static enum err conn_pump(struct ipc_conn *c)
         }
         if (e != ERR_SHORT)
             return e;
+        /* Only here, where no whole frame is left in the buffer: the socket will wake us for what
+         * it still has, but not for what we have. */
+        if (reads == READS_PER_TURN)
+            return OK;
         e = ipc_link_read(&c->link);
         if (e == ERR_BUSY)
             return OK;

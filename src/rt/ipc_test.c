@@ -639,53 +639,6 @@ static void a_client_learns_that_it_is_refused(void **state)
     world_close(&w);
 }
 
-/* ---- the blocking server ---- */
-
-struct answering {
-    struct ipc_sync *s;
-    int listener;
-    unsigned served;
-};
-
-static void *answer(void *ctx)
-{
-    struct answering *a = ctx;
-    CHECK_OK(ipc_sync_accept(a->s, a->listener, NULL, 5000));
-    struct ipc_msg m;
-    while (ipc_sync_recv(a->s, &m, 5000) == OK) {
-        m.flags = IPC_REPLY;
-        CHECK_OK(ipc_sync_send(a->s, &m));
-        a->served++;
-    }
-    return NULL;
-}
-
-static void the_blocking_server_answers(void **state)
-{
-    (void)state;
-    for (int ring = 0; ring < 2; ring++) {
-        struct answering a = { 0 };
-        struct ipc_endpoint at = endpoint(ring);
-        CHECK_OK(ipc_sync_new(&a.s, true));
-        CHECK_OK(ipc_sync_listen(&a.listener, &at));
-        CHECK_ERR(ipc_sync_accept(a.s, a.listener, NULL, 10), ERR_TIMEOUT);
-        pthread_t t;
-        CHECK(pthread_create(&t, NULL, answer, &a) == 0);
-        struct ipc_sync *c;
-        CHECK_OK(ipc_sync_new(&c, true));
-        CHECK_OK(ipc_sync_connect(c, &at, 5000));
-        check_echo(c, 10, 0);
-        check_echo(c, 0, 900000);
-        check_echo(c, 1000000, 3000000);
-        ipc_sync_free(c);
-        pthread_join(t, NULL);
-        CHECK(a.served == 3);
-        ipc_sync_free(a.s);
-        close(a.listener);
-        unlink(at.path);
-    }
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -715,7 +668,6 @@ int main(void)
         cmocka_unit_test(a_ring_that_could_hurt_us_is_refused),
         cmocka_unit_test(the_loop_client_asks_times_out_and_closes),
         cmocka_unit_test(a_client_learns_that_it_is_refused),
-        cmocka_unit_test(the_blocking_server_answers),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
