@@ -113,6 +113,9 @@ static void order_decode(struct cbor_reader *c, struct tx_order *o)
     o->has_data_root = !cbor_try_null(c);
     if (o->has_data_root)
         cbor_read_bytes_of(c, o->data_root, sizeof(o->data_root));
+    /* Zeros stand for "none" in an order's id; no hash is known to be zero. */
+    static const uint8_t none[32] = { 0 };
+    cbor_require(c, !o->has_data_root || memcmp(o->data_root, none, 32) != 0, ERR_FORMAT);
 }
 
 static void order_encode(struct writer *w, const struct tx_order *o)
