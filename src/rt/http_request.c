@@ -118,8 +118,9 @@ void http_request_list(struct http_request *rq, uint64_t deadline)
     rq->next = s->waiting;
     if (s->waiting != NULL)
         s->waiting->prev = rq;
+    else
+        pthread_cond_signal(&s->changed); /* otherwise the reaper looks soon in any case */
     s->waiting = rq;
-    pthread_cond_signal(&s->changed);
 }
 
 void http_request_unlist(struct http_request *rq)

@@ -14,6 +14,7 @@ enum {
     CONNECTIONS_DEFAULT = 256,
     IDLE_DEFAULT_S = 30,
     HEADER_BYTES_DEFAULT = 16 << 10,
+    REAP_MS = 50,          /* the precision of deadlines */
     DISCARD_MAX = 1 << 20, /* bytes of a too large body that we read over to answer politely */
 };
 
@@ -241,9 +242,9 @@ static void *reaper_main(void *arg)
             pthread_cond_wait(&s->changed, &s->lock);
             continue;
         }
-        uint64_t wall = clock_wall_ms() + 50; /* the precision of deadlines */
-        struct timespec until = { .tv_sec = (time_t)(wall / 1000),
-                                  .tv_nsec = (long)(wall % 1000) * 1000000 };
+        uint64_t at = clock_mono_ms() + REAP_MS;
+        struct timespec until = { .tv_sec = (time_t)(at / 1000),
+                                  .tv_nsec = (long)(at % 1000) * 1000000 };
         pthread_cond_timedwait(&s->changed, &s->lock, &until);
         reap(s, clock_mono_ms());
     }
@@ -358,7 +359,11 @@ enum err http_server_open(struct http_server **out, const struct http_server_opt
     atomic_init(&s->refs, 1);
     set_defaults(&s->o);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->changed, NULL);
+    pthread_condattr_t monotonic; /* the wall clock may jump, and deadlines with it */
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     int fd = -1;
     enum err e = listen_somewhere(&fd, s);
     if (e == OK && pthread_create(&s->reaper, NULL, reaper_main, s) != 0) {
