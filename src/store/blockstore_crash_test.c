@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { BLOCKS = 60, SAMPLE_MAX = 200000, OPS = 40 };
+enum { BLOCKS = 60, SAMPLE_MAX = 900000, OPS = 44 };
 
 enum fate { ABSENT, MAYBE, SURE };
 
@@ -28,17 +28,28 @@ struct world {
     bool pin_batch;
 };
 
-static uint8_t bytes[SAMPLE_MAX + 4], back[BLOCK_SIZE_MAX];
+static uint8_t *bytes, back[BLOCK_SIZE_MAX];
 
+/* Block number i, made once: bytes points to it. */
 static size_t sample(uint8_t digest[32], uint32_t i)
 {
-    struct prng g;
-    prng_init(&g, i);
-    size_t n = (size_t)(i % 5 == 0 ? prng_below(&g, SAMPLE_MAX) : prng_below(&g, 9000));
-    prng_fill(&g, bytes, n);
-    store_le32(bytes + n, i);
-    sha256(digest, span_of(bytes, n + 4));
-    return n + 4;
+    static uint8_t *made[BLOCKS];
+    static size_t sizes[BLOCKS];
+    static uint8_t digests[BLOCKS][32];
+    if (made[i] == NULL) {
+        struct prng g;
+        prng_init(&g, i);
+        size_t n = (size_t)(i % 5 == 0 ? prng_below(&g, SAMPLE_MAX) : prng_below(&g, 9000));
+        made[i] = malloc(n + 4);
+        CHECK(made[i] != NULL);
+        prng_fill(&g, made[i], n);
+        store_le32(made[i] + n, i);
+        sizes[i] = n + 4;
+        sha256(digests[i], span_of(made[i], n + 4));
+    }
+    bytes = made[i];
+    memcpy(digest, digests[i], 32);
+    return sizes[i];
 }
 
 static void world_begin(struct world *w, uint64_t seed)
@@ -113,6 +124,38 @@ static void remove_block(struct world *w, uint32_t i)
         w->fate[i] = MAYBE;
 }
 
+/* A whole collection in which every second block is marked, then compaction. */
+static void collect(struct world *w)
+{
+    struct blockstore_gc *gc;
+    char scratch[96];
+    bool done = false, more = true;
+    commit(w);
+    (void)snprintf(scratch, sizeof(scratch), "%s/marks", w->dir);
+    if (blockstore_gc_begin(&gc, w->s, scratch) != OK)
+        return;
+    enum err e = OK;
+    for (uint32_t i = 0; i < BLOCKS && e == OK; i++) {
+        uint8_t digest[32];
+        (void)sample(digest, i);
+        if (i % 2 == 0)
+            e = blockstore_gc_mark(gc, digest, NULL);
+        else if (w->fate[i] == SURE)
+            w->fate[i] = MAYBE;
+    }
+    while (e == OK && !done)
+        e = blockstore_gc_sweep(gc, 5, &done);
+    blockstore_gc_end(gc, NULL);
+    if (e == OK)
+        e = blockstore_reclaim(w->s, 1000, &more);
+    for (more = true; e == OK && more;)
+        e = blockstore_compact(w->s, 95, 50000, &more);
+    if (e == OK)
+        e = blockstore_reclaim(w->s, 1000, &more);
+    if (e != OK)
+        blockstore_rollback(w->s);
+}
+
 static void pin(struct world *w)
 {
     const struct pin p = { .cid = span_str("some cid"), .mode = PIN_RECURSIVE, .time_unix_s = 9 };
@@ -130,6 +173,8 @@ static void play(struct world *w, uint64_t seed)
     for (int op = 0; op < OPS; op++) {
         uint32_t i = (uint32_t)prng_below(&g, BLOCKS);
         bool more;
+        if (op == OPS / 2 + 3 || op == OPS - 4)
+            collect(w);
         switch (prng_below(&g, 8)) {
         case 0:
         case 1:
@@ -224,7 +269,7 @@ static void test_crash_at_every_call(void **state)
     for (uint64_t seed = 1; seed <= 3; seed++) {
         uint64_t n = 1;
         while (crash_at(seed, n))
-            n += seed == 1 ? 1 : 3;
+            n += seed == 1 ? 1 : 7;
         CHECK(n > 60);
     }
 }
@@ -260,7 +305,7 @@ static void test_every_call_fails(void **state)
     (void)state;
     for (uint64_t n = 1; fail_at(1, n, ERR_IO); n++)
         continue;
-    for (uint64_t n = 1; fail_at(2, n, ERR_FULL); n += 2)
+    for (uint64_t n = 1; fail_at(2, n, ERR_FULL); n += 3)
         continue;
 }
 
