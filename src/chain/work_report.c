@@ -307,8 +307,8 @@ static void apply_suspension(struct ledger *l, const struct verdict *v, struct w
 {
     const struct report_attempt *a = &v->report.attempt;
     if (a->suspend_volume != REPORT_NO_VOLUME) {
+        /* A request of return stays: suspending again is no way out of draws that are known. */
         w->suspended |= (uint16_t)(1u << a->suspend_volume);
-        w->disks[a->suspend_volume].return_from = 0;
         say(l, "volume.suspended", w, a->suspend_volume);
     }
     if (a->return_volume == REPORT_NO_VOLUME)

@@ -394,6 +394,11 @@ static void a_missed_return_is_charged_and_may_be_asked_again(void **state)
     CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
     tw_to(&w, 5, 1);
     CHECK(tw_report_now(&t, &w) == RESULT_OK);
+    /* Suspending it once more is no way out of the draws. */
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    t.a.suspend_volume = 1;
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    CHECK(tw_record(&t, &w).disks[1].return_from != 0);
     before = tw_record(&t, &w);
     tw_begin(&t, &w, REPORT_NO_VOLUME);
     tw_add_extent(&t, 1, 9, 8);
