@@ -1,0 +1,32 @@
+#include "ipfsd/blocks.h"
+
+enum err blocks_get(struct blocks *b, size_t *size, struct mspan buf, const struct block_key *key)
+{
+    return blockstore_get(b->store, size, buf, key->digest);
+}
+
+enum err blocks_size(struct blocks *b, size_t *size, const struct block_key *key)
+{
+    return blockstore_has(b->store, size, key->digest);
+}
+
+static enum err source_get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
+{
+    return blocks_get(ctx, size, buf, key);
+}
+
+static enum err source_has(void *ctx, const struct block_key *key)
+{
+    return blocks_size(ctx, NULL, key);
+}
+
+static enum err source_size(void *ctx, size_t *size, const struct block_key *key)
+{
+    return blocks_size(ctx, size, key);
+}
+
+struct block_source blocks_source(struct blocks *b)
+{
+    return (
+        struct block_source){ .ctx = b, .get = source_get, .has = source_has, .size = source_size };
+}

@@ -1,0 +1,35 @@
+/* ipfsd: the node's host program as one object: what its parts share.
+ * Design: docs/design/host.md. */
+#ifndef CRUST_IPFSD_IPFSD_H
+#define CRUST_IPFSD_IPFSD_H
+
+#include "ipfsd/blocks.h"
+#include "ipfsd/call.h"
+#include "ipfsd/settings.h"
+#include "ipfsd/storer.h"
+#include "rt/loop.h"
+#include "store/repo.h"
+
+struct host;
+struct http_client;
+
+struct ipfsd {
+    struct settings settings;
+    struct loop *loop;
+    struct repo repo;
+    struct storer storer;
+    struct blocks blocks;
+    struct host *host; /* NULL: storage off */
+    struct http_client *http;
+    struct ipc_server *ipc;
+    struct jobs control;  /* one thread: reports, registration, everything short */
+    struct jobs sealing;  /* some threads: seal, fill, fetch */
+    struct jobs maintain; /* one thread: garbage collection, verify */
+    atomic_bool stopping;
+    uint32_t calls; /* under way; the loop's */
+};
+
+/* ipfsd_call_ended is told of each call before it is answered. The loop. */
+void ipfsd_call_ended(struct ipfsd *n, struct call *c);
+
+#endif

@@ -1,0 +1,110 @@
+/* crust-ipfsd: the storage node's host program. Guide: docs/guide/storage-node.md. */
+#include "crypto/random.h"
+#include "ipfsd/service.h"
+#include "rt/log.h"
+#include "rt/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct config config; /* large for a stack */
+static struct ipfsd node;
+
+static enum err open_store(struct ipfsd *n)
+{
+    struct lockfile_holder holder = { 0 };
+    const struct blockstore_config options = { .quota_bytes = n->settings.store_quota,
+                                               .reserve_bytes = n->settings.store_reserve };
+    enum err e = repo_open(&n->repo, &holder, n->settings.store, "crust-ipfsd", &options);
+    if (e == ERR_BUSY)
+        log_error("store-in-use", "path=\"%s\" by=\"%s\" pid=%d", n->settings.store, holder.program,
+                  (int)holder.pid);
+    else if (e != OK)
+        log_error("store-not-opened", "path=\"%s\" reason=\"%s\" next=\"crust repo rebuild\"",
+                  n->settings.store, err_text(e));
+    return e;
+}
+
+static enum err start(struct ipfsd *n)
+{
+    TRY(path_make_dirs(n->settings.home, 0700));
+    TRY(open_store(n));
+    TRY(loop_new(&n->loop, 0));
+    TRY(loop_signals_start(n->loop));
+    TRY(storer_start(&n->storer, n->repo.store));
+    n->blocks = (struct blocks){ .store = n->repo.store };
+    TRY(jobs_start(&n->control, 1));
+    TRY(jobs_start(&n->sealing, n->settings.sealing_threads));
+    TRY(jobs_start(&n->maintain, 1));
+    enum err e = service_open(n);
+    if (e != OK)
+        log_error("not-listening", "path=\"%s\" reason=\"%s\"", n->settings.listen,
+                  e == ERR_EXISTS ? "another crust-ipfsd answers there" : err_text(e));
+    return e;
+}
+
+/* The order matters: nobody new, then those who work, then what they work on. */
+static void stop(struct ipfsd *n)
+{
+    atomic_store(&n->stopping, true);
+    if (n->ipc != NULL)
+        service_close(n);
+    jobs_stop(&n->sealing);
+    jobs_stop(&n->maintain);
+    jobs_stop(&n->control);
+    storer_stop(&n->storer);
+    while (n->calls > 0)
+        loop_run_once(n->loop, 100);
+    loop_free(n->loop);
+    repo_close(&n->repo);
+}
+
+static enum err run(struct ipfsd *n)
+{
+    enum err e = start(n);
+    if (e == OK) {
+        log_info("ready", "socket=\"%s\" store=\"%s\"", n->settings.listen, n->settings.store);
+        loop_run(n->loop);
+        log_info("stopping", "%s", "");
+    }
+    stop(n);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    char error[CONFIG_ERROR_MAX];
+    enum log_level level;
+    if (random_init() != OK) {
+        fprintf(stderr, "crust-ipfsd: the system has no source of random numbers\n");
+        return EXIT_FAILURE;
+    }
+    if (config_load(&config, &settings_table, argc, argv) != OK) {
+        fprintf(stderr, "crust-ipfsd: %s\n", config.error);
+        return 2;
+    }
+    switch (config.action) {
+    case CONFIG_HELP:
+        config_print_help(&config, stdout);
+        return EXIT_SUCCESS;
+    case CONFIG_SHOW:
+        config_print(&config, stdout);
+        return EXIT_SUCCESS;
+    case CONFIG_VERSION:
+        printf("crust-ipfsd 0.1.0\n");
+        return EXIT_SUCCESS;
+    case CONFIG_RUN:
+        break;
+    }
+    if (config.arg_count != 0 || settings_load(&node.settings, &config, error) != OK) {
+        fprintf(stderr, "crust-ipfsd: %s\n",
+                config.arg_count != 0 ? "it takes flags only; see --help" : error);
+        return 2;
+    }
+    if (log_level_parse(&level, node.settings.log_level) != OK) {
+        fprintf(stderr, "crust-ipfsd: log-level: debug, info, warn, error or off\n");
+        return 2;
+    }
+    log_init("crust-ipfsd", level);
+    return run(&node) == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

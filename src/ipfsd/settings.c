@@ -1,0 +1,159 @@
+#include "ipfsd/settings.h"
+
+#include "rt/path.h"
+#include "rt/process.h"
+
+#include <stdio.h>
+
+static const struct config_key keys[] = {
+    { "listen", CONFIG_STRING, "ipfsd.sock", "socket for crust and crust-agentd" },
+    { "store", CONFIG_STRING, "store", "folder of the block store" },
+    { "store-quota", CONFIG_SIZE, "0", "what the block store may take; 0: no limit" },
+    { "store-reserve", CONFIG_SIZE, "1G", "what stays free on its disk" },
+    { "storage", CONFIG_BOOL, "false", "offer storage: run an enclave and use the disks" },
+    { "chain-id", CONFIG_STRING, "", "name of the chain that this node works for" },
+    { "chain", CONFIG_STRING, "http://127.0.0.1:7001",
+      "URLs of chain nodes, in order of preference" },
+    { "disks", CONFIG_STRING, "", "folders for sealed data: PATH or PATH:CAPACITY, with commas" },
+    { "disk-reserve", CONFIG_SIZE, "1G", "what stays free on each of these disks" },
+    { "disk-probe", CONFIG_DURATION, "30s", "time between two looks at each disk" },
+    { "extent-size", CONFIG_SIZE, "1G", "size of an extent of sealed random data" },
+    { "enclave", CONFIG_STRING, "enclave", "folder of the enclave's sealed keys and journal" },
+    { "enclave-program", CONFIG_STRING, "",
+      "the enclave's program; default: crust-enclaved beside this one" },
+    { "enclave-workers", CONFIG_U64, "2", "threads that seal inside the enclave" },
+    { "sealing-threads", CONFIG_U64, "3", "orders that are fetched and sealed at a time" },
+    { "gateway", CONFIG_BOOL, "true", "serve blocks and files over HTTP" },
+    { "gateway-host", CONFIG_STRING, "127.0.0.1", "address of the gateway" },
+    { "gateway-port", CONFIG_U64, "8080", "its port; 0: any free one" },
+    { "gateway-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
+    { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
+    { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
+    { "allow-private-origins", CONFIG_BOOL, "false",
+      "fetch from loopback and private addresses too (local networks)" },
+    { "log-level", CONFIG_STRING, "info", "debug, info, warn, error or off" },
+};
+
+const struct config_table settings_table = {
+    .program = "ipfsd",
+    .usage = "crust-ipfsd [--key value]...",
+    .about = "The storage node's host: block store, gateway, disks, and the enclave's keeper.\n"
+             "Example: crust-ipfsd --home ~/.crust --gateway-port 8080",
+    .keys = keys,
+    .key_count = sizeof(keys) / sizeof(keys[0]),
+};
+
+static enum err refuse(char error[CONFIG_ERROR_MAX], const char *what)
+{
+    (void)snprintf(error, CONFIG_ERROR_MAX, "%s", what);
+    return ERR_FORMAT;
+}
+
+static enum err text_of(char *out, size_t size, const struct config *c, const char *name)
+{
+    const char *text = config_text(c, name);
+    size_t n = strlen(text);
+    if (n >= size)
+        return ERR_LIMIT;
+    memcpy(out, text, n + 1);
+    return OK;
+}
+
+/* "PATH" or "PATH:CAPACITY". */
+static enum err disk_of(struct settings_disk *out, const char *home, char *item)
+{
+    char *colon = strrchr(item, ':');
+    if (colon != NULL && strchr(colon, '/') == NULL) {
+        TRY(config_number(&out->capacity, CONFIG_SIZE, colon + 1));
+        *colon = '\0';
+    }
+    return path_join(out->path, sizeof(out->path), home, item);
+}
+
+static enum err disks_of(struct settings *s, const struct config *c)
+{
+    char item[SETTINGS_PATH_MAX];
+    const char *cursor = config_text(c, "disks");
+    while (config_list_next(item, sizeof(item), &cursor)) {
+        if (s->disk_count == SETTINGS_DISKS_MAX)
+            return ERR_LIMIT;
+        TRY(disk_of(&s->disks[s->disk_count], s->home, item));
+        s->disk_count++;
+    }
+    return OK;
+}
+
+static enum err chains_of(struct settings *s, const struct config *c)
+{
+    char item[SETTINGS_URL_MAX + 1];
+    const char *cursor = config_text(c, "chain");
+    while (config_list_next(item, sizeof(item), &cursor)) {
+        if (s->chain_count == SETTINGS_URLS_MAX)
+            return ERR_LIMIT;
+        memcpy(s->chains[s->chain_count++], item, sizeof(item));
+    }
+    return OK;
+}
+
+static enum err paths_of(struct settings *s, const struct config *c)
+{
+    TRY(config_path(s->listen, sizeof(s->listen), c, "listen"));
+    TRY(config_path(s->store, sizeof(s->store), c, "store"));
+    TRY(config_path(s->enclave, sizeof(s->enclave), c, "enclave"));
+    if (config_text(c, "url-file")[0] != '\0')
+        TRY(config_path(s->url_file, sizeof(s->url_file), c, "url-file"));
+    if (config_text(c, "enclave-program")[0] != '\0')
+        return config_path(s->enclave_program, sizeof(s->enclave_program), c, "enclave-program");
+    return process_beside(s->enclave_program, sizeof(s->enclave_program), "crust-enclaved");
+}
+
+static enum err check_storage(const struct settings *s, char error[CONFIG_ERROR_MAX])
+{
+    if (!s->storage)
+        return OK;
+    if (s->chain_id[0] == '\0')
+        return refuse(error, "storage needs chain-id: the name of the chain to work for");
+    if (s->disk_count == 0)
+        return refuse(error, "storage needs disks: the folders that may hold sealed data");
+    if (s->extent_size < 1 << 20 || s->extent_size > 1 << 30 ||
+        (s->extent_size & (s->extent_size - 1)) != 0)
+        return refuse(error, "extent-size: a power of two from 1M to 1G");
+    return OK;
+}
+
+enum err settings_load(struct settings *out, const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    memset(out, 0, sizeof(*out));
+    error[0] = '\0';
+    (void)snprintf(out->home, sizeof(out->home), "%s", c->home);
+    if (paths_of(out, c) != OK)
+        return refuse(error, "a path is too long");
+    if (disks_of(out, c) != OK)
+        return refuse(error, "disks: at most 16 of PATH or PATH:CAPACITY, like /mnt/a:500G");
+    if (chains_of(out, c) != OK ||
+        text_of(out->chain_id, sizeof(out->chain_id), c, "chain-id") != OK)
+        return refuse(error, "chain: at most 8 URLs; chain-id: at most 64 bytes");
+    if (text_of(out->url, sizeof(out->url), c, "url") != OK ||
+        text_of(out->gateway_host, sizeof(out->gateway_host), c, "gateway-host") != OK ||
+        text_of(out->log_level, sizeof(out->log_level), c, "log-level") != OK)
+        return refuse(error, "url, gateway-host or log-level is too long");
+    uint64_t port = config_u64(c, "gateway-port"), tries = config_u64(c, "gateway-port-tries");
+    uint64_t sealers = config_u64(c, "sealing-threads"), workers = config_u64(c, "enclave-workers");
+    if (port > 65535 || tries > 1000)
+        return refuse(error, "gateway-port: 0 to 65535");
+    if (sealers < 1 || sealers > 7 || workers > 8)
+        return refuse(error, "sealing-threads: 1 to 7; enclave-workers: 0 to 8");
+    out->gateway_port = (uint16_t)port;
+    out->gateway_port_tries = (uint16_t)tries;
+    out->sealing_threads = (uint32_t)sealers;
+    out->enclave_workers = (uint32_t)workers;
+    out->store_quota = config_u64(c, "store-quota");
+    out->store_reserve = config_u64(c, "store-reserve");
+    out->disk_reserve = config_u64(c, "disk-reserve");
+    out->extent_size = config_u64(c, "extent-size");
+    out->probe_ms = config_duration_ms(c, "disk-probe");
+    out->storage = config_bool(c, "storage");
+    out->gateway = config_bool(c, "gateway");
+    out->allow_private_origins = config_bool(c, "allow-private-origins");
+    return check_storage(out, error);
+}

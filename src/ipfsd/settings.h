@@ -1,0 +1,55 @@
+/* settings: what crust.conf and flags say to crust-ipfsd. docs/guide/storage-node.md. */
+#ifndef CRUST_IPFSD_SETTINGS_H
+#define CRUST_IPFSD_SETTINGS_H
+
+#include "rt/config.h"
+#include "store/volume.h"
+
+enum {
+    SETTINGS_PATH_MAX = 512,
+    SETTINGS_DISKS_MAX = 16,
+    SETTINGS_URLS_MAX = 8,
+    SETTINGS_URL_MAX = 128,
+    SETTINGS_CHAIN_ID_MAX = 64,
+};
+
+struct settings_disk {
+    char path[SETTINGS_PATH_MAX];
+    uint64_t capacity; /* bytes; 0: all of the file system */
+};
+
+struct settings {
+    char home[SETTINGS_PATH_MAX];
+    char listen[SETTINGS_PATH_MAX]; /* the Unix socket */
+    char store[SETTINGS_PATH_MAX];
+    char enclave[SETTINGS_PATH_MAX];         /* the enclave's folder */
+    char enclave_program[SETTINGS_PATH_MAX]; /* crust-enclaved */
+    uint64_t store_quota, store_reserve;
+    bool storage; /* run an enclave */
+    uint32_t enclave_workers;
+    char chain_id[SETTINGS_CHAIN_ID_MAX + 1]; /* "" when storage is off */
+    uint32_t disk_count;
+    struct settings_disk disks[SETTINGS_DISKS_MAX];
+    uint64_t disk_reserve;
+    uint64_t probe_ms;    /* between looks at the disks */
+    uint64_t extent_size; /* of sealed random data */
+    uint32_t sealing_threads;
+    bool gateway; /* serve HTTP */
+    char gateway_host[64];
+    uint16_t gateway_port;
+    uint16_t gateway_port_tries;
+    char url[SETTINGS_URL_MAX + 1];   /* how others reach the gateway; "" when not known */
+    char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
+    bool allow_private_origins;
+    uint32_t chain_count;
+    char chains[SETTINGS_URLS_MAX][SETTINGS_URL_MAX + 1];
+    char log_level[16];
+};
+
+extern const struct config_table settings_table;
+
+/* settings_load reads c. ERR_FORMAT, ERR_LIMIT: error says in one line what is wrong. */
+NODISCARD enum err settings_load(struct settings *out, const struct config *c,
+                                 char error[CONFIG_ERROR_MAX]);
+
+#endif
