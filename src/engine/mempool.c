@@ -3,7 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { NONE = UINT32_MAX };
+/* No slot. */
+#define NONE UINT32_MAX
 
 struct slot {
     struct mempool_entry e;
