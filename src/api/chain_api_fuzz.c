@@ -1,7 +1,7 @@
 #include "api/chain_api.h"
 
 #include "api/chain_client_tx.h"
-#include "api/chain_testsource.h"
+#include "api/chain_testlists.h"
 #include "codec/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

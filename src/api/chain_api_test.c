@@ -1,7 +1,7 @@
 #include "api/chain_api.h"
 
 #include "api/chain_client_tx.h"
-#include "api/chain_testsource.h"
+#include "api/chain_testlists.h"
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/hex.h"
@@ -360,16 +360,31 @@ static void an_answer_that_does_not_fit_is_said_so(void **state)
 {
     (void)state;
     struct chain_api_plan plan;
-    struct writer w = writer_of(body_room, CHAIN_API_BODY_MIN);
-    const struct chain_api_request rq = { .method = CHAIN_API_GET,
-                                          .path = span_str("/v1/events"),
-                                          .query = span_str("format=json&from=1") };
-    enum err e = chain_api_plan(&plan, &w, &source->src, &rq);
-    CHECK(e == ERR_LIMIT || w.len <= CHAIN_API_BODY_MIN);
-    struct writer half = writer_of(body_room, CHAIN_API_BODY_MIN);
+    uint8_t small[CHAIN_API_BODY_MIN];
+    char long_path[9000];
+    /* The largest answer of this little chain. */
+    size_t full = get("/v1/params").n;
+    CHECK(full > 1000);
     const struct chain_api_request params = { .method = CHAIN_API_GET,
-                                              .path = span_str("/v1/workers") };
-    CHECK_OK(chain_api_plan(&plan, &half, &source->src, &params));
+                                              .path = span_str("/v1/params") };
+    for (size_t room = CHAIN_API_BODY_MIN; room < CHAIN_API_BODY_MIN + 2; room++) {
+        struct writer w = writer_of(body_room, room);
+        CHECK(chain_api_plan(&plan, &w, &source->src, &params) == (full <= room ? OK : ERR_LIMIT));
+    }
+    /* Every refusal fits into the smallest room, however long the request. */
+    memset(long_path, 'a', sizeof(long_path));
+    long_path[0] = '/';
+    const struct chain_api_request rq = { .method = CHAIN_API_GET,
+                                          .path = span_of(long_path, sizeof(long_path)),
+                                          .query = span_of(long_path, sizeof(long_path)) };
+    struct writer w = writer_of(small, sizeof(small));
+    CHECK_OK(chain_api_plan(&plan, &w, &source->src, &rq));
+    CHECK(plan.status == 404);
+    const struct chain_api_request known = { .method = CHAIN_API_GET,
+                                             .path = span_str("/v1/status"),
+                                             .query = span_of(long_path, sizeof(long_path)) };
+    CHECK_OK(chain_api_plan(&plan, &w, &source->src, &known));
+    CHECK(plan.status == 400);
 }
 
 /* Every strict prefix of an answer is refused by its decoder. */
