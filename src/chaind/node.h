@@ -55,6 +55,7 @@ struct node {
     bool failed; /* the ledger cannot go on: exit code 1 */
     uint32_t block_ms;
     struct node_metrics metrics;
+    atomic_uint large_requests; /* bodies over TX_SIZE_SMALL_MAX in memory */
     struct loop_event flush_event;
     struct node_waiter waiters[EMBEDDED_WAITING_MAX];
     size_t waiter_count;

@@ -17,7 +17,11 @@ enum {
     CONNECTIONS_MAX = 256,
     KEEP_ALIVE_MS = 10000, /* an idle stream sends a comment, so that proxies keep it */
     METRICS_MAX = 4096,
+    LARGE_MAX = 16, /* requests over TX_SIZE_SMALL_MAX in memory at the same time: 34 MiB */
 };
+
+/* Its address in a request's data says: the signature is good. */
+static char signature_mark;
 
 /* ---- snapshots
  * --------------------------------------------------------------------------------------- */
@@ -258,7 +262,7 @@ static void submit_posted(struct http_request *rq)
     struct node *n = http_request_server_ctx(rq);
     struct chain_check check;
     /* The HTTP thread found the signature good, or left it to check_tx to say what is wrong. */
-    bool signed_ok = http_request_data(rq) != NULL;
+    bool signed_ok = http_request_data(rq) == &signature_mark;
     switch (embedded_submit(n->engine, &check, http_request_body(rq), signed_ok)) {
     case EMBEDDED_ACCEPTED:
     case EMBEDDED_KNOWN:
@@ -289,7 +293,6 @@ static bool signature_good(struct span bytes)
 static void submit_begin(struct node *n, struct http_request *rq,
                          const struct chain_api_source *src, struct mspan room)
 {
-    static char mark; /* its address says "signature good" */
     struct chain_api_plan plan;
     struct writer w = writer_of(room.p, room.n);
     uint8_t id[TX_ID_SIZE];
@@ -299,8 +302,9 @@ static void submit_begin(struct node *n, struct http_request *rq,
         respond(rq, &plan, writer_span(&w));
         return;
     }
-    if (signature_good(http_request_body(rq)))
-        http_request_set_data(rq, &mark, NULL);
+    /* Large ones have their data in use already; the loop checks them. */
+    if (http_request_data(rq) == NULL && signature_good(http_request_body(rq)))
+        http_request_set_data(rq, &signature_mark, NULL);
     http_request_post(rq, n->loop, submit_posted, SUBMIT_TIMEOUT_MS);
 }
 
@@ -339,6 +343,42 @@ static enum chain_api_method method_of(const struct http_request *rq)
     return m == HTTP_POST ? CHAIN_API_POST : CHAIN_API_OTHER;
 }
 
+static void large_done(void *ctx)
+{
+    struct node *n = ctx;
+    atomic_fetch_sub(&n->large_requests, 1);
+}
+
+/* Before the body: only a few large ones at a time, so that memory stays bounded. */
+static void begin(void *ctx, struct http_request *rq)
+{
+    struct node *n = ctx;
+    struct amount size;
+    const char *length = http_request_header(rq, "Content-Length");
+    if (http_request_method(rq) != HTTP_POST)
+        return;
+    if (length != NULL && amount_parse_units(&size, length) == OK &&
+        size.units <= TX_SIZE_SMALL_MAX)
+        return;
+    if (atomic_fetch_add(&n->large_requests, 1) >= LARGE_MAX) {
+        atomic_fetch_sub(&n->large_requests, 1);
+        respond_failed(n, rq, 503, "too many large transactions at the same time");
+        return;
+    }
+    http_request_set_data(rq, n, large_done);
+}
+
+/* Browsers ask before they send CBOR from another page. */
+static void respond_preflight(struct http_request *rq)
+{
+    struct http_response r = { .status = 204 };
+    http_response_add(&r, "Access-Control-Allow-Origin", "*");
+    http_response_add(&r, "Access-Control-Allow-Methods", "GET, HEAD, POST");
+    http_response_add(&r, "Access-Control-Allow-Headers",
+                      "Content-Type, Last-Event-ID, Idempotency-Key");
+    (void)http_request_respond(rq, &r);
+}
+
 static void handler(void *ctx, struct http_request *rq)
 {
     struct node *n = ctx;
@@ -354,6 +394,10 @@ static void handler(void *ctx, struct http_request *rq)
         .last_event_id = seen == NULL ? (struct span){ NULL, 0 } : span_str(seen),
     };
     atomic_fetch_add(&n->metrics.requests, 1);
+    if (http_request_method(rq) == HTTP_OPTIONS) {
+        respond_preflight(rq);
+        return;
+    }
     if (source_open(n, &snap, &src) != OK) {
         respond_failed(n, rq, 503, "the ledger cannot be read now");
         return;
@@ -404,6 +448,7 @@ enum err node_http_open(struct node *n)
         .connections_max = CONNECTIONS_MAX,
         .body_bytes_max = TX_SIZE_MAX,
         .handler = handler,
+        .begin = begin,
         .ctx = n,
     };
     enum err e = http_server_open(&n->http, &options);

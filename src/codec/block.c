@@ -91,7 +91,7 @@ enum err block_decode(struct block *out, struct span in)
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
     uint8_t root[BLOCK_HASH_SIZE];
     *out = (struct block){ 0 };
-    cbor_require(&c, in.n <= BLOCK_SIZE_MAX, ERR_LIMIT);
+    cbor_require(&c, in.n <= BLOCK_BYTES_MAX, ERR_LIMIT);
     cbor_read_map_of(&c, 2);
     cbor_read_key(&c, "txs");
     size_t count = cbor_read_array(&c);

@@ -18,7 +18,7 @@
 enum {
     BLOCK_HASH_SIZE = 32,
     BLOCK_TXS_MAX = 20000,      /* spec 1.3 */
-    BLOCK_SIZE_MAX = 24 << 20,  /* spec 1.3 */
+    BLOCK_BYTES_MAX = 24 << 20, /* spec 1.3 */
     BLOCK_HEADER_MAX = 320,     /* encoded */
     BLOCK_TX_OVERHEAD = 5,      /* bytes a transaction costs besides its own */
     BLOCK_EVENTS_MAX = 1 << 20, /* of one block, spec 2.3 */

@@ -261,7 +261,7 @@ static enum err propose(struct embedded *e, uint64_t now_ms)
     uint8_t own[CONTRIBUTION_MAX];
     struct chain_candidate *txs;
     size_t count;
-    size_t max = e->config.block_bytes_max != 0 ? e->config.block_bytes_max : BLOCK_SIZE_MAX;
+    size_t max = e->config.block_bytes_max != 0 ? e->config.block_bytes_max : BLOCK_BYTES_MAX;
     enum err err = candidates_gather(e, &txs, &count, (struct mspan){ .p = own, .n = sizeof(own) });
     if (err == OK) {
         e->app.prepare(e->app.ctx, txs, &count, max - BLOCK_HEADER_MAX);

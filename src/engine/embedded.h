@@ -23,7 +23,7 @@ struct embedded_config {
     uint8_t proposer[32]; /* account that gets the author's part of fees; zeros: none */
     struct mempool_limits mempool;
     uint64_t seed;          /* random, for the mempool's hashing */
-    size_t block_bytes_max; /* 0: BLOCK_SIZE_MAX; the chain's own parameter bounds further */
+    size_t block_bytes_max; /* 0: BLOCK_BYTES_MAX; the chain's own parameter bounds further */
     /* Gives the beacon contribution that is due now, inside room; ERR_NOT_FOUND: none. NULL: this
      * engine does not contribute. */
     enum err (*contribution)(void *ctx, struct span *out, struct mspan room);
