@@ -146,6 +146,8 @@ void gateway_raw_headers(struct gateway_answer *a, struct gateway_range *range,
     a->kind = GATEWAY_BODY_BLOCK;
     *range = (struct gateway_range){ 0, 0 };
     cid_format(text, q->path[0] == '\0' ? &q->root : &a->cid);
+    if (q->path[0] == '\0') /* a longer path has passed more roots: open_raw names them */
+        path_headers(a, text);
     (void)snprintf(etag, sizeof(etag), "\"%s.raw\"", text);
     (void)snprintf(name, sizeof(name), "%s.bin", text);
     if (unchanged(a, etag, IMMUTABLE))
@@ -161,7 +163,8 @@ void gateway_raw_headers(struct gateway_answer *a, struct gateway_range *range,
 static void open_raw(struct gateway_answer *a, struct span block, const char *roots)
 {
     struct gateway_range range;
-    path_headers(a, roots);
+    if (a->query->path[0] != '\0')
+        path_headers(a, roots);
     gateway_raw_headers(a, &range, a->query, block.n);
     if (a->status == 200 || a->status == 206)
         a->body = span_sub(block, (size_t)range.from, (size_t)range.size);
@@ -274,7 +277,7 @@ static void open_file(struct gateway_answer *a, const struct block_source *sourc
     const char *name = q->filename[0] != '\0' ? q->filename : last_segment(q);
     struct gateway_range range;
     struct span start;
-    cid_format(text, &a->cid);
+    cid_format(text, &a->named);
     (void)snprintf(etag, sizeof(etag), "\"%s\"", text);
     path_headers(a, roots);
     if (unchanged(a, etag, IMMUTABLE))
@@ -447,6 +450,7 @@ static bool resolve(struct gateway_answer *a, const struct block_source *source,
             return false;
     }
     a->cid = p.cid;
+    a->named = p.cid;
     if (p.inside.n == 0)
         return true;
     gateway_text_refuse(a, 501, "a value inside a dag-cbor block cannot be served alone\n");

@@ -89,7 +89,8 @@ struct gateway_answer {
     enum err err;  /* why it is no 2xx or 3xx; ERR_NOT_FOUND: a block is missing, see missing */
     struct cid missing;
     /* private */
-    struct cid cid; /* what is served */
+    struct cid cid;   /* what is served */
+    struct cid named; /* what the path names: cid, or the folder whose index.html it is */
     size_t body_at;
     struct span rest; /* of the file part that is being copied out */
     uint32_t listing_state;

@@ -38,8 +38,7 @@ void gateway_text_common(struct gateway_answer *a)
     gateway_text_header(a, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
     gateway_text_header(a, "Access-Control-Allow-Headers",
                         "Content-Type, Range, User-Agent, X-Requested-With");
-    gateway_text_header(a, "Access-Control-Expose-Headers",
-                        "Content-Length, Content-Range, X-Ipfs-Path, X-Ipfs-Roots");
+    gateway_text_header(a, "Access-Control-Expose-Headers", GATEWAY_TEXT_EXPOSED);
 }
 
 void gateway_text_refuse(struct gateway_answer *a, uint16_t status, const char *fmt, ...)

@@ -4,6 +4,10 @@
 
 #include "api/gateway.h"
 
+/* What scripts of other origins may read of an answer. */
+#define GATEWAY_TEXT_EXPOSED                                                                       \
+    "Content-Length, Content-Range, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots, X-Stream-Output"
+
 /* gateway_text_refuse makes an answer of status with a short text/plain body. */
 __attribute__((format(printf, 3, 4))) void
 gateway_text_refuse(struct gateway_answer *a, uint16_t status, const char *fmt, ...);

@@ -158,7 +158,7 @@ static int64_t body_read(void *ctx, uint64_t pos, uint8_t *out, size_t max)
             c->remote ? ERR_NOT_FOUND : gateway_next(&c->answer, &size, (struct mspan){ out, max });
         if (e == OK) {
             n = size == 0 ? HTTP_BODY_END : (int64_t)size;
-        } else if (e == ERR_NOT_FOUND && c->g->o.source != NULL) {
+        } else if (c->remote || (e == ERR_NOT_FOUND && c->g->o.source != NULL)) {
             c->remote = true;
             c->state = PIECE_QUEUED;
             queue_push(c);
@@ -400,6 +400,7 @@ static void answer_options(struct http_request *rq)
     (void)http_response_add(&r, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
     (void)http_response_add(&r, "Access-Control-Allow-Headers",
                             "Content-Type, Range, User-Agent, X-Requested-With");
+    (void)http_response_add(&r, "Access-Control-Expose-Headers", GATEWAY_TEXT_EXPOSED);
     (void)http_response_add(&r, "Access-Control-Max-Age", "86400");
     (void)http_request_respond(rq, &r);
 }
