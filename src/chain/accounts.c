@@ -215,8 +215,7 @@ enum tx_result accounts_check_receive(struct ledger *l, const uint8_t to[32], st
     return RESULT_OK;
 }
 
-/* ---- issuance
- * ------------------------------------------------------------------------------------- */
+/* ---- issuance ---- */
 
 static const char issuance_key[] = "issuance";
 
@@ -263,8 +262,7 @@ struct amount accounts_sum(struct ledger *l)
     return sum;
 }
 
-/* ---- allowances
- * ------------------------------------------------------------------------------------ */
+/* ---- allowances ---- */
 
 static void allowance_key(uint8_t out[ALLOWANCE_KEY_SIZE], const uint8_t account[32],
                           const uint8_t key[32])
@@ -376,8 +374,7 @@ void accounts_apply_allow(struct ledger *l, const struct ledger_call *call)
     ledger_event_end(l, &ev);
 }
 
-/* ---- fees
- * ------------------------------------------------------------------------------------------- */
+/* ---- fees ---- */
 
 struct amount accounts_fee(const struct params *p, size_t bytes, struct amount tip)
 {
@@ -462,8 +459,7 @@ void accounts_block_end(struct ledger *l, const uint8_t *author)
     l->fees_treasury = l->fees_author = AMOUNT_ZERO;
 }
 
-/* ---- transfer
- * ---------------------------------------------------------------------------------------- */
+/* ---- transfer ---- */
 
 enum tx_result accounts_check_transfer(struct ledger *l, const struct ledger_call *call)
 {

@@ -90,8 +90,7 @@ void chain_store_params(struct chain *c)
     ledger_at(c, c->height, c->time_ms);
 }
 
-/* ---- one call
- * ------------------------------------------------------------------------------------ */
+/* ---- one call ---- */
 
 static enum tx_result call_check(struct chain *c, const struct ledger_call *call)
 {
@@ -174,8 +173,7 @@ static enum tx_result call_apply(struct chain *c, const struct ledger_call *call
     return RESULT_OK;
 }
 
-/* ---- one transaction
- * ----------------------------------------------------------------------------- */
+/* ---- one transaction ---- */
 
 static enum tx_result decode(struct tx *tx, struct span bytes)
 {
@@ -183,13 +181,34 @@ static enum tx_result decode(struct tx *tx, struct span bytes)
     return e == OK ? RESULT_OK : e == ERR_LIMIT ? RESULT_TOO_LARGE : RESULT_MALFORMED;
 }
 
-/* The fee, and for reports whether the call is sound: only a sound report can be free. */
-static struct amount fee_of(struct chain *c, const struct ledger_call *call)
+/* The fee. A sound report may be free; *verdict keeps what checking it said, because that is dear
+ * and depends on no balance. */
+static struct amount fee_of(struct chain *c, const struct ledger_call *call,
+                            enum tx_result *verdict)
 {
     const struct tx *tx = call->tx;
-    bool waived = tx->call.kind == TX_REPORT && c->work->check(&c->ledger, call) == RESULT_OK &&
-                  c->work->is_free(&c->ledger, call);
+    *verdict = tx->call.kind == TX_REPORT ? c->work->check(&c->ledger, call) : RESULT_OK;
+    bool waived =
+        tx->call.kind == TX_REPORT && *verdict == RESULT_OK && c->work->is_free(&c->ledger, call);
     return waived ? tx->tip : accounts_fee(&c->params, call->bytes.n, tx->tip);
+}
+
+/* Everything up to the call itself: nothing is charged when this refuses. */
+static enum tx_result admit(struct chain *c, const struct ledger_call *call, bool sound,
+                            struct amount *fee, enum tx_result *verdict)
+{
+    *fee = AMOUNT_ZERO;
+    if (!sound)
+        return RESULT_BAD_SIGNATURE;
+    /* The cheap part before a report is looked at. */
+    enum tx_result r = accounts_check_sender(&c->ledger, call->tx, call->tx->tip, 0);
+    if (r != RESULT_OK)
+        return r;
+    *fee = fee_of(c, call, verdict);
+    r = accounts_check_sender(&c->ledger, call->tx, *fee, 0);
+    if (r != RESULT_OK)
+        *fee = AMOUNT_ZERO;
+    return r;
 }
 
 static struct chain_tx_result run(struct chain *c, struct span bytes, const bool *signature)
@@ -199,20 +218,15 @@ static struct chain_tx_result run(struct chain *c, struct span bytes, const bool
     if (out.code != RESULT_OK)
         return out;
     const struct ledger_call call = { .tx = &tx, .from = tx.from, .bytes = bytes };
+    enum tx_result verdict = RESULT_OK;
     if (tx_is_signed(&tx)) {
         bool sound = signature != NULL ? *signature : tx_check_signature(&tx, bytes) == OK;
-        if (!sound) {
-            out.code = RESULT_BAD_SIGNATURE;
-            return out;
-        }
-        struct amount fee = fee_of(c, &call);
-        out.code = accounts_check_sender(&c->ledger, &tx, fee, 0);
+        out.code = admit(c, &call, sound, &out.fee, &verdict);
         if (out.code != RESULT_OK)
             return out;
-        accounts_charge(&c->ledger, &tx, fee);
-        out.fee = fee;
+        accounts_charge(&c->ledger, &tx, out.fee);
     }
-    out.code = call_check(c, &call);
+    out.code = tx.call.kind == TX_REPORT ? verdict : call_check(c, &call);
     if (out.code == RESULT_OK)
         out.code = call_apply(c, &call);
     return out;
@@ -221,6 +235,29 @@ static struct chain_tx_result run(struct chain *c, struct span bytes, const bool
 static bool is_dispute(enum tx_kind kind)
 {
     return kind == TX_REFUTE || kind == TX_CHALLENGE || kind == TX_ANSWER;
+}
+
+/* The signed part of chain_check_tx: cheapest first, so that nonsense costs us little. */
+static enum tx_result check_signed(struct chain *c, struct chain_check *out,
+                                   const struct ledger_call *call, bool recheck)
+{
+    const struct tx *tx = call->tx;
+    enum tx_result r = accounts_check_sender(&c->ledger, tx, tx->tip, CHAIN_NONCE_AHEAD);
+    if (r != RESULT_OK)
+        return r;
+    if (!recheck && tx_check_signature(tx, call->bytes) != OK)
+        return RESULT_BAD_SIGNATURE;
+    enum tx_result verdict;
+    out->fee = fee_of(c, call, &verdict);
+    r = accounts_check_sender(&c->ledger, tx, out->fee, CHAIN_NONCE_AHEAD);
+    if (r != RESULT_OK || tx->call.kind == TX_REPORT) {
+        bool first = r == RESULT_OK && verdict == RESULT_OK && c->work->is_first(&c->ledger, call);
+        out->priority = first ? 2 : 0;
+        return r != RESULT_OK ? r : verdict;
+    }
+    /* A transaction that waits for others of its signer may need what they bring about. */
+    bool next = accounts_check_sender(&c->ledger, tx, out->fee, 0) == RESULT_OK;
+    return next ? call_check(c, call) : RESULT_OK;
 }
 
 void chain_check_tx(struct chain *c, struct chain_check *out, struct span bytes, bool recheck)
@@ -240,21 +277,11 @@ void chain_check_tx(struct chain *c, struct chain_check *out, struct span bytes,
     memcpy(out->signer, tx.from, 32);
     memcpy(out->signer + 32, tx.by, 32);
     out->nonce = tx.nonce;
-    out->fee = fee_of(c, &call);
     out->priority = is_dispute(tx.call.kind);
-    out->code = accounts_check_sender(&c->ledger, &tx, out->fee, CHAIN_NONCE_AHEAD);
-    if (out->code == RESULT_OK && !recheck && tx_check_signature(&tx, bytes) != OK)
-        out->code = RESULT_BAD_SIGNATURE;
-    /* A transaction that waits for others of its signer may need what they bring about. */
-    bool next = accounts_check_sender(&c->ledger, &tx, out->fee, 0) == RESULT_OK;
-    if (out->code == RESULT_OK && (next || tx.call.kind == TX_REPORT))
-        out->code = call_check(c, &call);
-    if (out->code == RESULT_OK && tx.call.kind == TX_REPORT && c->work->is_first(&c->ledger, &call))
-        out->priority = 2;
+    out->code = check_signed(c, out, &call, recheck);
 }
 
-/* ---- one block
- * ------------------------------------------------------------------------------------ */
+/* ---- one block ---- */
 
 struct forward {
     const struct chain_sink *sink;
@@ -339,11 +366,11 @@ enum err chain_contribution(struct chain *c, struct span *out, struct mspan room
 
 enum err chain_check_invariants(struct chain *c, const char **what)
 {
-    *what = NULL;
     struct amount pot = accounts_usable(&c->ledger, accounts_pot(POT_STORAGE));
+    struct amount owed = market_audit(&c->ledger, what);
+    if (*what == NULL && amount_cmp(pot, owed) != 0)
+        *what = "the storage pot does not hold what the market owes";
     if (amount_cmp(accounts_sum(&c->ledger), accounts_issuance(&c->ledger)) != 0)
         *what = "the sum of all accounts is not the total issuance";
-    else if (amount_cmp(pot, market_owed(&c->ledger)) != 0)
-        *what = "the storage pot does not hold what the market owes";
     return *what == NULL && c->st.err == OK ? OK : ERR_STATE;
 }

@@ -53,8 +53,7 @@ void ledger_event_end(struct ledger *l, const struct ledger_event *ev)
         l->emit(l->emit_ctx, ev);
 }
 
-/* ---- the queue of due entries: 'q' | height u64 | kind | key, in the index
- * ------------------------- */
+/* ---- the queue of due entries: 'q' | height u64 | kind | key, in the index ---- */
 
 enum { QUEUE_HEAD = 1 + 8 + 1 };
 
@@ -84,6 +83,13 @@ void ledger_queue_del(struct ledger *l, uint64_t height, enum ledger_due kind, s
     state_del(l->st, STATE_INDEX, span_of(k, n));
 }
 
+bool ledger_queue_has(struct ledger *l, uint64_t height, enum ledger_due kind, struct span key)
+{
+    uint8_t k[STATE_KEY_MAX];
+    size_t n = queue_key(k, height, kind, key);
+    return state_has(l->st, STATE_INDEX, span_of(k, n));
+}
+
 bool ledger_queue_pop(struct ledger *l, enum ledger_due *kind, uint8_t *key_out, size_t *key_size)
 {
     const uint8_t prefix[1] = { 'q' };
@@ -104,8 +110,7 @@ bool ledger_queue_pop(struct ledger *l, enum ledger_due *kind, uint8_t *key_out,
     return true;
 }
 
-/* ---- block hashes: 'h' | height u64, in meta
- * -------------------------------------------------------- */
+/* ---- block hashes: 'h' | height u64, in meta ---- */
 
 bool ledger_block_hash(struct ledger *l, uint8_t out[32], uint64_t height)
 {

@@ -84,6 +84,8 @@ enum ledger_due {
 void ledger_queue_put(struct ledger *l, uint64_t height, enum ledger_due kind, struct span key);
 void ledger_queue_del(struct ledger *l, uint64_t height, enum ledger_due kind, struct span key);
 
+bool ledger_queue_has(struct ledger *l, uint64_t height, enum ledger_due kind, struct span key);
+
 /* ledger_queue_pop takes the earliest entry due at or before the present height. The key is copied
  * to key_out (STATE_KEY_MAX bytes). False: none. */
 bool ledger_queue_pop(struct ledger *l, enum ledger_due *kind, uint8_t *key_out, size_t *key_size);

@@ -23,8 +23,7 @@ static void emit_order(struct ledger *l, const char *type, const uint8_t id[32],
     ledger_event_end(l, &ev);
 }
 
-/* ---- order
- * --------------------------------------------------------------------------------------- */
+/* ---- order ---- */
 
 /* What an order call means here and now. */
 struct placement {
@@ -219,8 +218,7 @@ void market_apply_order(struct ledger *l, const struct market_work *work,
     emit_order(l, open ? "order.placed" : "order.extended", p.id, o, call->from);
 }
 
-/* ---- prepay
- * ---------------------------------------------------------------------------------------- */
+/* ---- prepay ---- */
 
 enum tx_result market_check_prepay(struct ledger *l, const struct ledger_call *call)
 {
@@ -261,8 +259,7 @@ void market_apply_prepay(struct ledger *l, const struct ledger_call *call)
     ledger_event_end(l, &ev);
 }
 
-/* ---- settle
- * ---------------------------------------------------------------------------------------- */
+/* ---- settle ---- */
 
 enum tx_result market_check_settle(struct ledger *l, const struct ledger_call *call)
 {
@@ -287,8 +284,7 @@ void market_apply_settle(struct ledger *l, const struct market_work *work,
         market_store_order_put(l, id, &o);
 }
 
-/* ---- refund
- * ---------------------------------------------------------------------------------------- */
+/* ---- refund ---- */
 
 enum tx_result market_check_refund(struct ledger *l, const struct ledger_call *call)
 {
@@ -331,8 +327,7 @@ void market_apply_refund(struct ledger *l, const struct ledger_call *call)
         market_store_order_put(l, id, &o);
 }
 
-/* ---- merchants
- * --------------------------------------------------------------------------------------- */
+/* ---- merchants ---- */
 
 bool market_reward_fits(struct ledger *l, const uint8_t account[32], struct amount reward,
                         struct amount collateral_taken)

@@ -166,8 +166,9 @@ void market_block_begin(struct ledger *l);
 uint32_t market_due(struct ledger *l, const struct market_work *work, enum ledger_due kind,
                     struct span key);
 
-/* The sum of what the storage pot owes: unpaid income, escrow, prepaid, unclaimed rewards. Equal to
- * the pot's balance after every block. Reads everything; for tests. */
-struct amount market_owed(struct ledger *l);
+/* market_audit checks counts, sums and indexes of all records, and gives what the storage pot owes:
+ * unpaid income, escrow, prepaid, unclaimed rewards; equal to its balance after every block. *what
+ * is NULL or names the first broken rule. Reads everything; for tests and audits. */
+struct amount market_audit(struct ledger *l, const char **what);
 
 #endif

@@ -154,8 +154,7 @@ void market_set_disputed(struct ledger *l, const struct market_work *work, const
     ledger_queue_put(l, l->height + 1, LEDGER_DUE_POWER, span_of(order, 32));
 }
 
-/* ---- adding and removing
- * ------------------------------------------------------------------------- */
+/* ---- adding and removing ---- */
 
 /* The end of the next report part: every first report of that slot is in by then. */
 static uint64_t next_look(const struct ledger *l)
@@ -232,8 +231,7 @@ bool market_replica_remove(struct ledger *l, const struct market_work *work,
     return true;
 }
 
-/* ---- due entries
- * ---------------------------------------------------------------------------------- */
+/* ---- due entries ---- */
 
 static void verified(struct ledger *l, const struct market_work *work, const uint8_t id[32],
                      struct market_order *o, const uint8_t lineage[32], struct market_replica *r)

@@ -189,6 +189,14 @@ void market_store_order_put(struct ledger *l, const uint8_t id[32], const struct
     state_put(l->st, STATE_ORDERS, key_span(&k), writer_span(&w));
 }
 
+bool market_store_is_indexed(struct ledger *l, const uint8_t id[32], const struct market_order *o)
+{
+    struct key k = state_key(o, id);
+    struct key c = content_index(&o->key, id);
+    return state_has(l->st, STATE_INDEX, key_span(&k)) &&
+           state_has(l->st, STATE_INDEX, key_span(&c));
+}
+
 void market_store_account_index(struct ledger *l, const uint8_t account[32], const uint8_t id[32])
 {
     struct key k = key_of(MARKET_INDEX_ACCOUNT, account, id);
@@ -250,8 +258,7 @@ bool market_find(struct ledger *l, uint8_t id[32], const struct content_key *key
     return false;
 }
 
-/* ---- replicas
- * ------------------------------------------------------------------------------------ */
+/* ---- replicas ---- */
 
 static void replica_decode(struct market_replica *r, struct span in)
 {
@@ -340,8 +347,20 @@ bool market_store_account_has_replica(struct ledger *l, const uint8_t order[32],
     return state_has(l->st, STATE_INDEX, key_span(&k));
 }
 
-/* ---- payers and merchants
- * ------------------------------------------------------------------------- */
+/* ---- payers and merchants ---- */
+
+static void payer_decode(struct market_payer *out, struct span value)
+{
+    *out = (struct market_payer){ 0 };
+    struct cbor_reader c = cbor_reader_of(value, CBOR_STRICT);
+    cbor_read_array_of(&c, 5);
+    out->refund_at = cbor_read_uint(&c);
+    out->income = cbor_read_amount(&c);
+    out->staking = cbor_read_amount(&c);
+    out->reserved = cbor_read_amount(&c);
+    out->prepaid = cbor_read_amount(&c);
+    ASSERT(cbor_finish(&c) == OK);
+}
 
 bool market_store_payer(struct ledger *l, struct market_payer *out, const uint8_t order[32],
                         const uint8_t account[32])
@@ -351,14 +370,23 @@ bool market_store_payer(struct ledger *l, struct market_payer *out, const uint8_
     *out = (struct market_payer){ 0 };
     if (!state_get(l->st, &value, STATE_ORDERS, key_span(&k)))
         return false;
-    struct cbor_reader c = cbor_reader_of(value, CBOR_STRICT);
-    cbor_read_array_of(&c, 5);
-    out->refund_at = cbor_read_uint(&c);
-    out->income = cbor_read_amount(&c);
-    out->staking = cbor_read_amount(&c);
-    out->reserved = cbor_read_amount(&c);
-    out->prepaid = cbor_read_amount(&c);
-    ASSERT(cbor_finish(&c) == OK);
+    payer_decode(out, value);
+    return true;
+}
+
+bool market_store_payer_next(struct ledger *l, uint8_t account[32], struct market_payer *out,
+                             const uint8_t order[32])
+{
+    struct key prefix = key_of('p', order, NULL);
+    struct key from = key_of('p', order, account);
+    struct state_range range = { .store = STATE_ORDERS, .prefix = key_span(&prefix) };
+    struct span k, value;
+    *out = (struct market_payer){ 0 };
+    if (!state_next(l->st, &k, &value, range, key_span(&from), true))
+        return false;
+    ASSERT(k.n == 65);
+    memcpy(account, k.p + 33, 32);
+    payer_decode(out, value);
     return true;
 }
 
@@ -417,32 +445,4 @@ void market_store_reward_put(struct ledger *l, const uint8_t account[32], struct
         state_del(l->st, STATE_ORDERS, key_span(&k));
     else
         state_put(l->st, STATE_ORDERS, key_span(&k), span_of(bytes, n));
-}
-
-/* ---- what the storage pot owes
- * -------------------------------------------------------------------- */
-
-struct amount market_owed(struct ledger *l)
-{
-    struct state_range range = { .store = STATE_ORDERS };
-    struct amount sum = AMOUNT_ZERO;
-    struct key from = { .n = 0 };
-    struct span k, value;
-    for (bool after = false; state_next(l->st, &k, &value, range, key_span(&from), after);
-         after = true) {
-        ASSERT(k.n <= sizeof(from.bytes));
-        memcpy(from.bytes, k.p, k.n);
-        from.n = k.n;
-        struct market_order o;
-        struct amount part = AMOUNT_ZERO;
-        if (from.bytes[0] == 'o') {
-            order_decode(&o, value);
-            part = amount_sat_add(amount_sat_add(o.amount, o.prepaid),
-                                  amount_sat_add(o.escrow_staking, o.escrow_reserved));
-        } else if (from.bytes[0] == 'm') {
-            ASSERT(amount_of_bytes(&part, value) == OK);
-        }
-        sum = amount_sat_add(sum, part);
-    }
-    return sum;
 }

@@ -19,6 +19,9 @@ void market_store_order_put(struct ledger *l, const uint8_t id[32], const struct
 void market_store_order_new(struct ledger *l, const uint8_t id[32], const struct market_order *o);
 void market_store_order_del(struct ledger *l, const uint8_t id[32], const struct market_order *o);
 
+/* Is it in the indexes by state and by content key? */
+bool market_store_is_indexed(struct ledger *l, const uint8_t id[32], const struct market_order *o);
+
 /* The entry without data_root of a content key. */
 bool market_store_plain(struct ledger *l, uint8_t id[32], const struct content_key *key);
 
@@ -34,6 +37,9 @@ bool market_store_payer(struct ledger *l, struct market_payer *out, const uint8_
 void market_store_payer_put(struct ledger *l, const uint8_t order[32], const uint8_t account[32],
                             const struct market_payer *p);
 void market_store_payer_del(struct ledger *l, const uint8_t order[32], const uint8_t account[32]);
+/* The next payer after account (all zero: from the start). */
+bool market_store_payer_next(struct ledger *l, uint8_t account[32], struct market_payer *out,
+                             const uint8_t order[32]);
 /* Forgets all payers of an order; at most MARKET_PAYERS_MAX. */
 void market_store_payers_del(struct ledger *l, const uint8_t order[32]);
 

@@ -1,5 +1,5 @@
 /* module: what the dispatcher asks of chain/work, as one table, so that the ledger core is tested
- * with a model of it. work.c gives the real one (module_work). Spec: docs/spec/work.md. Pure. */
+ * with a model of it. work.c gives the real one (work_module). Spec: docs/spec/work.md. Pure. */
 #ifndef CRUST_CHAIN_MODULE_H
 #define CRUST_CHAIN_MODULE_H
 
@@ -23,8 +23,5 @@ struct module_work {
     /* An entry of kind LEDGER_DUE_WORK; returns the number of records looked at. */
     uint32_t (*due)(struct ledger *l, struct span key);
 };
-
-/* A network without workers: every call of theirs is RESULT_UNSUPPORTED, no replica counts. */
-extern const struct module_work module_no_work;
 
 #endif

@@ -115,8 +115,7 @@ static struct amount get_amount(const struct params *p, const struct field *f)
     return v;
 }
 
-/* ---- the record on chain
- * --------------------------------------------------------------------------- */
+/* ---- the record on chain ---- */
 
 static void power_encode(struct writer *w, const struct params *p)
 {
@@ -209,8 +208,7 @@ enum err params_decode(struct params *out, struct span in)
     return e;
 }
 
-/* ---- fields as text
- * ----------------------------------------------------------------------------------- */
+/* ---- fields as text ---- */
 
 size_t params_count(void)
 {

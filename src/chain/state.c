@@ -116,8 +116,7 @@ bool state_has(struct state *st, enum state_store store, struct span key)
     return state_get(st, &value, store, key);
 }
 
-/* ---- notes and trees
- * ----------------------------------------------------------------------------- */
+/* ---- notes and trees ---- */
 
 static size_t slot_of(const struct state *st, enum state_store store, struct span key)
 {

@@ -31,7 +31,7 @@ const char *tx_name(enum tx_kind kind)
     return names[kind];
 }
 
-/* ---- calls, in the order of docs/spec/transactions.md 3 -------------------------------------- */
+/* ---- calls, in the order of docs/spec/transactions.md 3 ---- */
 
 static void key_bytes(struct cbor_reader *c, const char *key, uint8_t *out, size_t n)
 {
