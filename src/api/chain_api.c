@@ -272,7 +272,7 @@ void chain_api_submitted(struct chain_api_plan *out, struct writer *w,
                                   "raise the tip by a tenth to replace it, or use nonce_next" });
         return;
     case CHAIN_API_BUSY:
-        chain_api_failed(out, w, 503, "no room for more transactions now");
+        chain_api_failed(out, w, 503, "", "no room for more transactions now");
         return;
     }
 }

@@ -92,9 +92,9 @@ void chain_api_submitted(struct chain_api_plan *out, struct writer *w,
 bool chain_api_known(struct chain_api_plan *out, struct writer *w,
                      const struct chain_api_source *src, const uint8_t id[32]);
 
-/* chain_api_failed writes an error of the server's own (503 and such). */
+/* chain_api_failed writes an error of the server's own (503 and such). field may be "". */
 void chain_api_failed(struct chain_api_plan *out, struct writer *w, uint16_t status,
-                      const char *reason);
+                      const char *field, const char *reason);
 
 /* chain_api_stream writes events from *position on in text/event-stream form, until w is full or
  * the snapshot ends, and moves *position behind them. Each block ends with an event "block". OK

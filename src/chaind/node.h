@@ -15,6 +15,7 @@
 enum {
     NODE_STREAMS_MAX = 64, /* clients of /v1/events at the same time */
     NODE_GENESIS_MAX = CHAIN_GENESIS_MAX,
+    NODE_IDEMPOTENCY_MAX = 4096, /* keys remembered, the newest */
 };
 
 struct http_server;
@@ -32,6 +33,13 @@ struct node_metrics {
     atomic_uint_fast64_t requests, errors;
     atomic_uint_fast64_t streams;
     atomic_uint_fast64_t commit_failures;
+};
+
+/* A client's name for a submission, and what it submitted under it. */
+struct node_idempotency {
+    bool used;
+    uint8_t key[32]; /* SHA-256 of the header */
+    uint8_t tx[TX_ID_SIZE];
 };
 
 /* A sender that waits for its transaction to be on disk. */
@@ -59,8 +67,10 @@ struct node {
     struct loop_event flush_event;
     struct node_waiter waiters[EMBEDDED_WAITING_MAX];
     size_t waiter_count;
-    pthread_mutex_t streams_lock;
+    pthread_mutex_t streams_lock; /* of the streams and the idempotency keys */
     struct node_stream *streams;
+    struct node_idempotency idempotency[NODE_IDEMPOTENCY_MAX];
+    size_t idempotency_next;
 };
 
 /* node_open opens database and ledger, runs genesis on a fresh folder, refuses another chain's.

@@ -2,6 +2,7 @@
 #include "api/chain_api.h"
 #include "chaind/node.h"
 #include "chaind/openapi.h"
+#include "crypto/sha256.h"
 #include "rt/clock.h"
 #include "rt/http_server.h"
 #include "rt/log.h"
@@ -89,15 +90,21 @@ static void respond(struct http_request *rq, const struct chain_api_plan *plan, 
     (void)http_request_respond(rq, &r);
 }
 
-static void respond_failed(struct node *n, struct http_request *rq, uint16_t status,
-                           const char *reason)
+static void respond_refused(struct node *n, struct http_request *rq, uint16_t status,
+                            const char *field, const char *reason)
 {
     uint8_t buf[CHAIN_API_BODY_MIN];
     struct writer w = writer_of(buf, sizeof(buf));
     struct chain_api_plan plan;
     atomic_fetch_add(&n->metrics.errors, 1);
-    chain_api_failed(&plan, &w, status, reason);
+    chain_api_failed(&plan, &w, status, field, reason);
     respond(rq, &plan, writer_span(&w));
+}
+
+static void respond_failed(struct node *n, struct http_request *rq, uint16_t status,
+                           const char *reason)
+{
+    respond_refused(n, rq, status, "", reason);
 }
 
 static void metric(struct writer *w, const char *name, const char *type, uint64_t v)
@@ -290,6 +297,31 @@ static bool signature_good(struct span bytes)
     return tx_decode(&tx, bytes) == OK && tx_check_signature(&tx, bytes) == OK;
 }
 
+/* False when this client's key was used for another transaction. The newest keys are remembered, in
+ * memory: they catch a client's mistake; that nothing happens twice follows from the hash. */
+static bool idempotency_matches(struct node *n, const char *header, const uint8_t id[TX_ID_SIZE])
+{
+    uint8_t key[32];
+    bool matches = true, known = false;
+    if (header == NULL)
+        return true;
+    sha256(key, span_str(header));
+    pthread_mutex_lock(&n->streams_lock);
+    for (size_t i = 0; i < NODE_IDEMPOTENCY_MAX && !known; i++) {
+        const struct node_idempotency *e = &n->idempotency[i];
+        known = e->used && memcmp(e->key, key, sizeof(key)) == 0;
+        matches = !known || memcmp(e->tx, id, TX_ID_SIZE) == 0;
+    }
+    if (!known) {
+        struct node_idempotency *e = &n->idempotency[n->idempotency_next++ % NODE_IDEMPOTENCY_MAX];
+        e->used = true;
+        memcpy(e->key, key, sizeof(key));
+        memcpy(e->tx, id, TX_ID_SIZE);
+    }
+    pthread_mutex_unlock(&n->streams_lock);
+    return matches;
+}
+
 static void submit_begin(struct node *n, struct http_request *rq,
                          const struct chain_api_source *src, struct mspan room)
 {
@@ -298,6 +330,10 @@ static void submit_begin(struct node *n, struct http_request *rq,
     uint8_t id[TX_ID_SIZE];
     atomic_fetch_add(&n->metrics.submitted, 1);
     tx_id(id, http_request_body(rq));
+    if (!idempotency_matches(n, http_request_header(rq, "Idempotency-Key"), id)) {
+        respond_refused(n, rq, 422, "Idempotency-Key", "it was used for another transaction");
+        return;
+    }
     if (chain_api_known(&plan, &w, src, id)) {
         respond(rq, &plan, writer_span(&w));
         return;

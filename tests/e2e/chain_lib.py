@@ -93,9 +93,9 @@ class Chaind:
         c.close()
         return r.status, json.loads(body) if r.getheader("Content-Type", "").startswith("application/json") else body
 
-    def post(self, body, connection=None):
+    def post(self, body, connection=None, key=None):
         c = connection or self.connect()
-        c.request("POST", "/v1/tx", body=body, headers={"Content-Type": "application/vnd.ipld.dag-cbor"})
+        c.request("POST", "/v1/tx", body=body, headers=dict({"Content-Type": "application/vnd.ipld.dag-cbor"}, **({"Idempotency-Key": key} if key else {})))
         r = c.getresponse()
         answer = json.loads(r.read())
         if connection is None:
