@@ -77,10 +77,10 @@ void chain_api_broken(struct chain_api_call *call, enum err e)
 }
 
 void chain_api_failed(struct chain_api_plan *out, struct writer *w, uint16_t status,
-                      const char *reason)
+                      const char *field, const char *reason)
 {
     error_body(out, w,
-               &(struct error_text){ status, "", reason, status == 503 ? "try again" : "" });
+               &(struct error_text){ status, field, reason, status == 503 ? "try again" : "" });
 }
 
 /* ---- values
