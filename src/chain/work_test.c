@@ -270,6 +270,21 @@ static void steps_follow_the_stored_state(void **state)
     tw_sound(&w);
 }
 
+/* What the mempool says of a report in the worker's next transaction. */
+static struct chain_check admit(struct span report)
+{
+    struct tx tx = { .nonce = w.nonces[t.account],
+                     .expiry = w.chain.height + 100,
+                     .call = { .kind = TX_REPORT, .report = report } };
+    struct chain_check out;
+    struct span bytes;
+    memcpy(tx.from, t.account_key, 32);
+    memcpy(tx.chain, w.chain_hash, 32);
+    CHECK_OK(tx_sign(&bytes, &tx, (struct mspan){ tw_room, sizeof(tw_room) }, &w.keys[t.account]));
+    chain_check_tx(&w.chain, &out, bytes, false);
+    return out;
+}
+
 static void a_false_opening_is_a_fault(void **state)
 {
     (void)state;
@@ -280,6 +295,9 @@ static void a_false_opening_is_a_fault(void **state)
     CHECK(t.a.entries[0].answers[0].kind == REPORT_ANSWER_FILE);
     t.buffers[0].block[t.a.entries[0].answers[0].u.file.chunk.p - t.buffers[0].block] ^= 1;
     struct span report = tw_finish(&t);
+    /* The mempool passes it on, as a first report. */
+    struct chain_check admitted = admit(report);
+    CHECK(admitted.code == RESULT_OK && admitted.priority == 2 && amount_is_zero(admitted.fee));
     CHECK(tw_send(&t, &w, report) == RESULT_FAULT);
     struct work_worker rec = tw_record(&t, &w);
     CHECK(rec.faulted && amount_is_zero(rec.deposit));
@@ -528,6 +546,29 @@ static void duplicates_and_second_copies_are_void(void **state)
     tw_sound(&w);
 }
 
+static void a_platform_counts_up_to_its_cap(void **state)
+{
+    (void)state;
+    uint8_t order[32];
+    uint8_t second[32];
+    /* Room for the SRD of one row and file 8, and not for file 9. */
+    grown("\"platform_bytes_max\":\"1055000\"", order);
+    CHECK(tw_record(&t, &w).power > tw_files[8].leaf.size);
+    tw_order(&w, 3, 9, true, second);
+    tw_to(&w, 4, 1);
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    tw_add_file(&t, 0, 1, 9);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK); /* never refused for what it holds */
+    CHECK(tw_get_order(&w, second).replicas_all == 0);
+    /* More SRD than that: none of it counts. */
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    tw_add_extent(&t, 1, 1, 9);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    tw_to(&w, 5, 1);
+    CHECK(tw_record(&t, &w).power == tw_files[8].leaf.size);
+    tw_sound(&w);
+}
+
 /* No contribution to the beacon: the round is weak. */
 static void weak_block(void)
 {
@@ -625,6 +666,7 @@ int main(void)
         cmocka_unit_test(absence_ends_the_replicas),
         cmocka_unit_test(a_dropped_volume_is_void_at_once_and_swept_later),
         cmocka_unit_test(duplicates_and_second_copies_are_void),
+        cmocka_unit_test(a_platform_counts_up_to_its_cap),
         cmocka_unit_test(a_weak_beacon_neither_charges_nor_matures),
         cmocka_unit_test(eight_reports_a_slot_are_free),
         cmocka_unit_test(a_debt_is_paid_by_income_first),

@@ -238,6 +238,21 @@ static void draws_run_through_the_volumes(void **state)
     CHECK(draw_private_count(&s, 0xffff) == 0);
 }
 
+static void first_reports_are_spread(void **state)
+{
+    (void)state;
+    uint32_t used[6] = { 0 };
+    for (uint8_t i = 0; i < 200; i++) {
+        const uint8_t lineage[32] = { i };
+        uint32_t at = draw_send_offset(lineage, 5, 8);
+        CHECK(at < 6);
+        used[at]++;
+        CHECK(draw_send_offset(lineage, 5, 1) == 0);
+    }
+    for (int i = 0; i < 6; i++)
+        CHECK(used[i] > 10);
+}
+
 static struct model_tree tree;
 static struct model_file files[MODEL_FILES];
 static uint8_t row[SRD_ROW_SIZE];
@@ -435,6 +450,7 @@ int main(void)
         cmocka_unit_test(oracle_report_opens_its_draws),
         cmocka_unit_test(oracle_draws),
         cmocka_unit_test(draws_run_through_the_volumes),
+        cmocka_unit_test(first_reports_are_spread),
         cmocka_unit_test(random_bytes_of_random_trees_open),
         cmocka_unit_test(every_bit_of_an_opening_counts),
         cmocka_unit_test(an_opening_has_one_form),
