@@ -2,7 +2,7 @@
 #include "ipfs/dag_block.h"
 #include "ipfs/dag_walk.h"
 #include "rt/clock.h"
-#include "store/blockstore_maint.h"
+#include "store/collect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,27 +27,27 @@ static json_t *pin_json(const struct pin *pin, const char *cid)
 
 static enum cli_exit run_pin_ls(struct cli *c)
 {
-    static struct blockstore_pin pin;
-    static uint8_t last[PIN_CID_MAX];
+    static uint8_t last[CID_SIZE_MAX];
     struct local local;
+    struct pin pin;
     enum cli_exit exit = local_open(c, &local);
     if (exit != CLI_OK)
         return exit;
     json_t *list = json_array();
     struct span after = { last, 0 };
     enum err e;
-    while ((e = blockstore_pin_next(local.repo.store, &pin, after)) == OK) {
+    while ((e = local_pin_next(&local, &pin, after)) == OK && pin.cid.n <= sizeof(last)) {
         struct cid cid;
         char text[CID_TEXT_MAX];
-        memcpy(last, pin.pin.cid.p, pin.pin.cid.n);
-        after.n = pin.pin.cid.n;
-        if (cid_decode(&cid, pin.pin.cid) != OK)
+        memcpy(last, pin.cid.p, pin.cid.n);
+        after.n = pin.cid.n;
+        if (cid_decode(&cid, pin.cid) != OK)
             continue;
         cid_format(text, &cid);
         if (!c->json)
-            printf("%s %s %.*s\n", text, pin.pin.mode == PIN_RECURSIVE ? "recursive" : "direct",
-                   (int)pin.pin.name.n, (const char *)pin.pin.name.p);
-        json_array_append_new(list, pin_json(&pin.pin, text));
+            printf("%s %s %.*s\n", text, pin.mode == PIN_RECURSIVE ? "recursive" : "direct",
+                   (int)pin.name.n, (const char *)pin.name.p);
+        json_array_append_new(list, pin_json(&pin, text));
     }
     local_close(&local);
     if (c->json)
@@ -113,9 +113,7 @@ static enum cli_exit run_pin_rm(struct cli *c)
         return exit;
     exit = local_open(c, &local);
     if (exit == CLI_OK) {
-        enum err e = blockstore_unpin(local.repo.store, cid_bytes(buf, &name.cid));
-        if (e == OK)
-            e = blockstore_commit(local.repo.store);
+        enum err e = local_unpin(&local, cid_bytes(buf, &name.cid));
         if (e == ERR_NOT_FOUND)
             exit = cli_fail(c, CLI_NOT_FOUND, "crust pin ls", "%s is not pinned", c->args[0]);
         else if (e != OK)
@@ -136,7 +134,7 @@ static enum cli_exit run_repo_stat(struct cli *c)
     enum cli_exit exit = local_open(c, &local);
     if (exit != CLI_OK)
         return exit;
-    enum err e = blockstore_stat(local.repo.store, &s);
+    enum err e = local_stat(&local, &s);
     local_close(&local);
     if (e != OK)
         return cli_fail(c, CLI_FAILED, "crust repo verify", "cannot read the store: %s",
@@ -176,6 +174,30 @@ static void verify_bad(void *ctx, const uint8_t digest[BLOCK_DIGEST_SIZE],
         printf("bad: %s (%s)\n", text, why[fault]);
 }
 
+static void daemon_progress(void *ctx, const struct node_progress *p)
+{
+    char phase[32];
+    (void)snprintf(phase, sizeof(phase), "%.*s", (int)p->phase.n, (const char *)p->phase.p);
+    cli_progress(ctx, phase, p->done, p->total);
+}
+
+/* Lets the daemon that has the store do the work. */
+static enum err ask_daemon(struct cli *c, struct local *l, uint16_t type,
+                           struct blockstore_progress *result)
+{
+    uint8_t body[8];
+    struct writer w = writer_of(body, sizeof(body));
+    struct ipc_msg reply, request = { .type = type };
+    struct node_progress p;
+    node_msg_encode_none(&w);
+    request.body = writer_span(&w);
+    TRY(ipc_sink_call_long(&l->daemon, &reply, &request, daemon_progress, c));
+    TRY(node_msg_decode_progress(&p, reply.body));
+    *result =
+        (struct blockstore_progress){ .blocks = p.done, .blocks_total = p.total, .bad = p.bad };
+    return OK;
+}
+
 static enum cli_exit run_repo_verify(struct cli *c)
 {
     struct local local;
@@ -186,7 +208,8 @@ static enum cli_exit run_repo_verify(struct cli *c)
     struct blockstore_verify_events events = { .ctx = c,
                                                .bad = verify_bad,
                                                .progress = verify_progress };
-    enum err e = blockstore_verify(local.repo.store, &result, &events);
+    enum err e = local.repo.store == NULL ? ask_daemon(c, &local, NODE_REPO_VERIFY, &result)
+                                          : blockstore_verify(local.repo.store, &result, &events);
     local_close(&local);
     cli_progress_end(c);
     if (e != OK)
@@ -222,99 +245,54 @@ static enum cli_exit run_repo_rebuild(struct cli *c)
     return CLI_OK;
 }
 
-/* The walk asks the collector what it has seen: marks and the seen set are one thing. */
-static enum err seen_mark(void *ctx, bool *fresh, const struct content_key *key)
+static bool gc_progress(void *ctx, const char *phase, uint64_t done)
 {
-    bool known = false;
-    enum err e = blockstore_gc_mark(ctx, key->digest, &known);
-    *fresh = !known;
-    return e;
+    cli_progress(ctx, phase, done, 0);
+    return true;
 }
 
-static enum err mark_pin(struct reading *r, struct blockstore_gc *gc, const struct pin *pin)
+static enum cli_exit gc_failed(const struct cli *c, enum err e, const struct cid *broken)
 {
-    struct dag_walk_seen seen = { .ctx = gc, .add = seen_mark };
-    struct dag_walk walk;
-    struct dag_walk_item item = { 0 };
-    struct cid cid;
-    TRY(cid_decode(&cid, pin->cid));
-    if (pin->mode == PIN_DIRECT) {
-        struct block_key key;
-        return dag_block_key(&key, &cid) != OK ? OK : blockstore_gc_mark(gc, key.digest, NULL);
-    }
-    dag_walk_init(&walk, &r->local.source, r->block, r->memory, &seen);
-    TRY(dag_walk_add(&walk, &cid));
-    while (!item.end)
-        TRY(dag_walk_next(&walk, &item));
-    return OK;
-}
-
-static enum err mark_all(struct reading *r, struct blockstore_gc *gc, struct cid *failed)
-{
-    static struct blockstore_pin pin;
-    static uint8_t last[PIN_CID_MAX];
-    struct span after = { last, 0 };
-    enum err e;
-    while ((e = blockstore_pin_next(r->local.repo.store, &pin, after)) == OK) {
-        memcpy(last, pin.pin.cid.p, pin.pin.cid.n);
-        after.n = pin.pin.cid.n;
-        e = mark_pin(r, gc, &pin.pin);
-        if (e != OK) {
-            (void)!cid_decode(failed, pin.pin.cid);
-            return e;
-        }
-    }
-    return e == ERR_NOT_FOUND ? OK : e;
-}
-
-static enum err sweep_all(struct blockstore *store, struct blockstore_gc *gc)
-{
-    enum { BUDGET = 10000 };
-    bool done = false, more = true;
-    while (!done)
-        TRY(blockstore_gc_sweep(gc, BUDGET, &done));
-    while (more)
-        TRY(blockstore_reclaim(store, BUDGET, &more));
-    return OK;
+    char text[CID_TEXT_MAX];
+    if (broken->digest_size == 0)
+        return cli_fail(c, CLI_FAILED, NULL, "garbage collection stopped: %s", err_text(e));
+    cid_format(text, broken);
+    return cli_fail(c, CLI_FAILED, "crust pin rm CID",
+                    "the pin %s is not whole here (%s): nothing was removed", text, err_text(e));
 }
 
 static enum cli_exit run_repo_gc(struct cli *c)
 {
-    struct reading r;
-    struct blockstore_gc *gc = NULL;
-    struct blockstore_gc_result result = { 0 };
-    struct cid failed = { 0 };
+    struct local local;
     char scratch[CONFIG_HOME_MAX + 32];
     (void)snprintf(scratch, sizeof(scratch), "%s/store/gc.marks", c->home);
-    enum cli_exit exit = reading_open(c, &r);
-    if (exit != CLI_OK) {
-        reading_close(&r);
+    enum cli_exit exit = local_open(c, &local);
+    if (exit != CLI_OK)
         return exit;
+    struct collect run = {
+        .store = local.repo.store, .scratch_path = scratch, .progress = gc_progress, .ctx = c
+    };
+    enum err e;
+    if (local.repo.store != NULL) {
+        e = collect_run(&run);
+    } else {
+        struct blockstore_progress p = { 0 };
+        e = ask_daemon(c, &local, NODE_REPO_GC, &p);
+        run.result =
+            (struct blockstore_gc_result){ .removed = p.blocks, .kept = p.blocks_total - p.blocks };
     }
-    enum err e = blockstore_gc_begin(&gc, r.local.repo.store, scratch);
-    if (e == OK)
-        e = mark_all(&r, gc, &failed);
-    if (e == OK)
-        e = sweep_all(r.local.repo.store, gc);
-    blockstore_gc_end(gc, &result);
-    reading_close(&r);
-    if (e != OK && failed.version + failed.digest_size > 0) {
-        char text[CID_TEXT_MAX];
-        cid_format(text, &failed);
-        return cli_fail(c, CLI_FAILED, "crust pin rm CID",
-                        "the pin %s is not whole here (%s): nothing was removed", text,
-                        err_text(e));
-    }
+    local_close(&local);
+    cli_progress_end(c);
     if (e != OK)
-        return cli_fail(c, CLI_FAILED, NULL, "garbage collection stopped: %s", err_text(e));
+        return gc_failed(c, e, &run.broken);
     if (c->json)
-        return cli_print_json(json_pack("{s:I, s:I, s:I}", "kept", (json_int_t)result.kept,
-                                        "removed", (json_int_t)result.removed, "bytes",
-                                        (json_int_t)result.removed_bytes));
+        return cli_print_json(json_pack("{s:I, s:I, s:I}", "kept", (json_int_t)run.result.kept,
+                                        "removed", (json_int_t)run.result.removed, "bytes",
+                                        (json_int_t)run.result.removed_bytes));
     char size[24];
-    cli_format_size(size, result.removed_bytes);
-    printf("%llu blocks kept, %llu removed (%s)\n", (unsigned long long)result.kept,
-           (unsigned long long)result.removed, size);
+    cli_format_size(size, run.result.removed_bytes);
+    printf("%llu blocks kept, %llu removed (%s)\n", (unsigned long long)run.result.kept,
+           (unsigned long long)run.result.removed, size);
     return CLI_OK;
 }
 

@@ -1,7 +1,6 @@
 #include "codec/cid.h"
-#include "ipfs/dag_walk.h"
 #include "ipfsd/service.h"
-#include "store/sink.h"
+#include "store/collect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,117 +95,31 @@ enum err service_repo_verify(struct call *c)
 
 /* ---- garbage collection ---- */
 
-enum {
-    GC_STACK = 4 << 20, /* links of the nodes between a root and the block visited */
-    GC_BUDGET = 10000,  /* blocks between two looks at whether anybody still waits */
-};
-
-struct gc {
-    struct call *call;
-    struct blockstore *store;
-    struct blockstore_gc *run;
-    struct block_source source;
-    uint8_t *block, *stack;
-    uint64_t marked;
-    uint8_t last[PIN_CID_MAX];
-};
-
-static enum err mark(void *ctx, bool *fresh, const struct content_key *key)
+static bool gc_progress(void *ctx, const char *phase, uint64_t done)
 {
-    struct gc *g = ctx;
-    bool known = false;
-    enum err e = blockstore_gc_mark(g->run, key->digest, &known);
-    *fresh = !known;
-    if (*fresh)
-        call_progress(g->call, "mark", ++g->marked, 0);
-    return e == OK && call_gone(g->call) ? ERR_CLOSED : e;
-}
-
-static enum err mark_pin(struct gc *g, const struct pin *pin)
-{
-    struct dag_walk_seen seen = { .ctx = g, .add = mark };
-    struct dag_walk walk;
-    struct dag_walk_item item = { 0 };
-    struct cid cid;
-    TRY(cid_decode(&cid, pin->cid));
-    if (pin->mode == PIN_DIRECT) {
-        struct block_key key;
-        return dag_block_key(&key, &cid) != OK ? OK : blockstore_gc_mark(g->run, key.digest, NULL);
-    }
-    dag_walk_init(&walk, &g->source, (struct mspan){ g->block, BLOCK_SIZE_MAX },
-                  (struct mspan){ g->stack, GC_STACK }, &seen);
-    TRY(dag_walk_add(&walk, &cid));
-    while (!item.end)
-        TRY(dag_walk_next(&walk, &item));
-    return OK;
-}
-
-static enum err mark_all(struct gc *g)
-{
-    struct blockstore_pin pin;
-    struct span after = { g->last, 0 };
-    enum err e;
-    while ((e = blockstore_pin_next(g->store, &pin, after)) == OK) {
-        memcpy(g->last, pin.pin.cid.p, pin.pin.cid.n);
-        after.n = pin.pin.cid.n;
-        e = mark_pin(g, &pin.pin);
-        if (e != OK) {
-            struct cid cid;
-            char text[CID_TEXT_MAX] = "?";
-            if (cid_decode(&cid, after) == OK)
-                cid_format(text, &cid);
-            return call_fail(g->call, e, "crust pin rm CID",
-                             "the pin %s is not whole here (%s): nothing was removed", text,
-                             err_text(e));
-        }
-    }
-    return e == ERR_NOT_FOUND ? OK : e;
-}
-
-static enum err sweep(struct gc *g)
-{
-    bool done = false, more = true;
-    while (!done) {
-        TRY(blockstore_gc_sweep(g->run, GC_BUDGET, &done));
-        call_progress(g->call, "sweep", 0, 0);
-        if (call_gone(g->call))
-            return ERR_CLOSED;
-    }
-    while (more)
-        TRY(blockstore_reclaim(g->store, GC_BUDGET, &more));
-    return OK;
-}
-
-static enum err collect(struct gc *g, struct blockstore_gc_result *result)
-{
-    char scratch[SETTINGS_PATH_MAX + 16];
-    if (g->block == NULL || g->stack == NULL)
-        return ERR_MEMORY;
-    (void)snprintf(scratch, sizeof(scratch), "%s/gc.marks", g->call->node->settings.store);
-    TRY(blockstore_gc_begin(&g->run, g->store, scratch));
-    enum err e = mark_all(g);
-    if (e == OK)
-        e = sweep(g);
-    blockstore_gc_end(g->run, result);
-    return e;
+    call_progress(ctx, phase, done, 0);
+    return !call_gone(ctx);
 }
 
 enum err service_repo_gc(struct call *c)
 {
-    struct blockstore_gc_result result = { 0 };
+    char scratch[SETTINGS_PATH_MAX + 16];
     TRY(node_msg_decode_none(c->body));
-    struct gc g = { .call = c,
-                    .store = c->node->repo.store,
-                    .source = sink_source(c->node->repo.store),
-                    .block = malloc(BLOCK_SIZE_MAX),
-                    .stack = malloc(GC_STACK) };
-    enum err e = collect(&g, &result);
-    free(g.block);
-    free(g.stack);
-    if (e != OK)
-        return e;
-    const struct node_progress p = { span_str("sweep"), result.removed,
-                                     result.kept + result.removed, 0 };
+    (void)snprintf(scratch, sizeof(scratch), "%s/gc.marks", c->node->settings.store);
+    struct collect run = {
+        .store = c->node->repo.store, .scratch_path = scratch, .progress = gc_progress, .ctx = c
+    };
+    enum err e = collect_run(&run);
+    if (e != OK && run.broken.digest_size != 0) {
+        char text[CID_TEXT_MAX];
+        cid_format(text, &run.broken);
+        return call_fail(c, e, "crust pin rm CID",
+                         "the pin %s is not whole here (%s): nothing was removed", text,
+                         err_text(e));
+    }
+    TRY(e);
+    const struct node_progress p = { span_str("sweep"), run.result.removed,
+                                     run.result.kept + run.result.removed, 0 };
     call_reply_progress(c, &p);
     return OK;
 }
