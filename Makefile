@@ -110,7 +110,7 @@ BENCH_BINS := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 $(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)),$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lpthread
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lcmocka -lpthread
 
 # Helpers of the end to end tests, linked like the benches.
 TOOL_SRC := $(wildcard tests/tools/*.c)
