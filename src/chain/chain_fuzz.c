@@ -102,15 +102,38 @@ static void one_transaction(struct world *w, struct reader *r)
     ASSERT(!admitted || result.code == RESULT_OK || result.fee.units > 0);
 }
 
+/* Genesis once; every input begins from a copy of it, at the same addresses. Without beacon
+ * contributions: they would be most of the time. */
+static void begin(struct world *w)
+{
+    static struct world first;
+    static uint8_t saved[1024 * 1024];
+    static bool ready;
+    if (!ready) {
+        enum err e = world_init(
+            &first, (struct mspan){ state_bytes, sizeof(state_bytes) }, memory_bytes,
+            "\"file_duration_blocks\":40,\"order_refund_blocks\":20", "1000000000000000");
+        ASSERT(e == OK && first.mem.used <= sizeof(saved));
+        memcpy(saved, first.mem.p, first.mem.used);
+        first.silent = true;
+        ready = true;
+    }
+    memcpy(first.mem.p, saved, first.mem.used);
+    *w = first;
+    w->kv = memkv_kv(&w->mem);
+    enum err e = chain_open(&w->chain, &w->kv, memory_bytes);
+    ASSERT(e == OK);
+    w->chain.work = &world_work;
+    memset(world_workers, 0, sizeof(world_workers));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world w;
-    enum err e =
-        world_init(&w, (struct mspan){ state_bytes, sizeof(state_bytes) }, memory_bytes,
-                   "\"file_duration_blocks\":40,\"order_refund_blocks\":20", "1000000000000000");
-    ASSERT(e == OK);
+    begin(&w);
+    enum err e;
     struct reader r = reader_of(span_of(data, size));
     for (unsigned step = 0; step < 64 && r.n > 0; step++) {
         struct chain_tx_result result;
@@ -125,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ASSERT(e == OK && (result.code != RESULT_OK || raw.n > 0));
             break;
         case 2:
-            world_run_to(&w, w.chain.height + 1 + take(&r, 24));
+            world_run_to(&w, w.chain.height + 1 + take(&r, 16));
             break;
         default:
             one_transaction(&w, &r);

@@ -443,6 +443,71 @@ static void random_streams_conserve_money_and_replay_alike(void **state)
     }
 }
 
+/* SHA-256 over all records but those that a failing transaction of account may touch: the account
+ * itself, the treasury, the hashes. */
+static void digest_of_rest(struct world *w, uint8_t out[32], const uint8_t account[32])
+{
+    struct sha256 h;
+    sha256_init(&h);
+    uint8_t from[KV_KEY_MAX];
+    size_t n = 0;
+    struct span key, value;
+    while (kv_next(&w->kv, &key, &value, span_of(from, n), n > 0) == OK) {
+        n = key.n;
+        memcpy(from, key.p, n);
+        bool mine = n == 34 && from[0] == STATE_ACCOUNTS &&
+                    (memcmp(from + 2, account, 32) == 0 ||
+                     memcmp(from + 2, accounts_pot(POT_TREASURY), 32) == 0);
+        bool hash = from[0] == STATE_TREE || (from[0] == STATE_INDEX && n == 9);
+        if (mine || hash)
+            continue;
+        uint8_t size[4];
+        store_le32(size, (uint32_t)value.n);
+        sha256_update(&h, key);
+        sha256_update(&h, span_of(size, 4));
+        sha256_update(&h, value);
+    }
+    sha256_final(&h, out);
+}
+
+/* Every failing call of a random stream, run beside the same block without it. */
+static void failing_calls_leave_no_trace(void **state)
+{
+    (void)state;
+    static struct world w, before;
+    static uint8_t saved[sizeof(state_bytes)];
+    static struct world_worker workers[WORLD_WORKERS];
+    run_stream(&w, 9, 60, false);
+    struct prng g;
+    prng_init(&g, 10);
+    unsigned failures = 0;
+    for (unsigned i = 0; i < 300; i++) {
+        size_t from = prng_below(&g, WORLD_ACCOUNTS);
+        struct account a;
+        accounts_get(&w.chain.ledger, &a, w.keys[from].public_key);
+        w.nonces[from] = a.nonce;
+        struct tx_call call = random_call(&w, &g);
+        uint8_t room[WORLD_TX_MAX], with[32], without[32];
+        struct span tx = world_tx(&w, from, &call, room);
+        memcpy(saved, w.mem.p, w.mem.used);
+        memcpy(workers, world_workers, sizeof(workers));
+        before = w;
+        struct chain_tx_result r;
+        CHECK_OK(world_block(&w, &r, &tx, 1));
+        if (r.code == RESULT_OK)
+            continue;
+        failures++;
+        digest_of_rest(&w, with, w.keys[from].public_key);
+        memcpy(before.mem.p, saved, before.mem.used);
+        memcpy(world_workers, workers, sizeof(workers));
+        w = before;
+        CHECK_OK(world_block(&w, NULL, NULL, 0));
+        digest_of_rest(&w, without, w.keys[from].public_key);
+        CHECK(memcmp(with, without, 32) == 0);
+    }
+    CHECK(failures > 50);
+}
+
 /* ---- blocks ------------------------------------------------------------------------------------
  */
 
@@ -584,6 +649,7 @@ int main(void)
         cmocka_unit_test(contributions_are_checked),
         cmocka_unit_test(a_round_without_contributions_is_weak),
         cmocka_unit_test(random_streams_conserve_money_and_replay_alike),
+        cmocka_unit_test(failing_calls_leave_no_trace),
         cmocka_unit_test(proposals_keep_order_and_room),
         cmocka_unit_test(a_proposal_with_garbage_is_refused),
         cmocka_unit_test(a_failing_kv_stops_the_block),

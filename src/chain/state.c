@@ -150,11 +150,12 @@ static void tree_update(struct state *st, enum state_store store)
 
 static void flush_notes(struct state *st)
 {
+    if (st->note_count == 0)
+        return;
     for (size_t i = 0; i < PROVED_COUNT; i++)
         tree_update(st, proved[i]);
     st->note_count = 0;
-    if (st->slots != NULL)
-        memset(st->slots, 0, st->slot_count * sizeof(*st->slots));
+    memset(st->slots, 0, st->slot_count * sizeof(*st->slots));
 }
 
 static void note_write(struct state *st, enum state_store store, struct span key)
