@@ -239,6 +239,7 @@ void blockstore_rollback_locked(struct blockstore *s)
     cut_segments(s);
     blockstore_lock(&s->pend_mutex);
     s->buffer_used = 0;
+    s->buffer_segment = s->active == NULL ? 0 : s->active->number;
     s->buffer_offset = s->active == NULL ? 0 : s->active->row.tail;
     blockstore_unlock(&s->pend_mutex);
     s->block_bytes = s->committed_block_bytes;

@@ -89,7 +89,8 @@ struct blockstore {
     uint32_t *buckets; /* index into pend, plus 1 */
     uint8_t *buffer;
     size_t buffer_used;
-    uint64_t buffer_offset; /* in the active segment */
+    uint32_t buffer_segment; /* the active one, 0: none */
+    uint64_t buffer_offset;  /* in it */
 
     /* under write */
     struct blockstore_segment *active;

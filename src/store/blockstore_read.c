@@ -169,7 +169,7 @@ static enum err get_pending_locked(struct blockstore *s, size_t *size, struct ms
     *size = p->entry.length;
     if (p->entry.length > buf.n)
         return ERR_LIMIT;
-    if (s->active != NULL && s->active->number == p->entry.segment && at >= s->buffer_offset) {
+    if (s->buffer_segment == p->entry.segment && at >= s->buffer_offset) {
         memcpy(buf.p, s->buffer + (at - s->buffer_offset), p->entry.length);
         return OK;
     }

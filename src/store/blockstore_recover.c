@@ -291,6 +291,7 @@ static void choose_active(struct blockstore *s)
         else
             seg->row.sealed = true;
     }
+    s->buffer_segment = s->active == NULL ? 0 : s->active->number;
     s->buffer_offset = s->active == NULL ? 0 : s->active->row.tail;
 }
 

@@ -140,6 +140,7 @@ static enum err make_room(struct blockstore *s, uint64_t need)
     s->unhinted = 0;
     s->disk_bytes += RECORD_HEADER_SIZE;
     blockstore_lock(&s->pend_mutex);
+    s->buffer_segment = seg->number;
     s->buffer_offset = seg->row.tail;
     s->buffer_used = 0;
     blockstore_unlock(&s->pend_mutex);
