@@ -310,6 +310,93 @@ static void a_missing_block_is_shown_by_its_neighbours(void **state)
     check_struck(&s, &e, order, span_of(NULL, 0));
 }
 
+/* A content of one block, honestly recorded; then whether the block itself refutes it. */
+static enum tx_result refute_alone(uint32_t codec, struct span block)
+{
+    struct set s;
+    struct evidence e;
+    uint8_t order[32];
+    begin("");
+    make_block(BLOCK_ROOT, codec, block);
+    set_of(&s, 1 << BLOCK_ROOT);
+    order_of(&s, true, s.file.size, order);
+    CHECK(add(&t, &s, 0) == RESULT_OK);
+    CHECK(counts(&t, order));
+    evidence_init(&e, &s);
+    evidence_add(&e, &s, 0);
+    enum tx_result r = dispute(4, TX_REFUTE, order, &e, block);
+    CHECK(counts(&t, order) == (r != RESULT_OK));
+    return r;
+}
+
+static enum tx_result refute_link(const struct cid *cid)
+{
+    uint8_t bytes[512];
+    struct writer out = writer_of(bytes, sizeof(bytes));
+    cbor_write_array(&out, 1);
+    cbor_write_link(&out, cid);
+    CHECK_OK(out.err);
+    return refute_alone(CID_CODEC_DAG_CBOR, writer_span(&out));
+}
+
+/* What no enclave seals refutes whoever says that it did. */
+static void blocks_that_cannot_be_stored_refute_themselves(void **state)
+{
+    (void)state;
+    CHECK(refute_alone(CID_CODEC_RAW, span_str("\xff")) == RESULT_CLAIM_STANDS);
+    CHECK(refute_alone(CID_CODEC_DAG_CBOR, span_str("\xff")) == RESULT_OK);
+    CHECK(refute_alone(CID_CODEC_DAG_PB, span_str("\xff")) == RESULT_OK);
+    struct cid cid = cid_of_key(&(struct content_key){ .codec = CID_CODEC_DAG_JSON });
+    CHECK(refute_link(&cid) == RESULT_OK);
+    cid = (struct cid){
+        .version = 1, .codec = CID_CODEC_RAW, .hash = CID_HASH_SHA2_512, .digest_size = 64
+    };
+    CHECK(refute_link(&cid) == RESULT_OK);
+    /* Inlined blocks: harmless, unless they link on. */
+    cid = cid_identity(CID_CODEC_RAW, span_str("abc"));
+    CHECK(refute_link(&cid) == RESULT_CLAIM_STANDS);
+    cid = cid_identity(CID_CODEC_DAG_JSON, span_str("{}"));
+    CHECK(refute_link(&cid) == RESULT_OK);
+    uint8_t bytes[128];
+    struct writer out = writer_of(bytes, sizeof(bytes));
+    cid = cid_of_key(&(struct content_key){ .codec = CID_CODEC_RAW });
+    cbor_write_link(&out, &cid);
+    CHECK_OK(out.err);
+    cid = cid_identity(CID_CODEC_DAG_CBOR, writer_span(&out));
+    CHECK(refute_link(&cid) == RESULT_OK);
+}
+
+/* A claim that falls while it is challenged gives the bond back. */
+static void a_refuted_claim_ends_its_challenge(void **state)
+{
+    (void)state;
+    struct set s;
+    struct evidence e;
+    struct account a;
+    uint8_t order[32];
+    begin("");
+    set_of(&s, (HONEST & ~(1u << BLOCK_A)) | 1 << BLOCK_C);
+    order_of(&s, true, s.file.size, order);
+    CHECK(add(&t, &s, 0) == RESULT_OK);
+    evidence_init(&e, &s);
+    evidence_add(&e, &s, index_of(&s, BLOCK_C));
+    struct evidence two = e;
+    evidence_add(&two, &s, 0);
+    CHECK(dispute(5, TX_CHALLENGE, order, &two, span_of(NULL, 0)) == RESULT_PROOF_MALFORMED);
+    CHECK(dispute(5, TX_CHALLENGE, order, &e, span_of(NULL, 0)) == RESULT_OK);
+    CHECK(accounts_get(&w.chain.ledger, &a, w.keys[5].public_key));
+    CHECK(a.held[HOLD_BOND].units == w.chain.params.challenge_bond.units);
+    CHECK(dispute(4, TX_ANSWER, order, &e, dag.block[0]) == RESULT_PROOF_MALFORMED);
+    evidence_init(&e, &s);
+    evidence_add(&e, &s, index_of(&s, BLOCK_ROOT));
+    evidence_absence(&e, &s, &dag.record[BLOCK_A].key);
+    CHECK(dispute(4, TX_REFUTE, order, &e, dag.block[BLOCK_ROOT]) == RESULT_OK);
+    CHECK(accounts_get(&w.chain.ledger, &a, w.keys[5].public_key));
+    CHECK(amount_is_zero(a.held[HOLD_BOND]));
+    world_run_to(&w, 40 * 30); /* the challenge's own time comes and goes */
+    tw_sound(&w);
+}
+
 static void records_out_of_order_are_refuted(void **state)
 {
     (void)state;
@@ -497,6 +584,8 @@ int main(void)
         cmocka_unit_test(an_honest_claim_stands),
         cmocka_unit_test(a_wrong_record_is_refuted_by_its_block),
         cmocka_unit_test(a_missing_block_is_shown_by_its_neighbours),
+        cmocka_unit_test(blocks_that_cannot_be_stored_refute_themselves),
+        cmocka_unit_test(a_refuted_claim_ends_its_challenge),
         cmocka_unit_test(records_out_of_order_are_refuted),
         cmocka_unit_test(an_unlinked_record_falls_unless_someone_shows_its_parent),
         cmocka_unit_test(claims_of_an_order_without_data_root),

@@ -569,6 +569,62 @@ static void a_platform_counts_up_to_its_cap(void **state)
     tw_sound(&w);
 }
 
+/* More leaves than one due entry takes. */
+static void a_large_volume_is_swept_in_parts(void **state)
+{
+    (void)state;
+    enum { MANY = 45, FIRST = 12 };
+    static uint8_t orders[MANY][32];
+    struct work_totals totals;
+    begin("\"slot_blocks\":\"100\",\"report_blocks\":\"90\",\"order_refund_blocks\":\"400\"");
+    tw_to(&w, 1, 1);
+    CHECK(tw_register(&t, &w) == RESULT_OK);
+    for (uint32_t i = 0; i < MANY; i++) {
+        model_file_make(&tw_files[FIRST + i], 100 + i, 1, 50);
+        tw_order(&w, 3, FIRST + i, true, orders[i]);
+    }
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    for (uint32_t i = 0; i < MANY; i++)
+        tw_add_file(&t, 0, i, FIRST + i);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    work_get_totals(&w.chain.ledger, &totals);
+    CHECK(totals.file_bytes == MANY * 50);
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    tw_drop(&t, 0);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    work_get_totals(&w.chain.ledger, &totals);
+    CHECK(totals.file_bytes == (MANY - 32) * 50); /* bounded work in a block */
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    work_get_totals(&w.chain.ledger, &totals);
+    CHECK(totals.file_bytes == 0);
+    for (uint32_t i = 0; i < MANY; i++)
+        CHECK(tw_get_order(&w, orders[i]).replicas_all == 0);
+    /* It holds nothing now, and may take its deposit away. */
+    struct tx_call call = { .kind = TX_WORKER_WITHDRAW };
+    memcpy(call.funds.worker, t.m.key.public_key, 32);
+    CHECK(tw_do(&w, 1, &call) == RESULT_ZERO_AMOUNT);
+    call.funds.amount = w.chain.params.worker_deposit;
+    CHECK(tw_do(&w, 1, &call) == RESULT_OK);
+    CHECK(amount_is_zero(tw_record(&t, &w).deposit));
+    call.kind = TX_WORKER_DEPOSIT;
+    call.funds.amount = AMOUNT_OF((u128)1 << 100);
+    CHECK(tw_do(&w, 1, &call) == RESULT_INSUFFICIENT_BALANCE);
+    tw_sound(&w);
+}
+
+static void software_weighs_nothing_once_it_is_not_allowed(void **state)
+{
+    (void)state;
+    uint8_t order[32];
+    grown("", order);
+    CHECK(tw_record(&t, &w).power == tw_files[8].leaf.size + SRD_ROW_SIZE);
+    w.chain.params.allow_software = false;
+    CHECK(tw_report_now(&t, &w) == RESULT_OK);
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    CHECK(tw_record(&t, &w).power == tw_files[8].leaf.size);
+}
+
 /* No contribution to the beacon: the round is weak. */
 static void weak_block(void)
 {
@@ -667,6 +723,8 @@ int main(void)
         cmocka_unit_test(a_dropped_volume_is_void_at_once_and_swept_later),
         cmocka_unit_test(duplicates_and_second_copies_are_void),
         cmocka_unit_test(a_platform_counts_up_to_its_cap),
+        cmocka_unit_test(a_large_volume_is_swept_in_parts),
+        cmocka_unit_test(software_weighs_nothing_once_it_is_not_allowed),
         cmocka_unit_test(a_weak_beacon_neither_charges_nor_matures),
         cmocka_unit_test(eight_reports_a_slot_are_free),
         cmocka_unit_test(a_debt_is_paid_by_income_first),
