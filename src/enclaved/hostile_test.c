@@ -365,6 +365,23 @@ static void test_block_left_out_or_sealed_twice_gives_no_ticket(void **state)
     CHECK_ERR(fake_seal_end(&e.host, &other), ERR_CORRUPT);
 }
 
+static void test_block_that_nothing_links_to_gives_no_ticket(void **state)
+{
+    (void)state;
+    /* Junk beside the DAG would count towards its size. */
+    for (uint64_t claimed = 0; claimed < 2; claimed++) {
+        static struct fake_replica f;
+        f = (struct fake_replica){ 0 };
+        fake_dag_raw(&f.dag, 99, 1000);
+        size_t child = fake_dag_raw(&f.dag, 98, 1000);
+        fake_dag_node(&f.dag, &child, 1);
+        f.dag.blocks[0].degree = claimed;
+        f.dag.blocks[2].degree = 1;
+        CHECK_ERR(fake_seal(&e.host, &f, 9), claimed == 0 ? ERR_FORMAT : ERR_CORRUPT);
+        fake_replica_free(&f);
+    }
+}
+
 /* ---- checkpoints ---- */
 
 static void test_checkpoint_is_bound_to_its_session_and_does_not_go_back(void **state)
@@ -701,6 +718,7 @@ int main(void)
         T(test_links_to_what_cannot_be_sealed_are_refused),
         T(test_records_that_are_not_exactly_the_dag_give_no_ticket),
         T(test_block_left_out_or_sealed_twice_gives_no_ticket),
+        T(test_block_that_nothing_links_to_gives_no_ticket),
         T(test_checkpoint_is_bound_to_its_session_and_does_not_go_back),
         T(test_new_connection_forgets_open_segments_and_keys),
         T(test_wrapped_key_opens_only_its_own_segment),
