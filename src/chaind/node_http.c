@@ -462,14 +462,33 @@ static void handler(void *ctx, struct http_request *rq)
 /* ---- starting
  * ------------------------------------------------------------------------------------------- */
 
+/* The file that says where the API is; an old one would mislead. False: none is wanted. */
+static bool url_path(struct node *n, char path[PATH_TEXT_MAX])
+{
+    return config_text(n->config, "url-file")[0] != '\0' &&
+           config_path(path, PATH_TEXT_MAX, n->config, "url-file") == OK;
+}
+
+static void url_remove(struct node *n)
+{
+    char path[PATH_TEXT_MAX];
+    if (url_path(n, path) && path_remove_tree(path) != OK)
+        log_warn("url-file-not-removed", "path=\"%s\"", path);
+}
+
 static enum err url_write(struct node *n, const char *host, uint16_t port)
 {
     char path[PATH_TEXT_MAX], text[128];
-    if (config_text(n->config, "url-file")[0] == '\0')
+    if (!url_path(n, path))
         return OK;
-    TRY(config_path(path, sizeof(path), n->config, "url-file"));
     int len = snprintf(text, sizeof(text),
                        strchr(host, ':') ? "http://[%s]:%u\n" : "http://%s:%u\n", host, port);
+    char *slash = strrchr(path, '/');
+    if (slash != NULL && slash != path) {
+        *slash = '\0';
+        TRY(path_make_dirs(path, 0700));
+        *slash = '/';
+    }
     return path_write_file(path, span_of(text, len > 0 ? (size_t)len : 0), 0644);
 }
 
@@ -487,6 +506,7 @@ enum err node_http_open(struct node *n)
         .begin = begin,
         .ctx = n,
     };
+    url_remove(n);
     enum err e = http_server_open(&n->http, &options);
     if (e != OK) {
         log_error("api-not-started", "host=%s port=%u reason=\"%s\"", host, options.port,
@@ -504,6 +524,8 @@ enum err node_http_open(struct node *n)
 
 void node_http_close(struct node *n)
 {
+    if (n->http != NULL)
+        url_remove(n);
     http_server_close(n->http);
     n->http = NULL;
 }
