@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(&w);
     enum err e;
     struct reader r = reader_of(span_of(data, size));
-    for (unsigned step = 0; step < 64 && r.n > 0; step++) {
+    for (unsigned step = 0; step < 32 && r.n > 0; step++) {
         struct chain_tx_result result;
         struct span raw;
         switch (take(&r, 4)) {
@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ASSERT(e == OK && (result.code != RESULT_OK || raw.n > 0));
             break;
         case 2:
-            world_run_to(&w, w.chain.height + 1 + take(&r, 16));
+            world_run_to(&w, w.chain.height + 1 + take(&r, 8));
             break;
         default:
             one_transaction(&w, &r);
