@@ -1,6 +1,5 @@
+#include "cli/cmd_add.h"
 #include "cli/content.h"
-#include "cli/import.h"
-#include "cli/local.h"
 #include "rt/clock.h"
 
 #include <stdio.h>
@@ -17,13 +16,13 @@ static enum err drop_put(void *ctx, const struct block_key *key, struct span dat
 
 static const struct block_sink drop_sink = { .put = drop_put };
 
-static void show_progress(void *ctx, uint64_t bytes, uint64_t files)
+void cmd_add_progress(void *ctx, uint64_t bytes, uint64_t files)
 {
     (void)files;
     cli_progress(ctx, "adding", bytes, 0);
 }
 
-static const char *base_name(const char *path)
+const char *cmd_add_base_name(const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
@@ -74,28 +73,26 @@ static enum cli_exit print_added(const struct cli *c, const char *path,
     cid_format(text, &r->root);
     if (c->json)
         return cli_print_json(json_pack("{s:s, s:s, s:I, s:I, s:I, s:b}", "cid", text, "name",
-                                        base_name(path), "files", (json_int_t)r->files, "bytes",
-                                        (json_int_t)r->bytes, "size", (json_int_t)r->tsize,
+                                        cmd_add_base_name(path), "files", (json_int_t)r->files,
+                                        "bytes", (json_int_t)r->bytes, "size", (json_int_t)r->tsize,
                                         "stored", !only_hash));
     if (cli_has(c, "quieter") || cli_has(c, "quiet"))
         printf("%s\n", text);
     else
-        printf("added %s %s\n", text, base_name(path));
+        printf("added %s %s\n", text, cmd_add_base_name(path));
     return CLI_OK;
 }
 
-/* Blocks, then the pin, then one commit: what is acknowledged is durable. */
-static enum cli_exit store_pin(struct cli *c, struct local *l, const struct import_result *r,
-                               const char *path)
+enum cli_exit cmd_add_store_pin(const struct cli *c, struct local *l, const struct import_result *r,
+                                const char *path, const char *profile)
 {
     uint8_t cid[CID_SIZE_MAX];
     struct writer w = writer_of(cid, sizeof(cid));
     cid_write(&w, &r->root);
-    const char *profile = cli_value(c, "profile");
-    const char *name = base_name(path);
+    const char *name = cmd_add_base_name(path);
     struct pin pin = { .cid = writer_span(&w),
                        .mode = PIN_RECURSIVE,
-                       .profile = span_str(profile == NULL ? CONTENT_PROFILE_DEFAULT : profile),
+                       .profile = span_str(profile),
                        .name = span_sub(span_str(name), 0, PIN_NAME_MAX),
                        .time_unix_s = clock_wall_ms() / 1000 };
     struct span inlined;
@@ -116,7 +113,9 @@ static enum cli_exit add_one(struct cli *c, struct local *l, const struct import
     if (e != OK)
         return cmd_add_failed(c, e, path, &r);
     if (l != NULL) {
-        enum cli_exit exit = store_pin(c, l, &r, path);
+        const char *profile = cli_value(c, "profile");
+        enum cli_exit exit =
+            cmd_add_store_pin(c, l, &r, path, profile == NULL ? CONTENT_PROFILE_DEFAULT : profile);
         if (exit != CLI_OK)
             return exit;
     }
@@ -137,7 +136,7 @@ enum cli_exit cmd_add_run(struct cli *c)
     o.preserve_mode = cli_has(c, "preserve-mode");
     o.preserve_mtime = cli_has(c, "preserve-mtime");
     o.sink = only_hash ? &drop_sink : &local.sink;
-    o.progress = show_progress;
+    o.progress = cmd_add_progress;
     o.progress_ctx = c;
     for (size_t i = 0; exit == CLI_OK && i < c->arg_count; i++)
         exit = add_one(c, only_hash ? NULL : &local, &o, c->args[i]);

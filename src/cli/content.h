@@ -10,10 +10,6 @@
 /* The import parameters that --profile and --hidden ask for. */
 enum cli_exit cmd_add_import_options(const struct cli *c, struct import_options *out);
 
-/* Says why path could not be added, and returns the exit code. */
-enum cli_exit cmd_add_failed(const struct cli *c, enum err e, const char *path,
-                             const struct import_result *r);
-
 enum cli_exit cmd_add_run(struct cli *c);
 enum cli_exit cmd_read_cat(struct cli *c);
 enum cli_exit cmd_read_get(struct cli *c);

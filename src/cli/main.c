@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 static const struct config_key keys[] = {
-    { "chain", CONFIG_STRING, "http://127.0.0.1:26660",
+    { "chain", CONFIG_STRING, "http://127.0.0.1:7001",
       "URLs of chain nodes, in order of preference" },
     { "gateway", CONFIG_STRING, "http://127.0.0.1:8080", "URL of the gateway shown in links" },
     { "key", CONFIG_STRING, "default", "name of the key that pays and signs" },
