@@ -210,6 +210,17 @@ static void close_challenge(struct ledger *l, const uint8_t order[32], const uin
     work_claim_challenge_del(l, order, claim);
 }
 
+static void say(struct ledger *l, const char *type, const uint8_t order[32],
+                const struct dispute *d, const uint8_t account[32])
+{
+    struct ledger_event ev;
+    ledger_event_begin(&ev, type);
+    ledger_event_hex(&ev, "order", span_of(order, 32));
+    ledger_event_hex(&ev, "claim", span_of(d->claim_id, 32));
+    ledger_event_account(&ev, "by", account);
+    ledger_event_end(l, &ev);
+}
+
 void work_apply_dispute(struct ledger *l, const struct ledger_call *call)
 {
     const struct tx_dispute *tx = &call->tx->call.dispute;
@@ -227,8 +238,10 @@ void work_apply_dispute(struct ledger *l, const struct ledger_call *call)
         c.key = d.records[0].key;
         accounts_hold(l, call->from, HOLD_BOND, c.bond);
         work_claim_challenge_put(l, tx->order, d.claim_id, &c);
+        say(l, "claim.challenged", tx->order, &d, call->from);
     } else if (work_claim_challenge(l, &c, tx->order, d.claim_id)) {
         accounts_take_held(l, c.account, HOLD_BOND, call->from, c.bond);
         work_claim_challenge_del(l, tx->order, d.claim_id);
+        say(l, "claim.answered", tx->order, &d, call->from);
     }
 }

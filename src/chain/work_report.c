@@ -323,6 +323,7 @@ static void apply_suspension(struct ledger *l, const struct verdict *v, struct w
         }
     } else if ((w->suspended & bit) != 0 && d->return_from == 0) {
         d->return_from = l->slot + 1;
+        say(l, "volume.returning", w, a->return_volume);
     }
 }
 
