@@ -161,7 +161,12 @@ void work_apply_funds(struct ledger *l, const struct ledger_call *call)
         accounts_release(l, call->from, HOLD_WORKER, f->amount);
         w.deposit = amount_sat_sub(w.deposit, f->amount);
     }
+    bool full = amount_cmp(w.deposit, l->params->worker_deposit) >= 0;
+    /* A charge may leave less than the full deposit, and retires nobody. */
+    if (call->tx->call.kind == TX_WORKER_WITHDRAW || full)
+        w.retired = !full;
     work_put(l, &w);
+    work_mark_power(l, w.lineage);
 }
 
 struct amount work_charge(struct ledger *l, struct work_worker *w, const uint8_t to[32],
@@ -265,7 +270,7 @@ static uint64_t power_of(struct ledger *l, const struct work_worker *w)
 {
     uint64_t files = 0;
     uint64_t srd = 0;
-    if (w->faulted || w->absent)
+    if (w->faulted || w->absent || w->retired)
         return 0;
     for (int v = 0; v < WORK_VOLUMES; v++) {
         if ((w->suspended >> v & 1) != 0)

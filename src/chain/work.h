@@ -33,6 +33,7 @@ struct work_worker {
     uint8_t kind;           /* enum attest_kind */
     bool faulted;           /* for good: it has signed a false opening */
     bool absent;            /* its absence has ended its replicas; the next report clears it */
+    bool retired;           /* has taken its deposit away: nothing counts until it is back */
     uint16_t suspended;     /* volumes */
     uint64_t registered_at; /* height */
     uint64_t next_slot;     /* the earliest slot that no report has answered */

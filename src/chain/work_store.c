@@ -7,7 +7,7 @@
  * a record that does not read is a bug of ours. */
 enum {
     DISK_SIZE = 4 + 5 * 8,
-    WORKER_SIZE = 5 * 32 + 3 + 2 + 4 * 8 + 4 + 3 * 16 + WORK_VOLUMES * DISK_SIZE,
+    WORKER_SIZE = 5 * 32 + 4 + 2 + 4 * 8 + 4 + 3 * 16 + WORK_VOLUMES * DISK_SIZE,
     LEAF_SIZE = 32 + 32 + 8 + 8 + 4 + 4 + 1,
     KEY_SIZE = 36, /* of a content key */
 };
@@ -94,6 +94,7 @@ static void worker_decode(struct work_worker *w, struct span in)
     w->kind = read_u8(&r);
     w->faulted = read_u8(&r) != 0;
     w->absent = read_u8(&r) != 0;
+    w->retired = read_u8(&r) != 0;
     w->suspended = read_le16(&r);
     w->registered_at = read_le64(&r);
     w->next_slot = read_le64(&r);
@@ -128,6 +129,7 @@ void work_put(struct ledger *l, const struct work_worker *w)
     write_u8(&out, w->kind);
     write_u8(&out, w->faulted);
     write_u8(&out, w->absent);
+    write_u8(&out, w->retired);
     write_u8(&out, (uint8_t)w->suspended);
     write_u8(&out, (uint8_t)(w->suspended >> 8));
     write_le64(&out, w->registered_at);

@@ -610,6 +610,17 @@ static void a_large_volume_is_swept_in_parts(void **state)
     call.kind = TX_WORKER_DEPOSIT;
     call.funds.amount = AMOUNT_OF((u128)1 << 100);
     CHECK(tw_do(&w, 1, &call) == RESULT_INSUFFICIENT_BALANCE);
+    /* But what it adds without one does not count. */
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    tw_add_file(&t, 1, 0, FIRST);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    CHECK(tw_record(&t, &w).retired && tw_get_order(&w, orders[0]).replicas_all == 0);
+    call.funds.amount = w.chain.params.worker_deposit;
+    CHECK(tw_do(&w, 1, &call) == RESULT_OK);
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    tw_add_file(&t, 1, 1, FIRST + 1);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    CHECK(!tw_record(&t, &w).retired && tw_get_order(&w, orders[1]).replicas_all == 1);
     tw_sound(&w);
 }
 
