@@ -342,6 +342,13 @@ static void schedule_sweep(struct ledger *l, const uint8_t lineage[32], uint8_t 
     ledger_queue_put(l, l->height + 1, LEDGER_DUE_WORK, work_key_span(&k));
 }
 
+void work_end_return(struct work_disk *d)
+{
+    d->return_from = 0;
+    d->return_slot = 0;
+    memset(d->return_value, 0, sizeof(d->return_value));
+}
+
 void work_void_disk(struct ledger *l, struct work_worker *w, uint8_t volume)
 {
     struct work_disk *d = &w->disks[volume];
@@ -351,7 +358,7 @@ void work_void_disk(struct ledger *l, struct work_worker *w, uint8_t volume)
     d->incarnation++;
     d->power = 0;
     d->srd_proven = 0;
-    d->return_from = 0;
+    work_end_return(d);
     work_mark_power(l, w->lineage);
 }
 

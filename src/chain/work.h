@@ -17,11 +17,13 @@ struct work_disk {
     /* Goes up when all replicas on it become void: a drop, a fault, the end of an absence. The
      * market calls it the generation. */
     uint32_t incarnation;
-    uint64_t answered;    /* slots answered without a miss */
-    uint64_t proven;      /* of these, under a beacon that is not weak */
-    uint64_t power;       /* of its verified replicas */
-    uint64_t srd_proven;  /* bytes of SRD that stood at a proven slot and still do */
-    uint64_t return_from; /* slot whose report asked for its return, plus 1; 0: none did */
+    uint64_t answered;        /* slots answered without a miss */
+    uint64_t proven;          /* of these, under a beacon that is not weak */
+    uint64_t power;           /* of its verified replicas */
+    uint64_t srd_proven;      /* bytes of SRD that stood at a proven slot and still do */
+    uint64_t return_from;     /* slot whose report asked for its return, plus 1; 0: none did */
+    uint64_t return_slot;     /* whose beacon draws for it; 0: not known to the record yet */
+    uint8_t return_value[32]; /* that beacon, kept for as long as the draws are owed */
 };
 
 struct work_worker {

@@ -19,6 +19,9 @@ struct verdict {
     uint16_t charged;    /* of missed and failed, those under a beacon that is not weak */
 };
 
+/* Slots looked back beyond an absence for the beacon of a return: as the beacon's history has. */
+enum { RETURN_SPARE_SLOTS = 8 };
+
 /* ---- duty --------------------------------------------------------------------------------- */
 
 static struct draw_seed seed_of(const struct ledger *l, const struct work_worker *w,
@@ -39,14 +42,25 @@ static bool due_slot(struct ledger *l, struct work_due_entry *out, const struct 
     return true;
 }
 
-/* SPEC work 5.2: "under the first beacon that is not weak from B_{s+1} on" */
+/* SPEC work 5.2: "under the first beacon that is not weak from B_{s+1} on"
+ * Each accepted report puts what is found into the record (keep_return): a worker that is not
+ * absent reports before a beacon leaves the history, and cannot wait for another one. */
 static bool return_beacon(struct ledger *l, uint64_t *slot, struct beacon_value *beacon,
                           const struct work_worker *w, uint8_t volume)
 {
-    uint64_t from = w->disks[volume].return_from; /* the slot of the request, plus 1 */
-    if (from == 0)
+    const struct work_disk *d = &w->disks[volume];
+    *beacon = (struct beacon_value){ 0 };
+    *slot = d->return_slot;
+    if (d->return_from == 0)
         return false;
-    for (*slot = from; *slot <= l->slot; (*slot)++)
+    if (d->return_slot != 0) {
+        memcpy(beacon->value, d->return_value, 32);
+        return true;
+    }
+    /* Older ones were found by an earlier report, or were weak. */
+    uint64_t span = (uint64_t)l->params->absence_slots + RETURN_SPARE_SLOTS;
+    *slot = l->slot > span && l->slot - span > d->return_from ? l->slot - span : d->return_from;
+    for (; *slot <= l->slot; (*slot)++)
         if (beacon_at(l, beacon, *slot) && !beacon->weak)
             return true;
     return false;
@@ -316,7 +330,7 @@ static void apply_suspension(struct ledger *l, const struct verdict *v, struct w
     struct work_disk *d = &w->disks[a->return_volume];
     uint16_t bit = (uint16_t)(1u << a->return_volume);
     if (v->answers_return) {
-        d->return_from = 0;
+        work_end_return(d);
         if ((v->missed & bit) == 0 && a->suspend_volume != a->return_volume) {
             w->suspended &= (uint16_t)~bit;
             say(l, "volume.returned", w, a->return_volume);
@@ -324,6 +338,20 @@ static void apply_suspension(struct ledger *l, const struct verdict *v, struct w
     } else if ((w->suspended & bit) != 0 && d->return_from == 0) {
         d->return_from = l->slot + 1;
         say(l, "volume.returning", w, a->return_volume);
+    }
+}
+
+/* Notes the beacons of returns that have come since the last report. */
+static void keep_returns(struct ledger *l, struct work_worker *w)
+{
+    for (uint8_t i = 0; i < WORK_VOLUMES; i++) {
+        struct work_disk *d = &w->disks[i];
+        struct beacon_value beacon;
+        uint64_t slot;
+        if (d->return_slot != 0 || !return_beacon(l, &slot, &beacon, w, i))
+            continue;
+        d->return_slot = slot;
+        memcpy(d->return_value, beacon.value, 32);
     }
 }
 
@@ -336,7 +364,7 @@ static void apply_touched(struct ledger *l, const struct verdict *v, struct work
             continue;
         if (memcmp(&v->state.volumes[i], &v->next.volumes[i], sizeof(v->next.volumes[i])) == 0)
             continue;
-        w->disks[i].return_from = 0;
+        work_end_return(&w->disks[i]);
         charge_miss(l, w, i);
     }
 }
@@ -413,6 +441,7 @@ enum tx_result work_apply_report(struct ledger *l, const struct ledger_call *cal
     count_report(l, &w);
     apply_misses(l, &v, &w);
     apply_answered(l, &v, &w);
+    keep_returns(l, &w);
     apply_suspension(l, &v, &w);
     if (v.report.has_step) {
         apply_touched(l, &v, &w);

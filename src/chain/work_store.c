@@ -6,7 +6,7 @@
 /* Records have fixed widths, little-endian, amounts 16 bytes: nothing outside writes them, so that
  * a record that does not read is a bug of ours. */
 enum {
-    DISK_SIZE = 4 + 5 * 8,
+    DISK_SIZE = 4 + 6 * 8 + 32,
     WORKER_SIZE = 5 * 32 + 4 + 2 + 4 * 8 + 4 + 3 * 16 + WORK_VOLUMES * DISK_SIZE,
     LEAF_SIZE = 32 + 32 + 8 + 8 + 4 + 4 + 1,
     KEY_SIZE = 36, /* of a content key */
@@ -112,6 +112,8 @@ static void worker_decode(struct work_worker *w, struct span in)
         d->power = read_le64(&r);
         d->srd_proven = read_le64(&r);
         d->return_from = read_le64(&r);
+        d->return_slot = read_le64(&r);
+        read_into(&r, d->return_value, 32);
     }
     enum err e = reader_finish(&r);
     ASSERT(e == OK);
@@ -148,6 +150,8 @@ void work_put(struct ledger *l, const struct work_worker *w)
         write_le64(&out, d->power);
         write_le64(&out, d->srd_proven);
         write_le64(&out, d->return_from);
+        write_le64(&out, d->return_slot);
+        write_bytes(&out, d->return_value, 32);
     }
     ASSERT(out.err == OK && out.len == sizeof(bytes));
     struct work_key k = hash_key(WORK_KEY_WORKER, w->lineage);

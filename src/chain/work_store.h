@@ -81,6 +81,9 @@ struct amount work_charge(struct ledger *l, struct work_worker *w, const uint8_t
  * *w. */
 void work_void_disk(struct ledger *l, struct work_worker *w, uint8_t volume);
 
+/* Forgets that a volume has asked to return. */
+void work_end_return(struct work_disk *d);
+
 /* The worker reports again after an absence. The caller stores *w. */
 void work_resume(struct ledger *l, struct work_worker *w);
 

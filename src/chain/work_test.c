@@ -427,6 +427,40 @@ static void a_missed_return_is_charged_and_may_be_asked_again(void **state)
     tw_sound(&w);
 }
 
+/* The draws of a return stay those of its first strong beacon, however long they are owed. */
+static void a_return_cannot_wait_for_other_draws(void **state)
+{
+    (void)state;
+    uint8_t order[32];
+    struct work_due_entry first;
+    struct work_due_entry later;
+    grown("\"absence_slots\":\"3\"", order);
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    t.a.suspend_volume = 0;
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    tw_begin(&t, &w, 0);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    tw_to(&w, 4, 1);
+    struct work_worker rec = tw_record(&t, &w);
+    CHECK(work_get_return(&w.chain.ledger, &first, &rec, 0) && first.slot == 4);
+    for (uint64_t slot = 5; slot < 25; slot += 2) {
+        tw_to(&w, slot, 1);
+        CHECK(tw_report_now(&t, &w) == RESULT_OK);
+    }
+    struct beacon_value b;
+    CHECK(!beacon_at(&w.chain.ledger, &b, 4)); /* long forgotten by the beacon itself */
+    rec = tw_record(&t, &w);
+    CHECK(work_get_return(&w.chain.ledger, &later, &rec, 0));
+    CHECK(later.slot == 4 && memcmp(later.beacon.value, first.beacon.value, 32) == 0);
+    CHECK(later.draws.count == 20 &&
+          later.draws.draws[7].place.offset == first.draws.draws[7].place.offset);
+    tw_begin(&t, &w, 0);
+    CHECK(t.a.entries[0].slot == 4);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    CHECK(tw_record(&t, &w).suspended == 0);
+    tw_sound(&w);
+}
+
 static void silence_does_not_beat_a_draw(void **state)
 {
     (void)state;
@@ -729,6 +763,7 @@ int main(void)
         cmocka_unit_test(a_miss_suspends_and_charges_the_whole_income),
         cmocka_unit_test(maintenance_costs_nothing_and_return_is_drawn),
         cmocka_unit_test(a_missed_return_is_charged_and_may_be_asked_again),
+        cmocka_unit_test(a_return_cannot_wait_for_other_draws),
         cmocka_unit_test(silence_does_not_beat_a_draw),
         cmocka_unit_test(absence_ends_the_replicas),
         cmocka_unit_test(a_dropped_volume_is_void_at_once_and_swept_later),
