@@ -194,8 +194,11 @@ bool work_claim_stands(struct ledger *l, const uint8_t order[32], const struct m
         return false;
     if (o->has_data_root)
         return o->size == claim->size && memcmp(o->data_root, claim->data_root, 32) == 0;
+    struct work_claims c;
     struct work_key k = support_key(order, o->placed_at, id);
-    return get_support(l, &k) != 0;
+    get_claims(l, &c, order, o->placed_at);
+    /* A settled claim stands even when all who made it have left: it still keeps others out. */
+    return get_support(l, &k) != 0 || (is_settled(l, &c) && memcmp(c.claim, id, 32) == 0);
 }
 
 /* One supporter pays and its leaf becomes void. */

@@ -33,8 +33,8 @@ void work_claim_support(struct ledger *l, const uint8_t order[32], const struct 
                         const struct work_claim *claim);
 void work_claim_leave(struct ledger *l, const struct work_leaf *leaf);
 
-/* True when this is a standing claim of the order: the order's own, or one with supporters; struck
- * ones are not. */
+/* True when this is a standing claim of the order: the order's own, the settled one, or one with
+ * supporters; struck ones are not. */
 bool work_claim_stands(struct ledger *l, const uint8_t order[32], const struct market_order *o,
                        const struct work_claim *claim);
 

@@ -547,6 +547,36 @@ static void a_settled_claim_is_only_refuted(void **state)
     tw_sound(&w);
 }
 
+/* Those who settled a lie and left do not leave it behind for ever. */
+static void a_settled_claim_without_supporters_is_refuted(void **state)
+{
+    (void)state;
+    struct set lie;
+    struct set truth;
+    struct evidence e;
+    uint8_t order[32];
+    begin(",\"claim_settle_slots\":\"2\",\"absence_slots\":\"2\"");
+    set_of(&lie, HONEST & ~(1u << BLOCK_A));
+    set_of(&truth, HONEST);
+    order_of(&truth, false, truth.file.size, order);
+    CHECK(add(&t, &lie, 0) == RESULT_OK);
+    tw_to(&w, 5, 1); /* its absence has ended the replica */
+    CHECK(tw_get_order(&w, order).replicas_all == 0);
+    CHECK(add(&u, &truth, 0) == RESULT_OK);
+    CHECK(!counts(&u, order)); /* settled still */
+    evidence_init(&e, &lie);
+    evidence_add(&e, &lie, index_of(&lie, BLOCK_ROOT));
+    evidence_absence(&e, &lie, &dag.record[BLOCK_A].key);
+    CHECK(dispute(4, TX_REFUTE, order, &e, dag.block[BLOCK_ROOT]) == RESULT_OK);
+    /* The key stands at another place of u, void: removed by a drop, it may come again. */
+    tw_begin(&u, &w, REPORT_NO_VOLUME);
+    tw_drop(&u, 0);
+    tw_add_leaf(&u, 1, 0, &truth.file, 0);
+    CHECK(tw_send(&u, &w, tw_finish(&u)) == RESULT_OK);
+    CHECK(counts(&u, order));
+    tw_sound(&w);
+}
+
 static void proofs_are_canonical(void **state)
 {
     (void)state;
@@ -591,6 +621,7 @@ int main(void)
         cmocka_unit_test(claims_of_an_order_without_data_root),
         cmocka_unit_test(a_larger_claim_weighs_nothing),
         cmocka_unit_test(a_settled_claim_is_only_refuted),
+        cmocka_unit_test(a_settled_claim_without_supporters_is_refuted),
         cmocka_unit_test(proofs_are_canonical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
