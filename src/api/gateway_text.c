@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const char *push(struct gateway_answer *a, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static const char *push(struct gateway_answer *a,
+                                                              const char *fmt, va_list ap)
 {
     size_t room = sizeof(a->text) - a->text_used;
     char *at = a->text + a->text_used;

@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const struct cli_verb *const groups[] = { cli_verbs_setup, cli_verbs_content,
-                                                 cli_verbs_store, cli_verbs_market };
+                                                 cli_verbs_store, cli_verbs_market,
+                                                 cli_verbs_devnet };
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 

@@ -99,6 +99,7 @@ extern const struct cli_verb cli_verbs_setup[];   /* init, config, key */
 extern const struct cli_verb cli_verbs_content[]; /* add, cat, get, ls, dag, block */
 extern const struct cli_verb cli_verbs_store[];   /* pin, repo */
 extern const struct cli_verb cli_verbs_market[];  /* put */
+extern const struct cli_verb cli_verbs_devnet[];  /* devnet */
 
 /* cli_find gives the verb that the words name (one or two), NULL when there is none; *used is the
  * number of words it took. */

@@ -206,32 +206,39 @@ static void tell_news(const struct chain_client_order *order, uint64_t height, u
     }
 }
 
+enum cli_exit put_follow_once(struct cli *c, const struct put *p, struct chain_client_order *order,
+                              struct put_progress *progress, put_tell tell, void *ctx)
+{
+    char path[CHAIN_CLIENT_PATH_MAX];
+    struct ledger_reply r;
+    struct chain_client_status status = { 0 };
+    static struct chain_client_order now;
+    if (ledger_quiet(c, &r, CHAIN_CLIENT_STATUS) == OK) {
+        (void)!chain_client_decode_status(&status, span_of(r.body.p, r.body.n));
+        ledger_free(&r);
+    }
+    chain_client_order_path(path, p->order);
+    if (ledger_quiet(c, &r, path) != OK)
+        return CLI_UNREACHABLE;
+    enum err e = chain_client_decode_order(&now, span_of(r.body.p, r.body.n));
+    ledger_free(&r);
+    if (e != OK)
+        return CLI_UNREACHABLE;
+    *order = now;
+    tell_news(order, status.height, progress->marks, tell, ctx);
+    return order->replicas >= order->replicas_wanted ? CLI_OK : CLI_UNREACHABLE;
+}
+
 enum cli_exit put_follow(struct cli *c, const struct put *p, struct chain_client_order *order,
                          uint64_t patience_ms, put_tell tell, void *ctx)
 {
-    static uint8_t marks[1 << 16];
-    char path[CHAIN_CLIENT_PATH_MAX];
-    memset(marks, 0, sizeof(marks));
-    chain_client_order_path(path, p->order);
+    static struct put_progress progress;
+    memset(&progress, 0, sizeof(progress));
     uint64_t deadline = clock_deadline((int64_t)patience_ms);
-    for (;;) {
-        struct ledger_reply r;
-        struct chain_client_status status = { 0 };
-        if (ledger_quiet(c, &r, CHAIN_CLIENT_STATUS) == OK) {
-            (void)!chain_client_decode_status(&status, span_of(r.body.p, r.body.n));
-            ledger_free(&r);
-        }
-        if (ledger_quiet(c, &r, path) == OK) {
-            enum err e = chain_client_decode_order(order, span_of(r.body.p, r.body.n));
-            ledger_free(&r);
-            if (e == OK) {
-                tell_news(order, status.height, marks, tell, ctx);
-                if (order->replicas >= order->replicas_wanted)
-                    return CLI_OK;
-            }
-        }
+    while (put_follow_once(c, p, order, &progress, tell, ctx) != CLI_OK) {
         if (clock_left(deadline) == 0)
             return CLI_UNREACHABLE;
         clock_sleep_ms(FOLLOW_POLL_MS);
     }
+    return CLI_OK;
 }

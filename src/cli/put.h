@@ -44,6 +44,16 @@ enum put_step { PUT_REPORTED, PUT_VERIFIED };
 typedef void (*put_tell)(void *ctx, enum put_step step, const struct chain_client_holder *holder,
                          uint64_t height);
 
+/* What has been told already. */
+struct put_progress {
+    uint8_t marks[1 << 16];
+};
+
+/* put_follow_once asks the chain once: CLI_OK when as many replicas as wanted are verified, else
+ * CLI_UNREACHABLE. *order is what the chain said last, unchanged when it did not answer. */
+enum cli_exit put_follow_once(struct cli *c, const struct put *p, struct chain_client_order *order,
+                              struct put_progress *progress, put_tell tell, void *ctx);
+
 /* put_follow asks until as many replicas as wanted are verified. CLI_UNREACHABLE after patience_ms.
  * *order is what the chain said last. */
 enum cli_exit put_follow(struct cli *c, const struct put *p, struct chain_client_order *order,

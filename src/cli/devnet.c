@@ -1,0 +1,282 @@
+#include "cli/devnet.h"
+#include "cli/ledger.h"
+#include "rt/clock.h"
+#include "rt/path.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    START_PATIENCE_MS = 20000,
+    STOP_PATIENCE_MS = 8000,
+    POLL_MS = 20,
+    LOG_TAIL = 3000,
+    ARGS_MAX = 48,
+    ARG_SIZE = DEVNET_PATH_MAX + 64,
+};
+
+struct devnet_member *devnet_find(struct devnet *d, const char *name)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (strcmp(d->members[i].name, name) == 0)
+            return &d->members[i];
+    }
+    return NULL;
+}
+
+/* The end of a log, so that nobody has to look for it. */
+static void show_log(const struct devnet_member *m)
+{
+    char tail[LOG_TAIL + 1];
+    AUTO(path_close) int fd = open(m->log, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    off_t from = size > LOG_TAIL ? size - LOG_TAIL : 0;
+    ssize_t n = fd < 0 ? 0 : pread(fd, tail, LOG_TAIL, from);
+    if (n <= 0)
+        return;
+    tail[n] = '\0';
+    fprintf(stderr, "---- the end of %s\n%s----\n", m->log, tail);
+}
+
+/* ---- starting one program ------------------------------------------------------------------- */
+
+/* Arguments of a program under construction. */
+struct arguments {
+    char texts[ARGS_MAX][ARG_SIZE];
+    const char *argv[ARGS_MAX + 1];
+    size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void argument(struct arguments *a, const char *fmt,
+                                                           ...)
+{
+    ASSERT(a->count < ARGS_MAX);
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(a->texts[a->count], ARG_SIZE, fmt, ap);
+    va_end(ap);
+    a->argv[a->count] = a->texts[a->count];
+    a->argv[++a->count] = NULL;
+}
+
+static enum cli_exit spawn(struct devnet *d, struct devnet_member **out, const char *name,
+                           const char *program, struct arguments *a)
+{
+    ASSERT(d->count < DEVNET_MEMBERS_MAX);
+    struct devnet_member *m = &d->members[d->count];
+    char path[DEVNET_PATH_MAX], log[64];
+    *m = (struct devnet_member){ 0 };
+    (void)snprintf(m->name, sizeof(m->name), "%s", name);
+    (void)snprintf(log, sizeof(log), "logs/%s.log", name);
+    if (path_join(m->log, sizeof(m->log), d->dir, log) != OK ||
+        path_join(path, sizeof(path), d->programs, program) != OK)
+        return cli_fail(d->c, CLI_FAILED, NULL, "the path %s is too long", d->dir);
+    AUTO(path_close) int fd = open(m->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return cli_fail(d->c, CLI_FAILED, NULL, "cannot write %s", m->log);
+    a->argv[0] = path;
+    struct process_options o = { .path = path,
+                                 .argv = a->argv,
+                                 .fds = { { fd, 1 }, { fd, 2 } },
+                                 .fd_count = 2,
+                                 .new_group = true };
+    enum err e = process_spawn(&m->process, &o);
+    if (e != OK)
+        return cli_fail(d->c, CLI_FAILED, "make", "cannot start %s: %s", path, err_text(e));
+    m->running = true;
+    d->count++;
+    *out = m;
+    return CLI_OK;
+}
+
+static bool ended(struct devnet_member *m)
+{
+    if (m->running && process_wait(&m->process, 0) == OK)
+        m->running = false;
+    return !m->running;
+}
+
+/* Waits until the program has written its URL: it serves then. */
+static enum cli_exit wait_url(struct devnet *d, struct devnet_member *m, const char *file)
+{
+    char path[DEVNET_PATH_MAX];
+    uint64_t deadline = clock_deadline(START_PATIENCE_MS);
+    if (path_join(path, sizeof(path), d->dir, file) != OK)
+        return CLI_FAILED;
+    for (;;) {
+        struct mspan text;
+        if (path_read_file(&text, path, DEVNET_URL_MAX - 1) == OK) {
+            (void)snprintf(m->url, sizeof(m->url), "%.*s", (int)strcspn((char *)text.p, "\n"),
+                           (char *)text.p);
+            free(text.p);
+            if (m->url[0] != '\0')
+                return CLI_OK;
+        }
+        if (ended(m) || clock_left(deadline) == 0)
+            break;
+        clock_sleep_ms(POLL_MS);
+    }
+    show_log(m);
+    return cli_fail(d->c, CLI_FAILED, NULL, "%s %s", m->name,
+                    m->running ? "does not serve" : "ended at start");
+}
+
+static void forget_url(const struct devnet *d, const char *file)
+{
+    char path[DEVNET_PATH_MAX];
+    if (path_join(path, sizeof(path), d->dir, file) == OK)
+        (void)unlink(path);
+}
+
+/* ---- the programs --------------------------------------------------------------------------- */
+
+static enum cli_exit start_chain(struct devnet *d)
+{
+    struct arguments a = { 0 };
+    struct devnet_member *m;
+    argument(&a, "crust-chaind");
+    argument(&a, "--home");
+    argument(&a, "%s/chain", d->dir);
+    argument(&a, "--genesis=genesis.json");
+    argument(&a, "--data=data");
+    argument(&a, "--beacon-key=beacon.key");
+    argument(&a, "--url-file=url");
+    argument(&a, "--http-port-tries=100");
+    forget_url(d, "chain/url");
+    enum cli_exit exit = spawn(d, &m, "chain", "crust-chaind", &a);
+    return exit == CLI_OK ? wait_url(d, m, "chain/url") : exit;
+}
+
+static void ipfsd_arguments(const struct devnet *d, struct arguments *a, const char *home)
+{
+    argument(a, "crust-ipfsd");
+    argument(a, "--home");
+    argument(a, "%s/%s", d->dir, home);
+    argument(a, "--chain=%s", d->members[0].url);
+    argument(a, "--chain-id=%s", d->chain_id);
+    argument(a, "--url-file=url");
+    argument(a, "--gateway-port-tries=100");
+    argument(a, "--store-reserve=256M");
+    argument(a, "--allow-private-origins");
+}
+
+static enum cli_exit start_ipfsd(struct devnet *d, const char *home, bool storage)
+{
+    struct arguments a = { 0 };
+    struct devnet_member *m;
+    char url[32];
+    ipfsd_arguments(d, &a, home);
+    if (storage) {
+        argument(&a, "--gateway-port=0");
+        argument(&a, "--storage");
+        argument(&a, "--disks=%s/%s/disk:%llu", d->dir, home, (unsigned long long)d->disk_bytes);
+        argument(&a, "--disk-reserve=256M");
+        argument(&a, "--extent-size=16M");
+    }
+    (void)snprintf(url, sizeof(url), "%s/url", home);
+    forget_url(d, url);
+    enum cli_exit exit = spawn(d, &m, home, "crust-ipfsd", &a);
+    return exit == CLI_OK ? wait_url(d, m, url) : exit;
+}
+
+static enum cli_exit start_agent(struct devnet *d, uint32_t number)
+{
+    struct arguments a = { 0 };
+    struct devnet_member *m;
+    char name[24], url[32];
+    (void)snprintf(name, sizeof(name), "agent%u", number);
+    (void)snprintf(url, sizeof(url), "node%u/agent-url", number);
+    argument(&a, "crust-agentd");
+    argument(&a, "--home");
+    argument(&a, "%s/node%u", d->dir, number);
+    argument(&a, "--chain=%s", d->members[0].url);
+    argument(&a, "--password-file=%s/password", d->dir);
+    argument(&a, "--http-port=0");
+    argument(&a, "--url-file=agent-url");
+    forget_url(d, url);
+    enum cli_exit exit = spawn(d, &m, name, "crust-agentd", &a);
+    return exit == CLI_OK ? wait_url(d, m, url) : exit;
+}
+
+static enum cli_exit make_folders(struct devnet *d)
+{
+    static const char *const names[] = { "logs", "user" };
+    char path[DEVNET_PATH_MAX], name[32];
+    enum err e = OK;
+    for (size_t i = 0; e == OK && i < sizeof(names) / sizeof(names[0]); i++) {
+        e = path_join(path, sizeof(path), d->dir, names[i]);
+        if (e == OK)
+            e = path_make_dirs(path, 0700);
+    }
+    for (uint32_t i = 0; e == OK && i < d->nodes; i++) {
+        (void)snprintf(name, sizeof(name), "node%u/disk", i + 1);
+        e = path_join(path, sizeof(path), d->dir, name);
+        if (e == OK)
+            e = path_make_dirs(path, 0700);
+    }
+    return e == OK ? CLI_OK
+                   : cli_fail(d->c, CLI_FAILED, NULL, "cannot make folders in %s: %s", d->dir,
+                              err_text(e));
+}
+
+enum cli_exit devnet_start(struct devnet *d)
+{
+    d->count = 0;
+    enum cli_exit exit = make_folders(d);
+    if (exit == CLI_OK)
+        exit = devnet_files_make(d);
+    if (exit == CLI_OK)
+        exit = start_chain(d);
+    if (exit == CLI_OK)
+        exit = start_ipfsd(d, "user", false);
+    for (uint32_t i = 0; exit == CLI_OK && i < d->nodes; i++) {
+        char home[24];
+        (void)snprintf(home, sizeof(home), "node%u", i + 1);
+        exit = start_ipfsd(d, home, true);
+    }
+    for (uint32_t i = 0; exit == CLI_OK && i < d->nodes; i++)
+        exit = start_agent(d, i + 1);
+    if (exit == CLI_OK)
+        exit = devnet_files_env(d);
+    if (exit != CLI_OK)
+        devnet_stop(d);
+    return exit;
+}
+
+void devnet_stop_one(struct devnet_member *m)
+{
+    if (!m->running)
+        return;
+    process_stop(&m->process, STOP_PATIENCE_MS);
+    process_fini(&m->process);
+    m->running = false;
+}
+
+void devnet_stop(struct devnet *d)
+{
+    /* All are told first, so that they end side by side. */
+    for (size_t i = d->count; i > 0; i--) {
+        if (d->members[i - 1].running)
+            process_signal(&d->members[i - 1].process, SIGTERM);
+    }
+    for (size_t i = d->count; i > 0; i--)
+        devnet_stop_one(&d->members[i - 1]);
+}
+
+bool devnet_alive(struct devnet *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        struct devnet_member *m = &d->members[i];
+        if (!m->running || !ended(m))
+            continue;
+        show_log(m);
+        (void)cli_fail(d->c, CLI_FAILED, NULL, "%s ended by itself (exit %d)", m->name,
+                       m->process.exit_code);
+        return false;
+    }
+    return true;
+}

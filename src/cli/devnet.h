@@ -1,0 +1,68 @@
+/* devnet: a whole network on this machine: the chain with the embedded engine, storage nodes (each
+ * crust-ipfsd with crust-enclaved, and crust-agentd), and the user's own crust-ipfsd. Children of
+ * this process, which die with it however it dies. */
+#ifndef CRUST_CLI_DEVNET_H
+#define CRUST_CLI_DEVNET_H
+
+#include "cli/cli.h"
+#include "rt/process.h"
+
+enum {
+    DEVNET_NODES_MAX = 8,
+    DEVNET_MEMBERS_MAX = 2 + 2 * DEVNET_NODES_MAX,
+    DEVNET_PATH_MAX = 700,
+    DEVNET_URL_MAX = 128,
+};
+
+/* One program of the network. */
+struct devnet_member {
+    char name[24];             /* "chain", "user", "node1", "agent1" */
+    char log[DEVNET_PATH_MAX]; /* its log file */
+    char url[DEVNET_URL_MAX];  /* what it serves, or "" */
+    struct process process;
+    bool running;
+};
+
+struct devnet {
+    struct cli *c;
+    char dir[DEVNET_PATH_MAX];
+    char programs[DEVNET_PATH_MAX]; /* folder of the crust-* programs */
+    uint32_t nodes;
+    uint64_t disk_bytes; /* of each node */
+    char chain_id[64];
+    size_t count;
+    struct devnet_member members[DEVNET_MEMBERS_MAX];
+    uint8_t accounts[DEVNET_NODES_MAX][32]; /* the nodes' operators */
+};
+
+/* devnet_start makes what is missing in dir (keys, genesis, folders), starts every program in order
+ * and waits until each serves. On failure it has shown the end of the right log. */
+enum cli_exit devnet_start(struct devnet *d);
+
+/* devnet_stop ends every program, the last one first. */
+void devnet_stop(struct devnet *d);
+
+/* devnet_find gives a member by name, or NULL. devnet_stop_one ends one. */
+struct devnet_member *devnet_find(struct devnet *d, const char *name);
+void devnet_stop_one(struct devnet_member *m);
+
+/* devnet_alive: every program that was started still runs; else it says which one ended and shows
+ * the end of its log. */
+bool devnet_alive(struct devnet *d);
+
+/* ---- parts of the above ---- */
+
+/* devnet_files_make writes keys, password, genesis, env and the user's configuration. */
+enum cli_exit devnet_files_make(struct devnet *d);
+/* devnet_files_env writes the env file and the user's crust.conf once the URLs are known. */
+enum cli_exit devnet_files_env(struct devnet *d);
+
+/* devnet_run stores path in the running network, fetches it back and compares; see make run. */
+enum cli_exit devnet_run(struct devnet *d, const char *path);
+
+/* devnet_compare: what is under a equals what is under b, byte for byte, hidden names of a left
+ * out. Out: files and bytes compared; on failure *where says what differs. */
+bool devnet_compare(const char *a, const char *b, uint64_t *files, uint64_t *bytes,
+                    char where[DEVNET_PATH_MAX]);
+
+#endif
