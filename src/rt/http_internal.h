@@ -70,6 +70,9 @@ struct http_server {
 
 void http_server_unref(struct http_server *s);
 void http_request_unref(struct http_request *rq);
+/* http_request_cut ends the connection for the client at once: the library alone would close the
+ * socket only when something else wakes its thread. HTTP thread. */
+void http_request_cut(struct http_request *rq);
 /* http_request_answer_late gives a suspended request its answer; the lock is held. */
 void http_request_answer_late(struct http_request *rq, unsigned status);
 /* With the lock held. */

@@ -172,6 +172,20 @@ struct stream {
     loop_fn free_fn;
 };
 
+void http_request_cut(struct http_request *rq)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != NULL)
+        (void)shutdown(info->connect_fd, SHUT_RDWR);
+}
+
+static ssize_t end_with_error(struct http_request *rq)
+{
+    http_request_cut(rq);
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)
 {
     struct stream *st = cls;
@@ -181,7 +195,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)
         if (n == HTTP_BODY_END)
             return MHD_CONTENT_READER_END_OF_STREAM;
         if (n < 0 || (uint64_t)n > max)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
+            return end_with_error(rq);
         if (n > 0)
             return (ssize_t)n;
         pthread_mutex_lock(&rq->server->lock);
@@ -192,7 +206,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)
             http_request_sleep(rq);
         pthread_mutex_unlock(&rq->server->lock);
         if (cut)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
+            return end_with_error(rq);
         if (!again)
             return 0;
     }

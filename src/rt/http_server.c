@@ -149,8 +149,10 @@ static enum MHD_Result take_chunk(struct http_request *rq, struct span chunk, si
     enum err e = rq->sink != NULL ? feed_sink(rq, chunk) : keep_body(rq, chunk);
     if (e == ERR_BUSY)
         return MHD_YES; /* the same bytes come again after the wake */
-    if (e != OK)
+    if (e != OK) {
+        http_request_cut(rq);
         return MHD_NO;
+    }
     rq->body_total += chunk.n;
     *left = 0;
     return MHD_YES;
