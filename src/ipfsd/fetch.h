@@ -1,6 +1,6 @@
 /* fetch: the blocks of a DAG out of the network: from gateways that an order names as origins and
  * from other holders. The caller knows which blocks it wants (it parses the links); fetch brings
- * them, each verified against its digest. Design: docs/design/host.md section 4.
+ * them, each verified against its digest. Design: docs/design/gateway.md 2.
  *
  * All calls block and belong to one thread, which must not be the loop's: the transfers themselves
  * run on the loop (libcurl) and hand over through a bounded queue, so that a slow caller slows the
@@ -21,6 +21,7 @@ enum {
 
 struct fetch; /* opaque; given by fetch_open, destroyed by fetch_close */
 struct http_client;
+struct fetch_ranks;
 
 struct fetch_options {
     struct loop *loop;        /* kept until fetch_close */
@@ -29,6 +30,12 @@ struct fetch_options {
     uint64_t size_max; /* bytes of blocks that may be received in all; more is ERR_LIMIT */
     uint32_t source_count;
     struct span sources[FETCH_SOURCES_MAX]; /* gateway URLs, best first; copied */
+    struct fetch_ranks *ranks;              /* kept; what is known of hosts; NULL: nothing is */
+    /* Patience; 0: the defaults of fetch_impl.h. */
+    uint32_t first_ms;   /* for the first byte of an answer, before the next source is tried */
+    uint32_t idle_ms;    /* without a byte, in whole seconds */
+    uint32_t hedge_ms;   /* for one block, before another source is asked for it too */
+    uint32_t backoff_ms; /* before all sources are tried again; doubles */
 };
 
 struct fetch_block {
@@ -41,8 +48,8 @@ NODISCARD enum err fetch_open(struct fetch **out, const struct fetch_options *o)
 void fetch_close(struct fetch *f); /* NULL is fine */
 
 /* fetch_next gives the next block of the stream of the whole DAG (a CAR with dag-scope=all), which
- * starts with the first call: in depth-first order, perhaps with repeats, perhaps incomplete.
- * A block that nothing in the DAG links to may come too: the caller drops it.
+ * starts with the first call: in depth-first order, each once, perhaps incomplete.
+ * Blocks that nothing before them links to are dropped here, and so are repeats.
  * Returns: OK; ERR_NOT_FOUND at the end of the stream (no source has it, or all ended: go on with
  * fetch_get for what is missing); ERR_LIMIT (size_max); ERR_CLOSED (cancelled). */
 NODISCARD enum err fetch_next(struct fetch *f, struct fetch_block *out);

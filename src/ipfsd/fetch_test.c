@@ -1,0 +1,434 @@
+/* Fetching a DAG from gateways that lie, stall, break off and so on. */
+#include "ipfsd/fetch_world_test.h"
+#include "rt/clock.h"
+
+enum { NODES = 4, LEAVES = 8, LEAF = 40000, PATIENCE_MS = 300 };
+
+/* ---- life ---- */
+
+static void *world_loop(void *ctx)
+{
+    loop_run(ctx);
+    return NULL;
+}
+
+static struct world *world_new(size_t nodes, size_t leaves, size_t leaf_size, bool allow_private)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    CHECK(w != NULL);
+    world_build(w, nodes, leaves, leaf_size);
+    w->ranks = fetch_ranks_new();
+    CHECK(w->ranks != NULL);
+    CHECK_OK(loop_new(&w->loop, 0));
+    const struct http_client_options o = { .allow_private = allow_private };
+    CHECK_OK(http_client_new(&w->http, w->loop, &o));
+    for (size_t i = 0; i < WORLD_SERVERS; i++) {
+        const struct http_server_options server = { .threads = 2,
+                                                    .handler = world_handler,
+                                                    .ctx = w };
+        CHECK_OK(http_server_open(&w->servers[i], &server));
+    }
+    CHECK(pthread_create(&w->thread, NULL, world_loop, w->loop) == 0);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    usleep(20000); /* what was closed last is cancelled on the loop */
+    loop_stop(w->loop);
+    pthread_join(w->thread, NULL);
+    for (int i = 0; i < 10; i++)
+        loop_run_once(w->loop, 0);
+    http_client_free(w->http);
+    for (size_t i = 0; i < WORLD_SERVERS; i++)
+        http_server_close(w->servers[i]);
+    loop_free(w->loop);
+    fetch_ranks_free(w->ranks);
+    for (size_t i = 0; i < w->count; i++)
+        free(w->blocks[i].p);
+    free(w->strange.p);
+    free(w->car);
+    free(w);
+}
+
+struct run {
+    struct world *w;
+    struct fetch *f;
+    char urls[4][FETCH_URL_MAX];
+    uint32_t url_count;
+    bool have[WORLD_BLOCKS_MAX];
+    size_t streamed; /* blocks that came by the stream */
+    enum err end;    /* of the stream */
+};
+
+/* ways: "honest" on the first server, "1:honest" on the second. */
+static struct run *run_new(struct world *w, const char *const *ways, uint32_t count,
+                           uint64_t size_max)
+{
+    struct run *r = calloc(1, sizeof(*r));
+    CHECK(r != NULL);
+    struct fetch_options o = { .loop = w->loop,
+                               .http = w->http,
+                               .root = w->blocks[0].key,
+                               .size_max = size_max,
+                               .source_count = count,
+                               .ranks = w->ranks,
+                               .first_ms = PATIENCE_MS,
+                               .idle_ms = 400,
+                               .hedge_ms = 150,
+                               .backoff_ms = 20 };
+    for (uint32_t i = 0; i < count; i++) {
+        bool second = ways[i][0] == '1';
+        snprintf(r->urls[i], sizeof(r->urls[i]), "http://127.0.0.1:%u/%s",
+                 http_server_port(w->servers[second]), ways[i] + (second ? 2 : 0));
+        o.sources[i] = span_str(r->urls[i]);
+    }
+    r->w = w;
+    CHECK_OK(fetch_open(&r->f, &o));
+    return r;
+}
+
+static void run_free(struct run *r)
+{
+    fetch_close(r->f);
+    free(r);
+}
+
+static size_t index_of(const struct world *w, const struct content_key *key)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        if (cid_key_cmp(&w->blocks[i].key, key) == 0)
+            return i;
+    }
+    return w->count;
+}
+
+static void drain(struct run *r)
+{
+    struct fetch_block b;
+    while ((r->end = fetch_next(r->f, &b)) == OK) {
+        size_t i = index_of(r->w, &b.key);
+        CHECK(i < r->w->count); /* nothing strange comes through */
+        CHECK(!r->have[i]);     /* and nothing twice */
+        CHECK_SPAN(b.data, span_of(r->w->blocks[i].p, r->w->blocks[i].n));
+        r->have[i] = true;
+        r->streamed++;
+    }
+}
+
+/* Gets what the stream has not brought; the first error. */
+static enum err complete(struct run *r)
+{
+    static uint8_t buf[BLOCK_SIZE_MAX];
+    for (size_t i = 0; i < r->w->count; i++) {
+        size_t n;
+        if (r->have[i])
+            continue;
+        TRY(fetch_get(r->f, &n, (struct mspan){ buf, sizeof(buf) }, &r->w->blocks[i].key));
+        CHECK_SPAN(span_of(buf, n), span_of(r->w->blocks[i].p, r->w->blocks[i].n));
+        r->have[i] = true;
+    }
+    return OK;
+}
+
+static bool why_says(struct run *r, const char *words)
+{
+    char why[FETCH_WHY_MAX];
+    fetch_why(r->f, why);
+    if (strstr(why, words) != NULL)
+        return true;
+    print_message("why: %s\n", why);
+    return false;
+}
+
+/* One source that is bad in one way, alone: how far it gets, and what is said about it. */
+static const struct {
+    const char *way;
+    bool whole;        /* everything comes, by stream or block by block */
+    bool all_streamed; /* and by the stream alone */
+    const char *words; /* in fetch_why */
+    enum err failure;  /* of the first block that cannot be had */
+} alone[] = {
+    { "honest", true, true, "served well", OK },
+    { "moved", true, true, "served well", OK },
+    { "busy", true, true, "is busy (503)", OK },
+    { "vanish", true, false, "broke off", OK },
+    { "short", true, false, "its archive ended early", OK },
+    { "stallmid", true, false, "stopped sending", OK },
+    { "nocar", true, false, "answered 400", OK },
+    { "repeat", true, false, "sent the same blocks again and again", OK },
+    { "strange", false, false, "sent blocks that the content does not link to", ERR_NOT_FOUND },
+    { "lie", false, false, "sent bytes that do not match their CID", ERR_NOT_FOUND },
+    { "garbage", false, false, "sent what is not an archive", ERR_NOT_FOUND },
+    { "html", false, false, "sent bytes that do not match their CID", ERR_NOT_FOUND },
+    { "huge", true, true, "", OK },
+    { "missing", false, false, "has not got it (404)", ERR_NOT_FOUND },
+    { "inside", false, false, "its address is not a public one", ERR_NOT_FOUND },
+};
+
+static void each_fault_alone(void **state)
+{
+    (void)state;
+    struct world *w = world_new(NODES, LEAVES, LEAF, true);
+    for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
+        uint64_t began = clock_mono_ms();
+        struct run *r = run_new(w, &alone[i].way, 1, w->bytes);
+        w->busy = 0;
+        drain(r);
+        CHECK_ERR(r->end, ERR_NOT_FOUND);
+        enum err e = complete(r);
+        print_message("%-10s %2zu streamed, %s, %u ms\n", alone[i].way, r->streamed, err_name(e),
+                      (unsigned)(clock_mono_ms() - began));
+        CHECK_ERR(e, alone[i].failure);
+        CHECK((e == OK) == alone[i].whole);
+        CHECK((r->streamed == w->count) == alone[i].all_streamed);
+        CHECK(why_says(r, alone[i].words));
+        if (alone[i].whole) {
+            CHECK(fetch_stat(r->f).bytes == w->bytes);
+            CHECK(fetch_stat(r->f).blocks == w->count);
+        }
+        run_free(r);
+    }
+    world_free(w);
+}
+
+/* Whatever one source does, an honest one beside it brings everything. */
+static void an_honest_source_is_enough(void **state)
+{
+    (void)state;
+    struct world *w = world_new(NODES, LEAVES, LEAF, true);
+    for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
+        const char *ways[] = { alone[i].way, "1:honest" };
+        struct run *r = run_new(w, ways, 2, w->bytes);
+        w->busy = 0;
+        drain(r);
+        CHECK_ERR(r->end, ERR_NOT_FOUND);
+        CHECK_OK(complete(r));
+        CHECK(fetch_stat(r->f).bytes == w->bytes);
+        run_free(r);
+    }
+    world_free(w);
+}
+
+static void a_stalled_source_is_overtaken(void **state)
+{
+    (void)state;
+    const char *ways[] = { "stall", "1:nocar" };
+    struct world *w = world_new(1, 4, LEAF, true);
+    struct run *r = run_new(w, ways, 2, w->bytes);
+    uint64_t began = clock_mono_ms();
+    CHECK_OK(complete(r)); /* block by block at once: raced */
+    CHECK(clock_mono_ms() - began < 5000);
+    run_free(r);
+    world_free(w);
+}
+
+static void a_dripping_source_is_given_up(void **state)
+{
+    (void)state;
+    const char *ways[] = { "drip", "1:honest" };
+    struct world *w = world_new(1, 4, LEAF, true);
+    struct run *r = run_new(w, ways, 2, w->bytes);
+    drain(r);
+    CHECK(r->streamed == w->count);
+    CHECK(why_says(r, "was too slow"));
+    run_free(r);
+    world_free(w);
+}
+
+static void too_much_is_refused(void **state)
+{
+    (void)state;
+    const char *ways[] = { "honest" };
+    struct world *w = world_new(NODES, LEAVES, LEAF, true);
+    struct run *r = run_new(w, ways, 1, w->bytes - 1);
+    static uint8_t buf[BLOCK_SIZE_MAX];
+    size_t n;
+    drain(r);
+    CHECK_ERR(r->end, ERR_LIMIT);
+    CHECK(r->streamed == w->count - 1);
+    CHECK_ERR(fetch_get(r->f, &n, (struct mspan){ buf, sizeof(buf) }, &w->blocks[w->count - 1].key),
+              ERR_LIMIT);
+    run_free(r);
+    world_free(w);
+}
+
+static void private_addresses_are_not_dialled(void **state)
+{
+    (void)state;
+    const char *ways[] = { "honest" };
+    struct world *w = world_new(1, 2, LEAF, false);
+    struct run *r = run_new(w, ways, 1, w->bytes);
+    drain(r);
+    CHECK_ERR(r->end, ERR_NOT_FOUND);
+    CHECK_ERR(complete(r), ERR_NOT_FOUND);
+    CHECK(why_says(r, "its address is not a public one"));
+    CHECK(w->requests == 0);
+    run_free(r);
+    world_free(w);
+}
+
+/* A reader that does not read stops the sender. */
+static void a_slow_reader_slows_the_sender(void **state)
+{
+    (void)state;
+    const char *ways[] = { "honest" };
+    struct world *w = world_new(1, 40, 1 << 20, true);
+    struct run *r = run_new(w, ways, 1, w->bytes);
+    struct fetch_block b;
+    CHECK_OK(fetch_next(r->f, &b));
+    usleep(700000); /* longer than idle_ms: being slow ourselves is not the source's fault */
+    CHECK(w->sent < w->car_size / 2);
+    r->have[0] = true;
+    drain(r);
+    CHECK(r->streamed == w->count - 1);
+    CHECK(why_says(r, "served well"));
+    run_free(r);
+    world_free(w);
+}
+
+static void *cancel_soon(void *ctx)
+{
+    usleep(100000);
+    fetch_cancel(ctx);
+    return NULL;
+}
+
+static void cancel_ends_every_wait(void **state)
+{
+    (void)state;
+    const char *ways[] = { "stall" };
+    struct world *w = world_new(1, 2, LEAF, true);
+    for (int single = 0; single < 2; single++) {
+        struct run *r = run_new(w, ways, 1, w->bytes);
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, cancel_soon, r->f) == 0);
+        if (single == 0)
+            drain(r);
+        else
+            r->end = complete(r);
+        CHECK_ERR(r->end, ERR_CLOSED);
+        pthread_join(thread, NULL);
+        CHECK_ERR(complete(r), ERR_CLOSED);
+        run_free(r);
+    }
+    world_free(w);
+}
+
+static void what_is_foretold_is_fetched_ahead(void **state)
+{
+    (void)state;
+    const char *ways[] = { "nocar" };
+    struct world *w = world_new(1, 8, LEAF, true);
+    struct run *r = run_new(w, ways, 1, w->bytes);
+    struct content_key keys[8];
+    for (size_t i = 0; i < 8; i++)
+        keys[i] = w->blocks[2 + i].key;
+    fetch_prefetch(r->f, keys, 8);
+    for (int i = 0; i < 100 && w->raws < 3; i++)
+        usleep(10000);
+    CHECK(w->raws == 3); /* one place stays free for what is asked now */
+    CHECK_OK(complete(r));
+    CHECK(w->raws == w->count); /* nothing was asked twice */
+    run_free(r);
+    world_free(w);
+}
+
+static void liars_are_asked_last_next_time(void **state)
+{
+    (void)state;
+    const char *ways[] = { "lie", "1:honest" };
+    struct world *w = world_new(1, 4, LEAF, true);
+    struct run *r = run_new(w, ways, 2, w->bytes);
+    drain(r);
+    CHECK_OK(complete(r));
+    run_free(r);
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(w->servers[0]));
+    CHECK(fetch_rank_look(w->ranks, span_str(url)).cost >= FETCH_RANK_LIED);
+    CHECK(fetch_rank_of(w->ranks, span_str(url)) > 1);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(w->servers[1]));
+    CHECK(fetch_rank_of(w->ranks, span_str(url)) == 0);
+    CHECK(fetch_rank_of(w->ranks, span_str("http://stranger")) == 1);
+    unsigned before = w->requests;
+    r = run_new(w, ways, 2, w->bytes);
+    drain(r);
+    CHECK(r->streamed == w->count);
+    CHECK(w->requests == before + 1); /* the liar was not asked at all */
+    CHECK(why_says(r, "was not asked"));
+    run_free(r);
+    world_free(w);
+}
+
+static void urls_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        enum err want;
+    } rows[] = {
+        { "http://example.org", OK },
+        { "https://example.org:8443/gateway/", OK },
+        { "http://[2001:db8::1]:80/ipfs/bafkqaaa", OK },
+        { "", ERR_FORMAT },
+        { "http://", ERR_FORMAT },
+        { "http:///ipfs/x", ERR_FORMAT },
+        { "ftp://example.org", ERR_FORMAT },
+        { "file:///etc/passwd", ERR_FORMAT },
+        { "example.org", ERR_FORMAT },
+        { "http://user@example.org", ERR_FORMAT },
+        { "http://example.org/?a", ERR_FORMAT },
+        { "http://example.org/#a", ERR_FORMAT },
+        { "http://exa mple.org", ERR_FORMAT },
+        { "http://example.org/\r\nHost: x", ERR_FORMAT },
+    };
+    struct world *w = world_new(1, 1, 10, true);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fetch *f;
+        struct fetch_options o = { .loop = w->loop,
+                                   .http = w->http,
+                                   .source_count = 1,
+                                   .sources = { span_str(rows[i].url) } };
+        CHECK_ERR(fetch_open(&f, &o), rows[i].want);
+        fetch_close(f);
+    }
+    char text[FETCH_URL_MAX + 2];
+    memset(text, 'a', sizeof(text));
+    memcpy(text, "http://", 7);
+    struct fetch *f;
+    struct fetch_options o = { .loop = w->loop,
+                               .http = w->http,
+                               .source_count = 1,
+                               .sources = { span_of(text, FETCH_URL_MAX + 1) } };
+    CHECK_ERR(fetch_open(&f, &o), ERR_LIMIT);
+    o.source_count = FETCH_SOURCES_MAX + 1;
+    CHECK_ERR(fetch_open(&f, &o), ERR_LIMIT);
+    o.source_count = 0;
+    CHECK_OK(fetch_open(&f, &o));
+    struct fetch_block b;
+    char why[FETCH_WHY_MAX];
+    CHECK_ERR(fetch_next(f, &b), ERR_NOT_FOUND);
+    fetch_why(f, why);
+    CHECK(strcmp(why, "no source is known") == 0);
+    fetch_close(f);
+    world_free(w);
+}
+
+int main(void)
+{
+    log_init("fetch-test", LOG_LEVEL_OFF);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_fault_alone),
+        cmocka_unit_test(an_honest_source_is_enough),
+        cmocka_unit_test(a_stalled_source_is_overtaken),
+        cmocka_unit_test(a_dripping_source_is_given_up),
+        cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(private_addresses_are_not_dialled),
+        cmocka_unit_test(a_slow_reader_slows_the_sender),
+        cmocka_unit_test(cancel_ends_every_wait),
+        cmocka_unit_test(what_is_foretold_is_fetched_ahead),
+        cmocka_unit_test(liars_are_asked_last_next_time),
+        cmocka_unit_test(urls_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
