@@ -393,8 +393,8 @@ static void end_absence(struct ledger *l, const uint8_t lineage[32])
         schedule_absence(l, &w);
         return;
     }
-    for (uint8_t v = 0; v < WORK_VOLUMES; v++)
-        work_void_disk(l, &w, v);
+    for (unsigned v = 0; v < WORK_VOLUMES; v++)
+        work_void_disk(l, &w, (uint8_t)v);
     w.absent = true;
     work_put(l, &w);
     struct ledger_event ev;

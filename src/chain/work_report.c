@@ -89,13 +89,13 @@ static void duty_of(struct ledger *l, struct work_duty *out, const struct work_w
         if (due_slot(l, &out->due[out->count], w, s, l->slot))
             out->count++;
     }
-    for (uint8_t v = 0; v < WORK_VOLUMES; v++) {
+    for (unsigned v = 0; v < WORK_VOLUMES; v++) {
         uint64_t slot;
         struct beacon_value beacon;
         if (w->disks[v].return_from == 0)
             continue;
         out->returning |= (uint16_t)(1u << v);
-        if (return_beacon(l, &slot, &beacon, w, v))
+        if (return_beacon(l, &slot, &beacon, w, (uint8_t)v))
             out->return_ready |= (uint16_t)(1u << v);
     }
 }
@@ -256,8 +256,8 @@ static void count_report(struct ledger *l, struct work_worker *w)
 static void apply_fault(struct ledger *l, struct work_worker *w)
 {
     count_report(l, w);
-    for (uint8_t v = 0; v < WORK_VOLUMES; v++)
-        work_void_disk(l, w, v);
+    for (unsigned v = 0; v < WORK_VOLUMES; v++)
+        work_void_disk(l, w, (uint8_t)v);
     w->faulted = true;
     work_charge(l, w, accounts_pot(POT_TREASURY), w->deposit, false);
     work_put(l, w);
@@ -278,7 +278,7 @@ static void charge_miss(struct ledger *l, struct work_worker *w, uint8_t volume)
 static void apply_misses(struct ledger *l, struct verdict *v, struct work_worker *w)
 {
     uint16_t bad = v->missed | v->report.attempt.failed;
-    for (uint8_t i = 0; i < WORK_VOLUMES; i++) {
+    for (unsigned i = 0; i < WORK_VOLUMES; i++) {
         uint16_t bit = (uint16_t)(1u << i);
         /* A volume on its return is suspended already, and a miss of its draws is charged. */
         bool returning = v->answers_return && (v->missed & bit) != 0;
@@ -286,9 +286,9 @@ static void apply_misses(struct ledger *l, struct verdict *v, struct work_worker
         if (!fresh && !returning)
             continue;
         if ((v->charged & bit) != 0)
-            charge_miss(l, w, i);
+            charge_miss(l, w, (uint8_t)i);
         w->suspended |= bit;
-        say(l, "volume.suspended", w, i);
+        say(l, "volume.suspended", w, (int)i);
     }
 }
 
@@ -344,28 +344,39 @@ static void apply_suspension(struct ledger *l, const struct verdict *v, struct w
 /* Notes the beacons of returns that have come since the last report. */
 static void keep_returns(struct ledger *l, struct work_worker *w)
 {
-    for (uint8_t i = 0; i < WORK_VOLUMES; i++) {
+    for (unsigned i = 0; i < WORK_VOLUMES; i++) {
         struct work_disk *d = &w->disks[i];
         struct beacon_value beacon;
         uint64_t slot;
-        if (d->return_slot != 0 || !return_beacon(l, &slot, &beacon, w, i))
+        if (d->return_slot != 0 || !return_beacon(l, &slot, &beacon, w, (uint8_t)i))
             continue;
         d->return_slot = slot;
         memcpy(d->return_value, beacon.value, 32);
     }
 }
 
+static bool same_tree(const struct work_tree *a, const struct work_tree *b)
+{
+    return a->count == b->count && merkle_sum_eq(&a->root, &b->root);
+}
+
+static bool same_volume(const struct work_volume *a, const struct work_volume *b)
+{
+    return a->generation == b->generation && same_tree(&a->files, &b->files) &&
+           same_tree(&a->srd, &b->srd);
+}
+
 /* SPEC work 5.3: "A step that touches a volume whose return draws are known and unanswered counts
  * as a miss of them" */
 static void apply_touched(struct ledger *l, const struct verdict *v, struct work_worker *w)
 {
-    for (uint8_t i = 0; i < WORK_VOLUMES; i++) {
+    for (unsigned i = 0; i < WORK_VOLUMES; i++) {
         if ((v->duty.return_ready >> i & 1) == 0 || w->disks[i].return_from == 0)
             continue;
-        if (memcmp(&v->state.volumes[i], &v->next.volumes[i], sizeof(v->next.volumes[i])) == 0)
+        if (same_volume(&v->state.volumes[i], &v->next.volumes[i]))
             continue;
         work_end_return(&w->disks[i]);
-        charge_miss(l, w, i);
+        charge_miss(l, w, (uint8_t)i);
     }
 }
 

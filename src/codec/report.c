@@ -490,7 +490,10 @@ void report_encode(struct writer *w, struct span step, struct span attempt,
 
 void report_signing_input(uint8_t out[REPORT_SIGNING_SIZE], struct span step, struct span attempt)
 {
-    memcpy(out, "crust/report/1", 14);
+    static const char tag[] = "crust/report/1";
+    struct writer w = writer_of(out, REPORT_SIGNING_SIZE);
+    write_span(&w, span_str(tag));
+    ASSERT(w.len == 14);
     sha256(out + 14, step.n == 0 ? span_of(cbor_null, 1) : step);
     sha256(out + 46, attempt);
 }

@@ -62,7 +62,7 @@ struct lane {
 
 SHA_TARGET static inline __attribute__((always_inline)) __m128i words(const uint8_t *p)
 {
-    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i_u *)p), swap);
 }
 

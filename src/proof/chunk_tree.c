@@ -32,6 +32,8 @@ uint32_t chunk_tree_length(uint64_t length, uint64_t index)
  * of each level above them. */
 enum { BATCH = 16 };
 
+static const size_t batch_size = (size_t)BATCH * CHUNK_SIZE;
+
 static void batch_root(uint8_t out[32], const struct merkle_tags *tags, const uint8_t *data)
 {
     uint8_t hashes[BATCH][32];
@@ -55,7 +57,7 @@ void chunk_tree_root(uint8_t out[32], const struct merkle_tags *tags, struct spa
     size_t at = 0;
     merkle_init(&batches, tags);
     merkle_init(&rest, tags);
-    for (; data.n - at >= BATCH * CHUNK_SIZE; at += BATCH * CHUNK_SIZE) {
+    for (; data.n - at >= batch_size; at += batch_size) {
         batch_root(hash, tags, data.p + at);
         merkle_add(&batches, hash);
     }
@@ -112,7 +114,7 @@ enum err chunk_tree_verify(const uint8_t root[32], const struct merkle_tags *tag
         return ERR_RANGE;
     if (chunk.n != chunk_tree_length(length, index))
         return ERR_FORMAT;
-    if (path.n > DEPTH_MAX * 32 || path.n != merkle_path_size(index, count) * 32)
+    if (path.n / 32 > DEPTH_MAX || path.n != merkle_path_size(index, count) * 32)
         return ERR_FORMAT;
     uint8_t hashes[DEPTH_MAX][32];
     if (path.n != 0)

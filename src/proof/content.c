@@ -109,7 +109,7 @@ void content_record_path(struct writer *w, const struct merkle_sum *leaves, uint
                          uint32_t index)
 {
     ASSERT(index < record_count);
-    struct merkle_sum path[CONTENT_RECORD_DEPTH_MAX];
+    struct merkle_sum path[CONTENT_RECORD_DEPTH_MAX] = { 0 };
     size_t length = merkle_path_size(index, record_count);
     size_t at = length;
     uint64_t count = record_count;
