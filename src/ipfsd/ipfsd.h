@@ -5,6 +5,7 @@
 
 #include "ipfsd/blocks.h"
 #include "ipfsd/call.h"
+#include "ipfsd/care.h"
 #include "ipfsd/settings.h"
 #include "ipfsd/storer.h"
 #include "rt/loop.h"
@@ -25,6 +26,7 @@ struct ipfsd {
     struct jobs control;  /* one thread: reports, registration, everything short */
     struct jobs sealing;  /* some threads: seal, fill, fetch */
     struct jobs maintain; /* one thread: garbage collection, verify */
+    struct care care;     /* of the enclave's life and the disks */
     atomic_bool stopping;
     uint32_t calls; /* under way; the loop's */
 };

@@ -1,6 +1,8 @@
 /* crust-ipfsd: the storage node's host program. Guide: docs/guide/storage-node.md. */
 #include "crypto/random.h"
+#include "ipfsd/host.h"
 #include "ipfsd/service.h"
+#include "rt/http_client.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
@@ -33,9 +35,16 @@ static enum err start(struct ipfsd *n)
     TRY(loop_signals_start(n->loop));
     TRY(storer_start(&n->storer, n->repo.store));
     n->blocks = (struct blocks){ .store = n->repo.store };
+    const struct http_client_options http = { .allow_private = n->settings.allow_private_origins };
+    TRY(http_client_new(&n->http, n->loop, &http));
+    if (n->settings.storage)
+        TRY(host_open(&n->host, &n->settings));
+    n->blocks.host = n->host;
     TRY(jobs_start(&n->control, 1));
     TRY(jobs_start(&n->sealing, n->settings.sealing_threads));
     TRY(jobs_start(&n->maintain, 1));
+    if (n->host != NULL)
+        TRY(care_start(&n->care, n->host, n->loop, &n->control));
     enum err e = service_open(n);
     if (e != OK)
         log_error("not-listening", "path=\"%s\" reason=\"%s\"", n->settings.listen,
@@ -55,7 +64,10 @@ static void stop(struct ipfsd *n)
     storer_stop(&n->storer);
     while (n->calls > 0)
         loop_run_once(n->loop, 100);
+    care_stop(&n->care);
+    http_client_free(n->http);
     loop_free(n->loop);
+    host_close(n->host);
     repo_close(&n->repo);
 }
 

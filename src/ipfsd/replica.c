@@ -220,6 +220,20 @@ enum err replica_record_get(struct replica_record *out, const struct replica_at 
     return decode_record(out, buf);
 }
 
+enum err replica_group_get(struct replica_record *out, const struct replica_at *at,
+                           const struct replica_head *h, uint64_t group)
+{
+    uint32_t count = group_size(h, group);
+    uint8_t *stored = malloc((size_t)count * REPLICA_PLACED_SIZE);
+    if (stored == NULL)
+        return ERR_MEMORY;
+    enum err e = load_group(stored, at, h, group);
+    for (uint32_t i = 0; e == OK && i < count; i++)
+        e = decode_record(&out[i], stored + (size_t)i * REPLICA_PLACED_SIZE);
+    free(stored);
+    return e;
+}
+
 /* What replica_find works with; about 200 KiB. */
 struct finder {
     struct merkle_sum leaves[REPLICA_GROUP];

@@ -83,7 +83,11 @@ struct replica_place {
 NODISCARD enum err replica_find(struct replica_place *out, const struct replica_at *at,
                                 const struct replica_head *h, uint64_t offset);
 
-/* Record index, and how many follow it in its group. */
+/* All records of a group, REPLICA_GROUP or fewer. */
+NODISCARD enum err replica_group_get(struct replica_record *out, const struct replica_at *at,
+                                     const struct replica_head *h, uint64_t group);
+
+/* One record. */
 NODISCARD enum err replica_record_get(struct replica_record *out, const struct replica_at *at,
                                       const struct replica_head *h, uint64_t index);
 

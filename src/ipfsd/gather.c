@@ -1,0 +1,135 @@
+#include "ipfsd/gather.h"
+
+#include "codec/links.h"
+#include "ipfsd/ipfsd.h"
+
+#include <stdlib.h>
+
+enum { WANTED_BATCH = 32 };
+
+enum err gather_open(struct gather *g, const char *scratch)
+{
+    struct ipfsd *n = g->call->node;
+    g->buffer = malloc(BLOCK_SIZE_MAX);
+    if (g->buffer == NULL)
+        return ERR_MEMORY;
+    TRY(placements_open(&g->links, scratch));
+    struct fetch_options o = { .loop = n->loop,
+                               .http = n->http,
+                               .root = g->order->key,
+                               .size_max = g->order->size_max,
+                               .source_count = g->order->source_count };
+    /* A CAR carries more than its blocks, and a source may fail half-way. */
+    o.size_max = o.size_max > UINT64_MAX / 2 ? UINT64_MAX : 2 * o.size_max + (64 << 20);
+    for (uint32_t i = 0; i < o.source_count; i++)
+        o.sources[i] = g->order->sources[i];
+    return fetch_open(&g->fetch, &o);
+}
+
+void gather_close(struct gather *g)
+{
+    fetch_close(g->fetch);
+    g->fetch = NULL;
+    placements_close(&g->links);
+    free(g->buffer);
+    g->buffer = NULL;
+}
+
+static enum err take_links(struct gather *g, const struct content_key *key, struct span data)
+{
+    struct links links;
+    struct cid cid;
+    struct content_key child;
+    struct span inlined;
+    enum err e = links_init(&links, key->codec, data, LINKS_TOLERANT);
+    if (e != OK)
+        return call_fail(g->call, e, NULL, "a block of the content is malformed: %s", err_text(e));
+    while (links_next(&links, &cid)) {
+        if (cid_inlined(&inlined, &cid))
+            continue;
+        if (cid_key(&child, &cid) != OK)
+            return call_fail(g->call, ERR_UNSUPPORTED, NULL,
+                             "the content links to a block with a hash other than sha2-256");
+        TRY(placements_link(&g->links, &child));
+    }
+    return OK;
+}
+
+static enum err take_block(struct gather *g, const struct content_key *key, struct span data)
+{
+    bool fresh;
+    enum err e = placements_take(&g->links, &fresh, key);
+    if (e == ERR_NOT_FOUND || (e == OK && !fresh))
+        return OK; /* nothing links to it, or it was there before */
+    TRY(e);
+    if (data.n > g->order->size_max - g->bytes)
+        return call_fail(g->call, ERR_LIMIT, NULL,
+                         "the content is larger than the %llu bytes of the order",
+                         (unsigned long long)g->order->size_max);
+    g->bytes += data.n;
+    g->blocks++;
+    TRY(take_links(g, key, data));
+    TRY(g->block(g->ctx, key, data));
+    call_progress(g->call, g->phase, g->bytes, g->order->size_max);
+    return call_gone(g->call) ? ERR_CLOSED : OK;
+}
+
+static enum err take_stream(struct gather *g)
+{
+    struct fetch_block b;
+    enum err e;
+    while ((e = fetch_next(g->fetch, &b)) == OK) {
+        TRY(take_block(g, &b.key, b.data));
+        if (g->links.wanted_count == 0)
+            return OK;
+    }
+    return e == ERR_NOT_FOUND ? OK : e;
+}
+
+static enum err local_get(struct gather *g, size_t *size, const struct content_key *key)
+{
+    struct block_key k = { .codec = key->codec };
+    memcpy(k.digest, key->digest, sizeof(k.digest));
+    return blocks_get(&g->call->node->blocks, size, (struct mspan){ g->buffer, BLOCK_SIZE_MAX },
+                      &k);
+}
+
+static enum err take_wanted(struct gather *g, const struct content_key *key)
+{
+    size_t size;
+    enum err e = local_get(g, &size, key);
+    if (e != OK)
+        e = fetch_get(g->fetch, &size, (struct mspan){ g->buffer, BLOCK_SIZE_MAX }, key);
+    if (e != OK) {
+        char why[FETCH_WHY_MAX], text[CID_TEXT_MAX];
+        const struct cid cid = cid_of_key(key);
+        cid_format(text, &cid);
+        fetch_why(g->fetch, why);
+        return call_fail(g->call, e, NULL, "block %s could not be had: %.300s", text, why);
+    }
+    return take_block(g, key, span_of(g->buffer, size));
+}
+
+static enum err take_missing(struct gather *g)
+{
+    struct content_key keys[WANTED_BATCH];
+    size_t count;
+    for (;;) {
+        TRY(placements_wanted(&g->links, keys, &count, WANTED_BATCH));
+        if (count == 0)
+            return OK;
+        fetch_prefetch(g->fetch, keys, count);
+        for (size_t i = 0; i < count; i++)
+            TRY(take_wanted(g, &keys[i]));
+    }
+}
+
+enum err gather_run(struct gather *g)
+{
+    size_t size;
+    TRY(placements_link(&g->links, &g->order->key));
+    /* What begins here is probably here as a whole. */
+    if (local_get(g, &size, &g->order->key) != OK)
+        TRY(take_stream(g));
+    return take_missing(g);
+}

@@ -1,0 +1,120 @@
+/* host: the enclave's host: process, journal, trees, index and disks of a storage node, and every
+ * change of what the node claims to hold. Design: docs/design/host.md.
+ *
+ * Order of durability: sealed data, then the trees, then the journal with the enclave's new state
+ * record, then the acknowledgement (design/host.md 2). A change takes the lock from the request to
+ * the enclave until the journal is on the disks, so that records are journalled in their order.
+ *
+ * Threads: all calls from any thread but the loop's, except open and close. */
+#ifndef CRUST_IPFSD_HOST_H
+#define CRUST_IPFSD_HOST_H
+
+#include "codec/node_msg.h"
+#include "ipfsd/disks.h"
+#include "ipfsd/enclave_link.h"
+#include "ipfsd/host_log.h"
+#include "ipfsd/replica.h"
+#include "ipfsd/replicas.h"
+#include "proof/work_state.h"
+#include "store/treestore.h"
+
+enum { HOST_PATH_MAX = SETTINGS_PATH_MAX + 32 };
+
+struct host {
+    const struct settings *settings; /* kept */
+    struct enclave_link link;
+    struct disks disks;
+    struct host_log log;     /* under lock, as all that follows */
+    struct treestore *trees; /* readers need no lock */
+    struct replicas index;   /* readers need no lock */
+    pthread_mutex_t lock;
+    uint8_t chain[32], worker[32], lineage[32];
+    char provider[16];
+    uint8_t s[32]; /* after the last cut */
+    uint32_t pending_leaves;
+    struct work_state now; /* with the pending operations */
+    struct enclave_answer answer;
+    atomic_uint unseals;      /* threads inside host_unseal */
+    atomic_uint next_scratch; /* names of scratch files */
+    char socket[HOST_PATH_MAX], key[HOST_PATH_MAX];
+};
+
+/* host_open starts the enclave and brings it to where the journal says; made by calloc, freed by
+ * host_close. What went wrong has been logged. The main thread. */
+NODISCARD enum err host_open(struct host **out, const struct settings *s);
+void host_close(struct host *h); /* NULL is fine */
+
+/* host_revive starts the enclave again when it has gone. */
+NODISCARD enum err host_revive(struct host *h);
+
+/* The number of a tree in the store of trees. Under the lock. */
+uint64_t host_tree(const struct host *h, uint32_t volume, bool srd);
+uint64_t host_tree_of(uint32_t volume, bool srd, uint32_t generation);
+
+/* ---- changes; each is durable when it returns OK ---- */
+
+/* host_begin_seal, host_begin_fill give the number of a new sealing session or fill; host_abort
+ * gives it up. ERR_CLOSED: the enclave is not there. */
+NODISCARD enum err host_begin_seal(struct host *h, uint64_t *number, const struct content_key *key);
+NODISCARD enum err host_begin_fill(struct host *h, uint64_t *number, uint64_t size);
+void host_abort(struct host *h, uint64_t number);
+
+/* A replica or an extent whose files are durable, and the ticket that lets it in. */
+struct host_new_file {
+    struct replicas_entry entry; /* index is set by host_add_file */
+    uint8_t leaf[ENCLAVE_LEAF_SIZE];
+    uint8_t ticket[ENCLAVE_FILE_TICKET_SIZE];
+};
+/* ERR_FULL: the step has no room and HOST_LOG_STEPS_MAX steps wait for the chain. */
+NODISCARD enum err host_add_file(struct host *h, struct host_new_file *f);
+
+struct host_new_extent {
+    uint32_t volume;
+    uint32_t number; /* of its file */
+    uint8_t root[32];
+    uint64_t size;
+    uint8_t ticket[ENCLAVE_EXTENT_TICKET_SIZE];
+};
+NODISCARD enum err host_add_extent(struct host *h, const struct host_new_extent *x);
+
+/* The leaf goes; the data stays until the chain has accepted that. ERR_NOT_FOUND. */
+NODISCARD enum err host_remove_file(struct host *h, const struct content_key *key);
+/* Removes the last extent of the volume with the least free space; *size is its size.
+ * ERR_NOT_FOUND: there is none. */
+NODISCARD enum err host_remove_extent(struct host *h, uint64_t *size);
+NODISCARD enum err host_drop_volume(struct host *h, uint32_t volume);
+
+/* host_cut makes a step of what is pending. ERR_STATE: nothing is. Under the lock. */
+NODISCARD enum err host_cut(struct host *h);
+
+/* The chain stores s: older trees and the data that only they held are freed. ERR_NOT_FOUND. */
+NODISCARD enum err host_accepted(struct host *h, const uint8_t s[32]);
+
+/* ---- questions ---- */
+
+/* texts borrow from h; waits for the lock. */
+void host_status(struct host *h, struct node_status *out);
+NODISCARD enum err host_sealed(struct host *h, struct node_sealed *out,
+                               const struct replicas_entry *e);
+
+/* host_evidence writes what registration needs into out. */
+NODISCARD enum err host_evidence(struct host *h, uint8_t out[ENCLAVE_EVIDENCE_MAX], size_t *size,
+                                 const struct node_register *m);
+
+/* host_unseal copies a block out of any sealed replica that has it, checked by the enclave and
+ * here. ERR_NOT_FOUND, ERR_LIMIT (*size says what is needed), ERR_BUSY, ERR_CLOSED, ERR_CORRUPT. */
+NODISCARD enum err host_unseal(struct host *h, size_t *size, struct mspan buf,
+                               const uint8_t digest[32]);
+NODISCARD enum err host_sealed_size(struct host *h, size_t *size, const uint8_t digest[32]);
+
+/* A path for a scratch file that is nobody else's. */
+void host_scratch(struct host *h, char out[HOST_PATH_MAX + 16]);
+
+/* Used between host's files: what an enclave's answer says of the state; under the lock. */
+NODISCARD enum err host_refresh(struct host *h);
+
+/* The bytes kept with a leaf in the store of trees: replica id | leaf 108, or extent number u32 |
+ * root | size u64. */
+enum { HOST_FILE_DATA = VOLUME_REPLICA_SIZE + ENCLAVE_LEAF_SIZE, HOST_EXTENT_DATA = 44 };
+
+#endif
