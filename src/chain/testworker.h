@@ -122,6 +122,7 @@ static inline void tw_begin(struct tworker *t, struct world *w, uint8_t return_v
     t->a.slot = l->slot;
     t->a.beacon = now.value;
     t->a.chain = w->chain_hash;
+    t->a.state = t->prev;
     t->a.account = t->account_key;
     t->a.worker = t->m.key.public_key;
     t->a.return_volume = return_volume;

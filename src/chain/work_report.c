@@ -153,8 +153,13 @@ static enum tx_result check_time(struct ledger *l, const struct verdict *v)
 
 static enum tx_result check_step(struct ledger *l, struct verdict *v)
 {
+    uint8_t stored[32];
     if (!work_get_state(l, &v->state, v->worker.lineage))
         return RESULT_WORKER_UNKNOWN;
+    /* SPEC work 4.5: "The state of the attempt MUST be the stored S" */
+    work_state_hash(stored, &v->state);
+    if (memcmp(v->report.attempt.state, stored, 32) != 0)
+        return RESULT_REPORT_WRONG_STATE;
     v->next = v->state;
     if (!v->report.has_step)
         return RESULT_OK;

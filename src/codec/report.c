@@ -379,11 +379,13 @@ enum err report_attempt_decode(struct report_attempt *out, struct span in)
     if (in.n > REPORT_SIZE_MAX)
         return ERR_LIMIT;
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
-    cbor_read_map_of(&c, 9);
+    cbor_read_map_of(&c, 10);
     cbor_read_key(&c, "slot");
     out->slot = cbor_read_uint(&c);
     cbor_read_key(&c, "chain");
     out->chain = read_exact(&c, 32).p;
+    cbor_read_key(&c, "state");
+    out->state = read_exact(&c, 32).p;
     cbor_read_key(&c, "beacon");
     out->beacon = read_exact(&c, 32).p;
     cbor_read_key(&c, "failed");
@@ -411,11 +413,13 @@ enum err report_attempt_decode(struct report_attempt *out, struct span in)
 void report_attempt_encode(struct writer *w, const struct report_attempt *a)
 {
     ASSERT(a->entry_count <= REPORT_ENTRIES_MAX);
-    cbor_write_map(w, 9);
+    cbor_write_map(w, 10);
     cbor_write_str(w, "slot");
     cbor_write_uint(w, a->slot);
     cbor_write_str(w, "chain");
     cbor_write_bytes(w, span_of(a->chain, 32));
+    cbor_write_str(w, "state");
+    cbor_write_bytes(w, span_of(a->state, 32));
     cbor_write_str(w, "beacon");
     cbor_write_bytes(w, span_of(a->beacon, 32));
     cbor_write_str(w, "failed");

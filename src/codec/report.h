@@ -111,6 +111,7 @@ enum { REPORT_NO_VOLUME = 0xff };
 struct report_attempt {
     uint64_t slot;
     const uint8_t *chain;   /* SHA-256 of the text of the chain id */
+    const uint8_t *state;   /* S before the step: what draws and inspections ran over */
     const uint8_t *beacon;  /* of slot */
     const uint8_t *account; /* 32 bytes */
     const uint8_t *worker;  /* 32 bytes, its public key */

@@ -234,7 +234,7 @@ static struct report_attempt attempt;
 static void fresh_attempt(void)
 {
     memset(&attempt, 0, sizeof(attempt));
-    attempt.chain = attempt.beacon = attempt.account = attempt.worker = h1;
+    attempt.chain = attempt.state = attempt.beacon = attempt.account = attempt.worker = h1;
     attempt.return_volume = attempt.suspend_volume = REPORT_NO_VOLUME;
 }
 
@@ -254,6 +254,7 @@ static void an_attempt_keeps_its_fields(void **state)
     static struct report_attempt got;
     fresh_attempt();
     attempt.slot = 77;
+    attempt.state = h2;
     attempt.failed = 0x8005;
     attempt.return_volume = 15;
     attempt.suspend_volume = 0;
@@ -263,6 +264,7 @@ static void an_attempt_keeps_its_fields(void **state)
     attempt.entries[0].answers[1] = (struct report_answer){ .kind = 0, .miss = true };
     attempt.entries[1] = (struct report_entry){ .slot = 77, .beacon = h1 };
     CHECK_OK(attempt_round_trip(&got));
+    CHECK(memcmp(got.state, h2, 32) == 0 && memcmp(got.chain, h1, 32) == 0);
     CHECK(got.slot == 77 && got.failed == 0x8005);
     CHECK(got.return_volume == 15 && got.suspend_volume == 0 && got.entry_count == 2);
     CHECK(got.entries[0].slot == 76 && got.entries[0].count == 2);

@@ -269,6 +269,7 @@ static void test_base_and_step_must_be_this_enclaves_own(void **state)
     /* The step leads to the base, so it does not start from it. */
     CHECK_ERR(ask(&r, &m, nothing), ERR_STATE);
     step[20] ^= 1;
+    m.u.report_begin.base = nothing;
     m.u.report_begin.entries = span_of(entries, 0);
     CHECK_ERR(ask(&r, &m, nothing), ERR_SIGNATURE);
     step[20] ^= 1;

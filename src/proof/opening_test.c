@@ -310,7 +310,7 @@ static void check_flips(const struct merkle_sum *root, uint64_t offset,
     static uint8_t bytes[REPORT_SIZE_MAX];
     const uint8_t zero[32] = { 0 };
     memset(&a, 0, sizeof(a));
-    a.chain = a.beacon = a.account = a.worker = zero;
+    a.chain = a.state = a.beacon = a.account = a.worker = zero;
     a.return_volume = a.suspend_volume = REPORT_NO_VOLUME;
     a.entry_count = 1;
     a.entries[0].beacon = zero;

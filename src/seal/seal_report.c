@@ -42,13 +42,11 @@ static enum err take_step(struct seal_report *r, const struct seal_keys *keys,
                           const struct enclave_report_begin *m)
 {
     struct report_step step;
-    uint8_t s[32];
     if (m->step.p == NULL)
         return OK;
     TRY(seal_state_open_step(&step, m->step, m->step_mac, keys));
     /* The chain opens the roots it stores, which are those that the step changes. */
-    work_state_hash(s, &r->base);
-    if (m->entries.n > 0 && memcmp(step.prev, s, sizeof(s)) != 0)
+    if (memcmp(step.prev, r->state, sizeof(r->state)) != 0)
         return ERR_STATE;
     memcpy(r->step, m->step.p, m->step.n);
     r->step_size = m->step.n;
@@ -76,6 +74,7 @@ static enum err begin(struct seal_report *r, const struct seal_keys *keys,
         work_state_init(&r->base, keys->lineage);
     else
         TRY(seal_state_open_cut(&r->base, m->base, keys));
+    work_state_hash(r->state, &r->base);
     TRY(take_step(r, keys, m));
     if (m->draws_files + m->draws_srd > DRAW_LIST_MAX || m->draws_return > DRAW_LIST_MAX)
         return ERR_RANGE;
@@ -362,6 +361,8 @@ enum err seal_report_end(struct seal_report *r, struct writer *out, struct mspan
     if (!r->open || r->next != r->draw_count)
         return ERR_STATE;
     r->attempt.chain = r->chain;
+    /* An older genuine state would have other private draws: the chain refuses any but its own. */
+    r->attempt.state = r->state;
     r->attempt.beacon = r->beacon;
     r->attempt.account = r->account;
     r->attempt.worker = keys->worker.public_key;

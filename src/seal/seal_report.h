@@ -31,6 +31,7 @@ struct seal_report {
     uint8_t suspend, return_;
     uint16_t failed;
     struct work_state base;
+    uint8_t state[32]; /* S of base */
     uint32_t entry_count;
     struct seal_report_entry entries[ENCLAVE_ENTRIES_MAX];
     uint32_t public_count;

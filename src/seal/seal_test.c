@@ -369,6 +369,18 @@ static void check_signed(const struct world *w, struct report *report, struct sp
     CHECK(memcmp(report->attempt.chain, w->host.chain, 32) == 0);
 }
 
+/* Whether the report names S of the state that a cut record holds, or of the first one. */
+static bool names_state_of(const struct report *report, const struct world *w, const uint8_t *cut)
+{
+    struct work_state s;
+    uint8_t hash[32];
+    work_state_init(&s, w->host.worker);
+    if (cut != NULL)
+        CHECK_OK(work_state_decode(&s, span_of(cut, WORK_STATE_SIZE)));
+    work_state_hash(hash, &s);
+    return memcmp(report->attempt.state, hash, sizeof(hash)) == 0;
+}
+
 static void test_report_opens_what_the_chain_draws(void **state)
 {
     struct world *w = *state;
@@ -387,6 +399,7 @@ static void test_report_opens_what_the_chain_draws(void **state)
     check_signed(w, &report, run_report(w, &c, &draws));
     CHECK(draws == 8 + 2 * draw_private_count(&s, 0) && draws == 8 + 2 * 66);
     CHECK(!report.has_step && report.attempt.failed == 0 && report.attempt.entry_count == 2);
+    CHECK(names_state_of(&report, w, c.cut) && !names_state_of(&report, w, NULL));
     for (size_t i = 0; i < 2; i++) {
         const struct report_entry *e = &report.attempt.entries[i];
         const struct draw_seed seed = { w->host.chain, e->beacon, w->host.lineage, e->slot };
@@ -453,18 +466,24 @@ static void test_step_is_signed_as_it_was_cut(void **state)
     m.u.report_begin.step = span_of(step, n);
     m.u.report_begin.step_mac = span_of(mac, 32);
     struct span bytes;
+    /* The step must change the very state that the attempt names. */
+    CHECK_ERR(fake_ask(&w->host, &r, NULL, &m, (struct span){ NULL, 0 }), ERR_STATE);
+    m.u.report_begin.base = (struct span){ NULL, 0 };
     CHECK_OK(fake_ask(&w->host, &r, NULL, &m, (struct span){ NULL, 0 }));
     CHECK(r.u.report_begin.draws == 0);
     CHECK_OK(fake_ask(&w->host, &r, &bytes, &end, (struct span){ NULL, 0 }));
     check_signed(w, &report, bytes);
-    CHECK(report.has_step);
+    CHECK(report.has_step && names_state_of(&report, w, NULL));
     CHECK_SPAN(report.step_bytes, span_of(step, n));
     CHECK_ERR(fake_ask(&w->host, &r, NULL, &end, (struct span){ NULL, 0 }), ERR_STATE);
     step[n - 1] ^= 1;
     CHECK_ERR(fake_ask(&w->host, &r, NULL, &m, (struct span){ NULL, 0 }), ERR_SIGNATURE);
     CHECK_ERR(fake_ask(&w->host, &r, NULL, &end, (struct span){ NULL, 0 }), ERR_STATE);
     step[n - 1] ^= 1;
-    /* With openings the step must change the very state that they open. */
+    /* So it must when the report opens something, too. */
+    m = begin_request(&c);
+    m.u.report_begin.step = span_of(step, n);
+    m.u.report_begin.step_mac = span_of(mac, 32);
     entry(c.entries, 12, c.beacon, 0, ENCLAVE_NO_VOLUME);
     m.u.report_begin.entries = span_of(c.entries, ENCLAVE_ENTRY_SIZE);
     CHECK_ERR(fake_ask(&w->host, &r, NULL, &m, (struct span){ NULL, 0 }), ERR_STATE);

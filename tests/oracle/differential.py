@@ -107,7 +107,7 @@ class Worker:
                     v += 1
                 answers.append([kind, j, o.file_opening(s.volumes[v], off, self.blocks.get) if kind == 0 else
                                 o.srd_opening(s.volumes[v], off, self.extents.get)])
-        return {"slot": slot, "chain": CHAIN, "failed": [], "answers": [[slot, beacon, answers]], "beacon": beacon,
+        return {"slot": slot, "chain": CHAIN, "state": s.S(), "failed": [], "answers": [[slot, beacon, answers]], "beacon": beacon,
                 "return": None, "account": bytes(32), "suspend": None, "worker": self.key}
 
 
@@ -164,6 +164,9 @@ def reports(driver, n, seed):
         got = driver.ask("report", o.cbor(good).hex(), CHAIN.hex(), "0")
         if got != "true":
             return f"report {i}: an honest report is {got}"
+        older = o.sign_report(w.seed, None, dict(attempt, state=r.randbytes(32)))
+        if not driver.ask("report", o.cbor(older).hex(), CHAIN.hex(), "0").startswith("false"):
+            return f"report {i}: a report over another state passed"
         if not attempt["answers"][0][2]:
             continue
         for _ in range(5):   # properly signed lies: one opening's bytes are changed

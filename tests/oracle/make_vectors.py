@@ -103,7 +103,7 @@ def life():
                 o.srd_opening(s.volumes[v], off, content_of.get)
             draws[-1]["volume"], draws[-1]["index"] = v, opening[0]
             answers.append([kind, j, opening])
-    attempt = {"slot": slot, "chain": CHAIN, "failed": [], "answers": [[slot, beacon, answers]], "beacon": beacon,
+    attempt = {"slot": slot, "chain": CHAIN, "state": s.S(), "failed": [], "answers": [[slot, beacon, answers]], "beacon": beacon,
                "return": None, "account": account, "suspend": None, "worker": worker}
     report = o.sign_report(SEED, None, attempt)
     return {"chain": CHAIN.hex(), "worker": worker.hex(), "states": states, "steps": steps, "slot": slot,

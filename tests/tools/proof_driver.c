@@ -77,6 +77,10 @@ static void do_report(char *arg)
     enum err e = report_decode(&r, unhex(arg));
     if (e == OK && memcmp(r.attempt.chain, chain, 32) != 0)
         e = ERR_STATE;
+    uint8_t stored[32];
+    work_state_hash(stored, &state);
+    if (e == OK && memcmp(r.attempt.state, stored, 32) != 0)
+        e = ERR_STATE;
     uint8_t input[REPORT_SIGNING_SIZE];
     if (e == OK) {
         report_signing_input(input, r.step_bytes, r.attempt_bytes);
