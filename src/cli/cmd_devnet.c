@@ -102,13 +102,13 @@ static void forget_pid(const struct devnet *d)
         (void)unlink(path);
 }
 
-/* Until Ctrl-C, or until a program ends by itself. */
+/* Until Ctrl-C; what ends by itself is started again. */
 static enum cli_exit watch(struct devnet *d)
 {
     printf("running; Ctrl-C ends it\n");
     fflush(stdout);
     while (!interrupted) {
-        if (!devnet_alive(d))
+        if (!devnet_revive(d))
             return CLI_FAILED;
         clock_sleep_ms(WATCH_MS);
     }

@@ -15,8 +15,6 @@ enum {
     STOP_PATIENCE_MS = 8000,
     POLL_MS = 20,
     LOG_TAIL = 3000,
-    ARGS_MAX = 48,
-    ARG_SIZE = DEVNET_PATH_MAX + 64,
 };
 
 struct devnet_member *devnet_find(struct devnet *d, const char *name)
@@ -44,43 +42,47 @@ static void show_log(const struct devnet_member *m)
 
 /* ---- starting one program ------------------------------------------------------------------- */
 
-/* Arguments of a program under construction. */
-struct arguments {
-    char texts[ARGS_MAX][ARG_SIZE];
-    const char *argv[ARGS_MAX + 1];
-    size_t count;
-};
-
-__attribute__((format(printf, 2, 3))) static void argument(struct arguments *a, const char *fmt,
+__attribute__((format(printf, 2, 3))) static void argument(struct devnet_member *m, const char *fmt,
                                                            ...)
 {
-    ASSERT(a->count < ARGS_MAX);
+    struct devnet_arguments *a = &m->arguments;
+    ASSERT(a->count < DEVNET_ARGS_MAX);
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(a->texts[a->count], ARG_SIZE, fmt, ap);
+    (void)vsnprintf(a->texts[a->count], DEVNET_ARG_SIZE, fmt, ap);
     va_end(ap);
     a->argv[a->count] = a->texts[a->count];
     a->argv[++a->count] = NULL;
 }
 
-static enum cli_exit spawn(struct devnet *d, struct devnet_member **out, const char *name,
-                           const char *program, struct arguments *a)
+/* The next member, with its name; it counts once it has been spawned. */
+static struct devnet_member *member_new(struct devnet *d, const char *name, const char *program,
+                                        const char *url_file)
 {
     ASSERT(d->count < DEVNET_MEMBERS_MAX);
     struct devnet_member *m = &d->members[d->count];
-    char path[DEVNET_PATH_MAX], log[64];
     *m = (struct devnet_member){ 0 };
     (void)snprintf(m->name, sizeof(m->name), "%s", name);
-    (void)snprintf(log, sizeof(log), "logs/%s.log", name);
+    (void)snprintf(m->program, sizeof(m->program), "%s", program);
+    (void)snprintf(m->url_file, sizeof(m->url_file), "%s", url_file);
+    argument(m, "%s", program);
+    return m;
+}
+
+static enum cli_exit spawn(struct devnet *d, struct devnet_member *m)
+{
+    char path[DEVNET_PATH_MAX], url[DEVNET_PATH_MAX], log[64];
+    (void)snprintf(log, sizeof(log), "logs/%s.log", m->name);
     if (path_join(m->log, sizeof(m->log), d->dir, log) != OK ||
-        path_join(path, sizeof(path), d->programs, program) != OK)
+        path_join(url, sizeof(url), d->dir, m->url_file) != OK ||
+        path_join(path, sizeof(path), d->programs, m->program) != OK)
         return cli_fail(d->c, CLI_FAILED, NULL, "the path %s is too long", d->dir);
+    (void)unlink(url); /* of an earlier run */
     AUTO(path_close) int fd = open(m->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return cli_fail(d->c, CLI_FAILED, NULL, "cannot write %s", m->log);
-    a->argv[0] = path;
     struct process_options o = { .path = path,
-                                 .argv = a->argv,
+                                 .argv = m->arguments.argv,
                                  .fds = { { fd, 1 }, { fd, 2 } },
                                  .fd_count = 2,
                                  .new_group = true };
@@ -88,8 +90,6 @@ static enum cli_exit spawn(struct devnet *d, struct devnet_member **out, const c
     if (e != OK)
         return cli_fail(d->c, CLI_FAILED, "make", "cannot start %s: %s", path, err_text(e));
     m->running = true;
-    d->count++;
-    *out = m;
     return CLI_OK;
 }
 
@@ -101,11 +101,11 @@ static bool ended(struct devnet_member *m)
 }
 
 /* Waits until the program has written its URL: it serves then. */
-static enum cli_exit wait_url(struct devnet *d, struct devnet_member *m, const char *file)
+static enum cli_exit wait_url(struct devnet *d, struct devnet_member *m)
 {
     char path[DEVNET_PATH_MAX];
     uint64_t deadline = clock_deadline(START_PATIENCE_MS);
-    if (path_join(path, sizeof(path), d->dir, file) != OK)
+    if (path_join(path, sizeof(path), d->dir, m->url_file) != OK)
         return CLI_FAILED;
     for (;;) {
         struct mspan text;
@@ -125,81 +125,62 @@ static enum cli_exit wait_url(struct devnet *d, struct devnet_member *m, const c
                     m->running ? "does not serve" : "ended at start");
 }
 
-static void forget_url(const struct devnet *d, const char *file)
-{
-    char path[DEVNET_PATH_MAX];
-    if (path_join(path, sizeof(path), d->dir, file) == OK)
-        (void)unlink(path);
-}
-
 /* ---- the programs --------------------------------------------------------------------------- */
+
+static enum cli_exit start(struct devnet *d, struct devnet_member *m)
+{
+    enum cli_exit exit = spawn(d, m);
+    d->count += exit == CLI_OK;
+    return exit == CLI_OK ? wait_url(d, m) : exit;
+}
 
 static enum cli_exit start_chain(struct devnet *d)
 {
-    struct arguments a = { 0 };
-    struct devnet_member *m;
-    argument(&a, "crust-chaind");
-    argument(&a, "--home");
-    argument(&a, "%s/chain", d->dir);
-    argument(&a, "--genesis=genesis.json");
-    argument(&a, "--data=data");
-    argument(&a, "--beacon-key=beacon.key");
-    argument(&a, "--url-file=url");
-    argument(&a, "--http-port-tries=100");
-    forget_url(d, "chain/url");
-    enum cli_exit exit = spawn(d, &m, "chain", "crust-chaind", &a);
-    return exit == CLI_OK ? wait_url(d, m, "chain/url") : exit;
-}
-
-static void ipfsd_arguments(const struct devnet *d, struct arguments *a, const char *home)
-{
-    argument(a, "crust-ipfsd");
-    argument(a, "--home");
-    argument(a, "%s/%s", d->dir, home);
-    argument(a, "--chain=%s", d->members[0].url);
-    argument(a, "--chain-id=%s", d->chain_id);
-    argument(a, "--url-file=url");
-    argument(a, "--gateway-port-tries=100");
-    argument(a, "--store-reserve=256M");
-    argument(a, "--allow-private-origins");
+    struct devnet_member *m = member_new(d, "chain", "crust-chaind", "chain/url");
+    argument(m, "--home=%s/chain", d->dir);
+    argument(m, "--genesis=genesis.json");
+    argument(m, "--data=data");
+    argument(m, "--beacon-key=beacon.key");
+    argument(m, "--url-file=url");
+    argument(m, "--http-port=7001");
+    argument(m, "--http-port-tries=100");
+    return start(d, m);
 }
 
 static enum cli_exit start_ipfsd(struct devnet *d, const char *home, bool storage)
 {
-    struct arguments a = { 0 };
-    struct devnet_member *m;
-    char url[32];
-    ipfsd_arguments(d, &a, home);
-    if (storage) {
-        argument(&a, "--gateway-port=0");
-        argument(&a, "--storage");
-        argument(&a, "--disks=%s/%s/disk:%llu", d->dir, home, (unsigned long long)d->disk_bytes);
-        argument(&a, "--disk-reserve=256M");
-        argument(&a, "--extent-size=16M");
-    }
+    char url[48];
     (void)snprintf(url, sizeof(url), "%s/url", home);
-    forget_url(d, url);
-    enum cli_exit exit = spawn(d, &m, home, "crust-ipfsd", &a);
-    return exit == CLI_OK ? wait_url(d, m, url) : exit;
+    struct devnet_member *m = member_new(d, home, "crust-ipfsd", url);
+    argument(m, "--home=%s/%s", d->dir, home);
+    argument(m, "--chain=%s", d->members[0].url);
+    argument(m, "--chain-id=%s", d->chain_id);
+    argument(m, "--url-file=url");
+    argument(m, "--gateway-port=%d", storage ? 0 : 8080);
+    argument(m, "--gateway-port-tries=100");
+    argument(m, "--store-reserve=256M");
+    argument(m, "--allow-private-origins");
+    if (storage) {
+        argument(m, "--storage");
+        argument(m, "--disks=%s/%s/disk:%llu", d->dir, home, (unsigned long long)d->disk_bytes);
+        argument(m, "--disk-reserve=256M");
+        argument(m, "--extent-size=16M");
+    }
+    return start(d, m);
 }
 
 static enum cli_exit start_agent(struct devnet *d, uint32_t number)
 {
-    struct arguments a = { 0 };
-    struct devnet_member *m;
-    char name[24], url[32];
+    char name[24], url[48];
     (void)snprintf(name, sizeof(name), "agent%u", number);
     (void)snprintf(url, sizeof(url), "node%u/agent-url", number);
-    argument(&a, "crust-agentd");
-    argument(&a, "--home");
-    argument(&a, "%s/node%u", d->dir, number);
-    argument(&a, "--chain=%s", d->members[0].url);
-    argument(&a, "--password-file=%s/password", d->dir);
-    argument(&a, "--http-port=0");
-    argument(&a, "--url-file=agent-url");
-    forget_url(d, url);
-    enum cli_exit exit = spawn(d, &m, name, "crust-agentd", &a);
-    return exit == CLI_OK ? wait_url(d, m, url) : exit;
+    struct devnet_member *m = member_new(d, name, "crust-agentd", url);
+    argument(m, "--home=%s/node%u", d->dir, number);
+    argument(m, "--chain=%s", d->members[0].url);
+    argument(m, "--password-file=%s/password", d->dir);
+    argument(m, "--http-port=0");
+    argument(m, "--url-file=agent-url");
+    return start(d, m);
 }
 
 static enum cli_exit make_folders(struct devnet *d)
@@ -277,6 +258,39 @@ bool devnet_alive(struct devnet *d)
         (void)cli_fail(d->c, CLI_FAILED, NULL, "%s ended by itself (exit %d)", m->name,
                        m->process.exit_code);
         return false;
+    }
+    return true;
+}
+
+/* The port a program had, so that what others know of it stays true. */
+static void keep_port(struct devnet_member *m)
+{
+    const char *colon = strrchr(m->url, ':');
+    for (size_t i = 0; colon != NULL && i < m->arguments.count; i++) {
+        char *text = m->arguments.texts[i];
+        if (strncmp(text, "--gateway-port=", 15) == 0)
+            (void)snprintf(text, DEVNET_ARG_SIZE, "--gateway-port=%s", colon + 1);
+        if (strncmp(text, "--http-port=", 12) == 0)
+            (void)snprintf(text, DEVNET_ARG_SIZE, "--http-port=%s", colon + 1);
+    }
+}
+
+bool devnet_revive(struct devnet *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        struct devnet_member *m = &d->members[i];
+        if (!m->running || !ended(m))
+            continue;
+        printf("%s ended (exit %d); starting it again\n", m->name, m->process.exit_code);
+        fflush(stdout);
+        process_fini(&m->process);
+        if (++m->restarts > DEVNET_RESTARTS_MAX)
+            return false;
+        keep_port(m);
+        if (spawn(d, m) != CLI_OK || wait_url(d, m) != CLI_OK)
+            return false;
+        printf("%s runs again, process %d\n", m->name, (int)m->process.pid);
+        fflush(stdout);
     }
     return true;
 }

@@ -14,13 +14,30 @@ enum {
     DEVNET_URL_MAX = 128,
 };
 
+enum {
+    DEVNET_ARGS_MAX = 32,
+    DEVNET_ARG_SIZE = DEVNET_PATH_MAX + 64,
+    DEVNET_RESTARTS_MAX = 1000, /* of one program: more is a program that cannot live */
+};
+
+/* How a program is started, and started again. */
+struct devnet_arguments {
+    char texts[DEVNET_ARGS_MAX][DEVNET_ARG_SIZE];
+    const char *argv[DEVNET_ARGS_MAX + 1];
+    size_t count;
+};
+
 /* One program of the network. */
 struct devnet_member {
     char name[24];             /* "chain", "user", "node1", "agent1" */
     char log[DEVNET_PATH_MAX]; /* its log file */
     char url[DEVNET_URL_MAX];  /* what it serves, or "" */
+    char program[32];
+    char url_file[48]; /* below the devnet's folder */
+    struct devnet_arguments arguments;
     struct process process;
     bool running;
+    uint32_t restarts;
 };
 
 struct devnet {
@@ -49,6 +66,10 @@ void devnet_stop_one(struct devnet_member *m);
 /* devnet_alive: every program that was started still runs; else it says which one ended and shows
  * the end of its log. */
 bool devnet_alive(struct devnet *d);
+
+/* devnet_revive starts those again that ended by themselves, under their old ports, as an
+ * operator's systemd would, and says so. False when one cannot be started. */
+bool devnet_revive(struct devnet *d);
 
 /* ---- parts of the above ---- */
 

@@ -47,7 +47,7 @@ static enum cli_exit unknown_verb(const char *word)
 
 static struct cli cli; /* some 100 KiB: not for the stack */
 
-int main(int argc, char **argv)
+static enum cli_exit run(int argc, char **argv)
 {
     char **words = argv + 1;
     size_t count = argc > 0 ? (size_t)argc - 1 : 0;
@@ -75,4 +75,9 @@ int main(int argc, char **argv)
     if (fflush(stdout) != 0 && e == CLI_OK)
         e = cli_fail(&cli, CLI_FAILED, NULL, "cannot write to standard output");
     return e;
+}
+
+int main(int argc, char **argv)
+{
+    return (int)run(argc, argv);
 }
