@@ -13,6 +13,7 @@
 
 struct host;
 struct http_client;
+struct gateway_http;
 
 struct ipfsd {
     struct settings settings;
@@ -23,10 +24,12 @@ struct ipfsd {
     struct host *host; /* NULL: storage off */
     struct http_client *http;
     struct ipc_server *ipc;
-    struct jobs control;  /* one thread: reports, registration, everything short */
-    struct jobs sealing;  /* some threads: seal, fill, fetch */
-    struct jobs maintain; /* one thread: garbage collection, verify */
-    struct care care;     /* of the enclave's life and the disks */
+    struct block_source source;   /* the gateway's: everything this node can give */
+    struct gateway_http *gateway; /* NULL: not serving */
+    struct jobs control;          /* one thread: reports, registration, everything short */
+    struct jobs sealing;          /* some threads: seal, fill, fetch */
+    struct jobs maintain;         /* one thread: garbage collection, verify */
+    struct care care;             /* of the enclave's life and the disks */
     atomic_bool stopping;
     uint32_t calls; /* under way; the loop's */
 };

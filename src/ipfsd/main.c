@@ -1,5 +1,6 @@
 /* crust-ipfsd: the storage node's host program. Guide: docs/guide/storage-node.md. */
 #include "crypto/random.h"
+#include "ipfsd/door.h"
 #include "ipfsd/host.h"
 #include "ipfsd/service.h"
 #include "rt/http_client.h"
@@ -45,6 +46,7 @@ static enum err start(struct ipfsd *n)
     TRY(jobs_start(&n->maintain, 1));
     if (n->host != NULL)
         TRY(care_start(&n->care, n->host, n->loop, &n->control));
+    TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
     enum err e = service_open(n);
     if (e != OK)
         log_error("not-listening", "path=\"%s\" reason=\"%s\"", n->settings.listen,
@@ -58,6 +60,7 @@ static void stop(struct ipfsd *n)
     atomic_store(&n->stopping, true);
     if (n->ipc != NULL)
         service_close(n);
+    door_close(n);
     jobs_stop(&n->sealing);
     jobs_stop(&n->maintain);
     jobs_stop(&n->control);

@@ -1,0 +1,134 @@
+#include "ipfsd/door.h"
+
+#include "ipfsd/gateway_http.h"
+#include "ipfsd/host.h"
+#include "rt/log.h"
+#include "rt/path.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { METRICS_MAX = 16 << 10 };
+
+struct text {
+    size_t n;
+    char p[METRICS_MAX];
+};
+
+__attribute__((format(printf, 2, 3))) static void line(struct text *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int got = vsnprintf(t->p + t->n, sizeof(t->p) - t->n, format, args);
+    va_end(args);
+    if (got > 0 && (size_t)got < sizeof(t->p) - t->n)
+        t->n += (size_t)got;
+}
+
+static void number(struct text *t, const char *name, const char *type, uint64_t value)
+{
+    line(t, "# TYPE crust_ipfsd_%s %s\ncrust_ipfsd_%s %llu\n", name, type, name,
+         (unsigned long long)value);
+}
+
+static void store_metrics(struct text *t, struct ipfsd *n)
+{
+    struct blockstore_stat s;
+    struct gateway_http_counters g;
+    if (blockstore_stat(n->repo.store, &s) == OK) {
+        number(t, "store_blocks", "gauge", s.blocks);
+        number(t, "store_bytes", "gauge", s.block_bytes);
+        number(t, "store_disk_bytes", "gauge", s.disk_bytes);
+        number(t, "store_free_bytes", "gauge", s.free_bytes);
+        number(t, "store_pins", "gauge", s.pins);
+    }
+    gateway_http_counters(n->gateway, &g);
+    number(t, "gateway_requests_total", "counter", g.requests);
+    number(t, "gateway_blocks_sent_total", "counter", g.blocks_sent);
+    number(t, "gateway_fetched_total", "counter", g.fetched);
+    number(t, "gateway_refused_total", "counter", g.refused);
+    number(t, "sealing_waiting", "gauge", jobs_waiting(&n->sealing));
+}
+
+static void storage_metrics(struct text *t, struct host *h)
+{
+    struct node_status s;
+    host_status(h, &s);
+    number(t, "enclave_up", "gauge", atomic_load(&h->link.up));
+    number(t, "worker_seq", "counter", s.seq);
+    number(t, "worker_pending", "gauge", s.pending);
+    number(t, "replicas", "gauge", s.files);
+    number(t, "replica_bytes", "gauge", s.file_bytes);
+    number(t, "extents", "gauge", s.extents);
+    number(t, "extent_bytes", "gauge", s.extent_bytes);
+    line(t, "# TYPE crust_ipfsd_disk_free_bytes gauge\n");
+    for (uint32_t i = 0; i < s.disk_count; i++) {
+        const struct node_disk *d = &s.disks[i];
+        line(t, "crust_ipfsd_disk_free_bytes{volume=\"%u\",state=\"%.*s\"} %llu\n", d->volume,
+             (int)d->state.n, (const char *)d->state.p, (unsigned long long)d->free);
+    }
+}
+
+static void on_other(void *ctx, struct http_request *rq)
+{
+    struct ipfsd *n = ctx;
+    if (strcmp(http_request_path(rq), "/metrics") != 0) {
+        (void)!http_request_respond_text(rq, 404, "not found: /ipfs/CID or /metrics\n");
+        return;
+    }
+    if (http_request_method(rq) != HTTP_GET && http_request_method(rq) != HTTP_HEAD) {
+        (void)!http_request_respond_text(rq, 405, "GET only\n");
+        return;
+    }
+    struct text t = { 0 };
+    store_metrics(&t, n);
+    if (n->host != NULL)
+        storage_metrics(&t, n->host);
+    struct http_response r = { .status = 200, .kind = HTTP_BODY_BUFFER, .body = span_of(t.p, t.n) };
+    (void)http_response_add(&r, "Content-Type", "text/plain; version=0.0.4");
+    (void)!http_request_respond(rq, &r);
+}
+
+static enum err publish(struct ipfsd *n)
+{
+    struct settings *s = &n->settings;
+    bool v6 = strchr(s->gateway_host, ':') != NULL;
+    if (s->url[0] == '\0')
+        (void)snprintf(s->url, sizeof(s->url), v6 ? "http://[%s]:%u" : "http://%s:%u",
+                       s->gateway_host, gateway_http_port(n->gateway));
+    if (s->url_file[0] == '\0')
+        return OK;
+    char text[SETTINGS_URL_MAX + 2];
+    int size = snprintf(text, sizeof(text), "%s\n", s->url);
+    return path_write_file(s->url_file, span_of(text, (size_t)size), 0644);
+}
+
+enum err door_open(struct ipfsd *n)
+{
+    if (!n->settings.gateway)
+        return OK;
+    n->source = blocks_source(&n->blocks);
+    const struct gateway_http_options o = { .store = n->repo.store,
+                                            .source = &n->source,
+                                            .host = n->settings.gateway_host,
+                                            .port = n->settings.gateway_port,
+                                            .port_tries = n->settings.gateway_port_tries,
+                                            .other = on_other,
+                                            .ctx = n };
+    enum err e = gateway_http_open(&n->gateway, &o);
+    if (e == OK)
+        e = publish(n);
+    if (e != OK)
+        log_error("gateway-not-serving", "host=\"%s\" port=%u reason=\"%s\"",
+                  n->settings.gateway_host, n->settings.gateway_port,
+                  e == ERR_EXISTS ? "the port is in use" : err_text(e));
+    else
+        log_info("gateway", "url=\"%s\"", n->settings.url);
+    return e;
+}
+
+void door_close(struct ipfsd *n)
+{
+    gateway_http_close(n->gateway);
+    n->gateway = NULL;
+}
