@@ -4,12 +4,28 @@
 #include "rt/log.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     LOOK_MS = 500,
     SAMPLES_MAX = 256, /* replicas of a returning disk whose files are looked at */
 };
+
+/* The disk's copy of the journal was left out when it failed: it is brought in again. */
+static void mirror_again(struct host *h, uint32_t volume)
+{
+    char dir[HOST_PATH_MAX];
+    size_t configured;
+    (void)snprintf(dir, sizeof(dir), "%s/journal", h->disks.disks[volume].path);
+    pthread_mutex_lock(&h->lock);
+    enum err e = OK;
+    if (journal_mirrors(h->log.journal, &configured) < configured)
+        e = journal_mirror_add(h->log.journal, dir);
+    pthread_mutex_unlock(&h->lock);
+    if (e != OK)
+        log_warn("journal-not-mirrored", "volume=%u reason=\"%s\"", volume, err_text(e));
+}
 
 /* The volume's replicas, as the trees have them, must be there with their segments in full length:
  * the enclave's own inspections read their bytes at the next report. */
@@ -61,6 +77,8 @@ static void accept_returning(struct host *h, uint16_t returning)
         disks_lock(&h->disks, v);
         enum err e = volume_accept(volume, good);
         disks_unlock(&h->disks, v);
+        if (e == OK && good)
+            mirror_again(h, v);
         log_warn("disk-returned", "volume=%u good=%d reason=\"%s\"", v, (int)good, err_text(e));
     }
 }

@@ -255,7 +255,7 @@ static enum err answer_draw(struct report_job *j, const struct drawn *d)
     enum err e = d->srd ? answer_extent(j, d) : answer_file(j, d);
     if (e == OK || e == ERR_CLOSED)
         return e;
-    log_warn("draw-missed", "volume=%u srd=%d reason=\"%s\"", d->volume, (int)d->srd, err_text(e));
+    log_debug("draw-missed", "volume=%u srd=%d reason=\"%s\"", d->volume, (int)d->srd, err_text(e));
     if (d->number < j->public_draws)
         j->misses++;
     else
@@ -295,6 +295,9 @@ static enum err make(struct report_job *j, uint8_t *out, size_t *size)
     }
     TRY(ask(j, &end, (struct mspan){ out, REPORTS_SIZE_MAX }, (struct span){ NULL, 0 }));
     *size = j->answer.bulk_size;
+    if (j->misses + j->private_misses > 0)
+        log_warn("draws-missed", "slot=%llu public=%u private=%u next=\"crust doctor disk\"",
+                 (unsigned long long)j->m->slot, j->misses, j->private_misses);
     log_info("report-made", "slot=%llu step=%llu draws=%u missed=%u failed=%u",
              (unsigned long long)j->m->slot, (unsigned long long)(j->has_step ? j->step.seq : 0),
              j->draws, j->misses, j->private_misses);
