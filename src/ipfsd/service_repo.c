@@ -1,4 +1,5 @@
 #include "codec/cid.h"
+#include "ipfsd/host.h"
 #include "ipfsd/service.h"
 #include "store/collect.h"
 
@@ -66,6 +67,13 @@ enum err service_repo_stat(struct call *c)
                                   .free = s.free_bytes,
                                   .quota = s.quota_bytes,
                                   .pins = s.pins };
+    struct node_status status = { 0 };
+    if (c->node->host != NULL)
+        host_status(c->node->host, &status);
+    out.replicas = status.files;
+    out.replica_bytes = status.file_bytes;
+    out.extents = status.extents;
+    out.extent_bytes = status.extent_bytes;
     struct writer w = call_reply_room(c, 512);
     node_msg_encode_repo_stat(&w, &out);
     call_reply_set(c, &w);
