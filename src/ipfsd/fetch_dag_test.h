@@ -37,9 +37,10 @@ struct world {
     struct world_block strange; /* a block outside the DAG */
     uint8_t *car;
     size_t car_size;
-    size_t car_leaf;     /* where the bytes of the last leaf begin */
-    size_t car_root_end; /* where the section of the root ends */
-    atomic_uint requests, raws, busy;
+    size_t car_leaf;               /* where the bytes of the last leaf begin */
+    size_t car_root_end;           /* where the section of the root ends */
+    struct http_request *held[64]; /* stalled: answered at the end */
+    atomic_uint requests, raws, busy, held_count;
     atomic_ullong sent;
 };
 

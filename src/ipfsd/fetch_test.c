@@ -42,6 +42,8 @@ static void world_free(struct world *w)
     http_client_free(w->http);
     for (size_t i = 0; i < WORLD_SERVERS; i++)
         http_server_close(w->servers[i]);
+    for (unsigned i = 0; i < w->held_count; i++)
+        (void)http_request_respond_text(w->held[i], 503, "");
     loop_free(w->loop);
     fetch_ranks_free(w->ranks);
     for (size_t i = 0; i < w->count; i++)

@@ -116,6 +116,9 @@ static inline bool world_odd(struct world *w, struct http_request *rq, const cha
     if (strcmp(how, "missing") == 0) {
         (void)http_request_respond_text(rq, 404, "no\n");
     } else if (strcmp(how, "stall") == 0) {
+        unsigned i = w->held_count++;
+        CHECK(i < 64);
+        w->held[i] = rq;
         http_request_suspend(rq, 60000);
     } else if (strcmp(how, "html") == 0) {
         world_send_bytes(rq, span_str("<html>hello</html>"), "text/html");

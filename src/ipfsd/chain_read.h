@@ -1,0 +1,31 @@
+/* chain_read: what this program reads off the chain by itself, without keys, from the first of the
+ * configured chain URLs that answers. Any thread but the loop's; blocks. */
+#ifndef CRUST_IPFSD_CHAIN_READ_H
+#define CRUST_IPFSD_CHAIN_READ_H
+
+#include "api/chain_client.h"
+
+enum {
+    CHAIN_READ_URLS_MAX = 8,
+    CHAIN_READ_URL_MAX = 128,
+    CHAIN_READ_PAGE_MAX = 16, /* entries of one content that are looked at */
+};
+
+/* Filled by the caller; the URLs have no '/' at the end. They are the operator's own, so private
+ * addresses are right. */
+struct chain_read {
+    uint32_t count;
+    char urls[CHAIN_READ_URLS_MAX][CHAIN_READ_URL_MAX + 1];
+    uint32_t timeout_ms; /* for one URL; 0: 5 s */
+};
+
+/* ERR_NOT_FOUND (the chain says so, or no URL is configured), ERR_CLOSED (no chain answers),
+ * ERR_FORMAT. */
+NODISCARD enum err chain_read_status(const struct chain_read *c, struct chain_client_status *out);
+NODISCARD enum err chain_read_order(const struct chain_read *c, struct chain_client_order *out,
+                                    const uint8_t id[32]);
+/* All entries of a content, at most CHAIN_READ_PAGE_MAX. */
+NODISCARD enum err chain_read_orders_of(const struct chain_read *c, struct chain_client_order *out,
+                                        size_t *count, const struct content_key *key);
+
+#endif
