@@ -38,6 +38,8 @@ static enum err fill(struct fetch *f, const struct fetch_options *o)
     f->idle_ms = or_default(o->idle_ms, FETCH_IDLE_MS);
     f->hedge_ms = or_default(o->hedge_ms, FETCH_HEDGE_MS);
     f->backoff_ms = or_default(o->backoff_ms, FETCH_BACKOFF_MS);
+    f->get_ms = or_default(o->get_ms, FETCH_GET_MS);
+    f->only_cached = o->only_cached;
     if (o->source_count > FETCH_SOURCES_MAX)
         return ERR_LIMIT;
     for (uint32_t i = 0; i < o->source_count; i++)
@@ -113,6 +115,7 @@ struct fetch_leg_options fetch_leg_base(const struct fetch *f, const char *url)
         .url = url,
         .idle_ms = f->idle_ms,
         .connect_ms = f->first_ms,
+        .only_cached = f->only_cached,
     };
 }
 

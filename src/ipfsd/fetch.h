@@ -36,6 +36,8 @@ struct fetch_options {
     uint32_t idle_ms;    /* without a byte, in whole seconds */
     uint32_t hedge_ms;   /* for one block, before another source is asked for it too */
     uint32_t backoff_ms; /* before all sources are tried again; doubles */
+    uint32_t get_ms;     /* for one block from anybody */
+    bool only_cached;    /* ask for what the sources have themselves (RFC 9111 only-if-cached) */
 };
 
 struct fetch_block {

@@ -262,7 +262,7 @@ enum err fetch_get(struct fetch *f, size_t *size, struct mspan buf, const struct
 {
     *size = 0;
     TRY(fetch_alive(f));
-    uint64_t until = clock_mono_ms() + FETCH_GET_MS;
+    uint64_t until = clock_mono_ms() + f->get_ms;
     struct fetch_ask *a = ask_of(f, key);
     if (a == NULL) {
         a = ask_place(f, 0);

@@ -67,7 +67,8 @@ struct fetch {
     struct fetch_hub *hub;
     struct content_key root;
     uint64_t size_max;
-    uint32_t first_ms, idle_ms, hedge_ms, backoff_ms;
+    uint32_t first_ms, idle_ms, hedge_ms, backoff_ms, get_ms;
+    bool only_cached;
     uint32_t source_count;
     struct fetch_source sources[FETCH_SOURCES_MAX]; /* in the order of rank */
     struct fetch_set set;

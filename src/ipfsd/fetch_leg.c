@@ -235,12 +235,13 @@ static void on_done(void *ctx, enum err e, uint16_t status)
 
 static void start(struct fetch_leg *l)
 {
-    const struct http_header headers[] = { { "Accept", l->o.accept } };
+    const struct http_header headers[] = { { "Accept", l->o.accept },
+                                           { "Cache-Control", "only-if-cached" } };
     const struct http_fetch_options o = {
         .method = HTTP_GET,
         .url = l->url,
         .headers = headers,
-        .header_count = 1,
+        .header_count = l->o.only_cached ? 2 : 1,
         .connect_timeout_ms = l->o.connect_ms,
         .idle_timeout_ms = l->o.idle_ms,
         .total_timeout_ms = l->o.total_ms,

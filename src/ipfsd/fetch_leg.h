@@ -41,6 +41,7 @@ struct fetch_leg_options {
     const char *url;          /* copied */
     const char *accept;       /* kept: a literal */
     const char *want_type;    /* what the Content-Type must begin with; NULL: anything. A literal */
+    bool only_cached;         /* send Cache-Control: only-if-cached */
     bool stream;              /* a ring; else a buffer for one block */
     uint32_t idle_ms;         /* without a byte */
     uint32_t connect_ms;

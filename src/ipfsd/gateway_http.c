@@ -26,8 +26,9 @@ struct context {
     struct gateway_http *g;
     struct http_request *rq;
     pthread_mutex_t lock;
-    bool remote;    /* on a worker: blocks may come from anywhere */
-    bool opening;   /* queued to be opened, not to make a piece */
+    bool remote;                     /* on a worker: blocks may come from anywhere */
+    const struct block_source *slow; /* where they come from then; NULL: nowhere else */
+    bool opening;                    /* queued to be opened, not to make a piece */
     bool abandoned; /* the client has gone while a worker was busy: the worker frees it */
     enum piece_state state;
     enum err piece_err;
@@ -90,9 +91,9 @@ static enum err context_get(void *ctx, size_t *size, struct mspan buf, const str
 {
     const struct context *c = ctx;
     enum err e = blockstore_get(c->g->o.store, size, buf, key->digest);
-    if (e == OK || !c->remote || c->g->o.source == NULL)
+    if (e == OK || !c->remote || c->slow == NULL)
         return e;
-    return block_source_get(c->g->o.source, size, buf, key);
+    return block_source_get(c->slow, size, buf, key);
 }
 
 static enum err context_has(void *ctx, const struct block_key *key)
@@ -158,7 +159,7 @@ static int64_t body_read(void *ctx, uint64_t pos, uint8_t *out, size_t max)
             c->remote ? ERR_NOT_FOUND : gateway_next(&c->answer, &size, (struct mspan){ out, max });
         if (e == OK) {
             n = size == 0 ? HTTP_BODY_END : (int64_t)size;
-        } else if (c->remote || (e == ERR_NOT_FOUND && c->g->o.source != NULL)) {
+        } else if (c->remote || (e == ERR_NOT_FOUND && c->slow != NULL)) {
             c->remote = true;
             c->state = PIECE_QUEUED;
             queue_push(c);
@@ -378,12 +379,13 @@ static void serve(struct gateway_http *g, struct context *c)
         respond(c);
         return;
     }
+    c->slow = c->query.only_cached ? g->o.local : g->o.source;
     if (gateway_is_raw(&c->query) && serve_raw(g, c->rq, &c->query, &c->answer)) {
         context_give(c);
         return;
     }
     gateway_open(&c->answer, &c->query, &c->source, c->memory);
-    if (c->answer.err != ERR_NOT_FOUND || g->o.source == NULL || c->query.only_cached) {
+    if (c->answer.err != ERR_NOT_FOUND || c->slow == NULL) {
         respond(c);
         return;
     }

@@ -16,6 +16,8 @@ struct gateway_http_options {
     struct blockstore *store;          /* kept */
     const struct block_source *source; /* kept: everything that can be reached; it may block, and
                                           is called by all workers at once. NULL: the store alone */
+    const struct block_source *local;  /* kept: the same for requests with Cache-Control:
+                                          only-if-cached, without the network. NULL: the store */
     const char *host;                  /* NULL: 127.0.0.1 */
     uint16_t port, port_tries;
     uint32_t threads;         /* HTTP threads; 0: one per core */

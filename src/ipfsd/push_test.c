@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "ipfsd/fetch_dag_test.h"
 #include "ipfsd/storer.h"
+#include "rt/path.h"
 #include "store/repo.h"
 
 enum { HEIGHT = 5000 };
@@ -82,13 +83,11 @@ static struct place *place_new(void)
 
 static void place_free(struct place *p)
 {
-    char command[128];
     http_server_close(p->server);
     push_close(p->push);
     storer_stop(&p->storer);
     repo_close(&p->repo);
-    snprintf(command, sizeof(command), "rm -rf %s", p->folder);
-    CHECK(system(command) == 0);
+    CHECK_OK(path_remove_tree(p->folder));
     for (size_t i = 0; i < p->w->count; i++)
         free(p->w->blocks[i].p);
     free(p->w->strange.p);

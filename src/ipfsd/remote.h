@@ -1,0 +1,49 @@
+/* remote: blocks that this node has not got, from those who hold them: the origins of an order that
+ * the chain knows for the content, and gateways that the operator named. Each block is verified.
+ * For a user's gateway, behind what is local. Design: docs/design/gateway.md 4.
+ *
+ * A block below a root is asked of those who gave the root; what nobody had a moment ago is not
+ * asked again. Others are asked for what they themselves have only, so that two gateways never
+ * send each other in circles. Calls block; any thread but the loop's. */
+#ifndef CRUST_IPFSD_REMOTE_H
+#define CRUST_IPFSD_REMOTE_H
+
+#include "ipfs/blockio.h"
+#include "ipfsd/chain_read.h"
+#include "ipfsd/fetch.h"
+
+enum {
+    REMOTE_PEERS_MAX = 8,
+    REMOTE_CALLS_MAX = 16,    /* at a time; more are told ERR_BUSY */
+    REMOTE_ABSENT_MS = 20000, /* how long a miss is remembered */
+    REMOTE_GET_MS = 20000,    /* for one block */
+    REMOTE_GROUPS = 32,       /* contents whose sources are remembered */
+    REMOTE_HINTS = 1 << 15,   /* blocks whose content is remembered */
+    REMOTE_GROUP_MS = 60000,  /* after which the chain is asked again */
+};
+
+struct remote;
+
+struct remote_options {
+    struct loop *loop;                /* kept */
+    struct http_client *http;         /* kept */
+    struct fetch_ranks *ranks;        /* kept; may be NULL */
+    const struct block_source *local; /* kept: asked first; NULL: nothing */
+    const struct chain_read *chain;   /* kept; NULL: the chain is not asked */
+    uint32_t peer_count;
+    const char *peers[REMOTE_PEERS_MAX]; /* gateway URLs; copied */
+    const char *self; /* this gateway's own URL, never asked; NULL: not known. Copied */
+    uint32_t get_ms;  /* 0: REMOTE_GET_MS */
+};
+
+/* ERR_MEMORY, ERR_LIMIT, ERR_FORMAT (a peer's URL). */
+NODISCARD enum err remote_open(struct remote **out, const struct remote_options *o);
+
+/* remote_stop makes all calls, present and later, return ERR_CLOSED. Any thread. */
+void remote_stop(struct remote *r);
+void remote_close(struct remote *r); /* no call is under way; NULL is fine */
+
+/* Valid while r is. */
+struct block_source remote_source(struct remote *r);
+
+#endif
