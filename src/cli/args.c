@@ -3,18 +3,32 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cli_verb *const groups[] = { cli_verbs_setup, cli_verbs_content,
-                                                 cli_verbs_store, cli_verbs_market,
-                                                 cli_verbs_devnet };
+/* In the order of the overview. */
+static const struct {
+    const char *title;
+    const struct cli_verb *verbs;
+} groups[] = {
+    { "keys and settings", cli_verbs_setup },
+    { "content on this machine", cli_verbs_content },
+    { "the local store", cli_verbs_store },
+    { "paying others to keep it", cli_verbs_market },
+    { "orders", cli_verbs_orders },
+    { "money", cli_verbs_accounts },
+    { "network and this node", cli_verbs_network },
+    { "a network of one's own", cli_verbs_devnet },
+};
 
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
-const struct cli_verb *cli_verb_at(size_t i)
+const struct cli_verb *cli_verb_at(const char **group, size_t i)
 {
     for (size_t g = 0; g < GROUPS; g++) {
-        for (const struct cli_verb *v = groups[g]; v->name != NULL; v++) {
-            if (i-- == 0)
-                return v;
+        for (const struct cli_verb *v = groups[g].verbs; v->name != NULL; v++) {
+            if (i-- > 0)
+                continue;
+            if (group != NULL)
+                *group = groups[g].title;
+            return v;
         }
     }
     return NULL;
@@ -41,7 +55,7 @@ const struct cli_verb *cli_find(size_t *used, char **words, size_t count)
     const struct cli_verb *best = NULL;
     *used = 0;
     for (size_t i = 0;; i++) {
-        const struct cli_verb *v = cli_verb_at(i);
+        const struct cli_verb *v = cli_verb_at(NULL, i);
         if (v == NULL)
             return best;
         size_t n = words_match(v->name, words, count);

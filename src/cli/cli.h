@@ -100,12 +100,15 @@ extern const struct cli_verb cli_verbs_content[]; /* add, cat, get, ls, dag, blo
 extern const struct cli_verb cli_verbs_store[];   /* pin, repo */
 extern const struct cli_verb cli_verbs_market[];  /* put */
 extern const struct cli_verb cli_verbs_devnet[];  /* devnet */
+extern const struct cli_verb cli_verbs_orders[];
+extern const struct cli_verb cli_verbs_accounts[];
+extern const struct cli_verb cli_verbs_network[];
 
 /* cli_find gives the verb that the words name (one or two), NULL when there is none; *used is the
  * number of words it took. */
 const struct cli_verb *cli_find(size_t *used, char **words, size_t count);
-/* The i-th verb of all, NULL at the end. */
-const struct cli_verb *cli_verb_at(size_t i);
+/* The i-th verb of all, NULL at the end; *group (may be NULL) is the title it stands under. */
+const struct cli_verb *cli_verb_at(const char **group, size_t i);
 
 void cli_print_help(const struct cli_verb *verb); /* NULL: the overview */
 

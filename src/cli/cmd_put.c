@@ -73,21 +73,6 @@ static void print_quote(const struct put *p)
     fflush(stdout);
 }
 
-/* Asks on the terminal; without one, --yes must have been given. */
-static enum cli_exit confirm(const struct cli *c)
-{
-    char answer[16];
-    if (cli_has(c, "yes"))
-        return CLI_OK;
-    if (c->json || isatty(STDIN_FILENO) != 1)
-        return cli_usage(c, "without a terminal to ask on, --yes is needed to pay");
-    printf("pay? [y/N] ");
-    fflush(stdout);
-    if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
-        return CLI_OK;
-    return cli_fail(c, CLI_CANCELLED, NULL, "nothing was paid");
-}
-
 static void tell(void *ctx, enum put_step step, const struct chain_client_holder *holder,
                  uint64_t height)
 {
@@ -170,7 +155,7 @@ static enum cli_exit run_put(struct cli *c)
         p.stands = true; /* nothing is paid */
         return c->json ? print_result(c, &p, &none, CLI_OK) : CLI_OK;
     }
-    exit = confirm(c);
+    exit = ledger_confirm(c, "pay");
     return exit == CLI_OK ? place_and_follow(c, &p, patience_s) : exit;
 }
 

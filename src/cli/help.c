@@ -6,11 +6,16 @@
 static void print_overview(void)
 {
     printf("crust: keep files on a network of independent nodes that prove they hold them\n\n"
-           "usage: crust VERB [options] [arguments]\n\n");
+           "usage: crust VERB [options] [arguments]\n");
+    const char *shown = NULL;
     for (size_t i = 0;; i++) {
-        const struct cli_verb *v = cli_verb_at(i);
+        const char *group = NULL;
+        const struct cli_verb *v = cli_verb_at(&group, i);
         if (v == NULL)
             break;
+        if (group != shown)
+            printf("\n%s\n", group);
+        shown = group;
         char head[64];
         (void)snprintf(head, sizeof(head), "%s %s", v->name, v->args);
         printf("  %-28s %s\n", head, v->summary);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     ASK_TIMEOUT_MS = 10000,
@@ -42,24 +43,60 @@ static enum err ask(struct ledger_reply *out, const char *base, const char *path
     return http_fetch_text(&out->body, &o, true, &out->status);
 }
 
-/* Every URL in turn. ERR_CLOSED when none answers. */
+/* Whether a node is of the network that is pinned in crust.conf. Asked once for each URL. */
+static enum err of_our_network(const struct cli *c, const char *url, size_t index)
+{
+    enum { REMEMBERED = 32 };
+    static bool good[REMEMBERED];
+    const char *pinned = config_text(&c->config, "genesis");
+    if (pinned[0] == '\0' || (index < REMEMBERED && good[index]))
+        return OK;
+    struct ledger_reply r = { 0 };
+    static struct chain_client_status status;
+    char hash[65];
+    enum err e = ask(&r, url, CHAIN_CLIENT_STATUS, span_of(NULL, 0));
+    if (e == OK)
+        e = chain_client_decode_status(&status, span_of(r.body.p, r.body.n));
+    ledger_free(&r);
+    if (e != OK)
+        return ERR_CLOSED;
+    hex_format(hash, span_of(status.genesis, 32));
+    if (strcmp(hash, pinned) != 0)
+        return ERR_DENIED;
+    if (index < REMEMBERED)
+        good[index] = true;
+    return OK;
+}
+
+/* Every URL in turn. ERR_CLOSED when none answers, ERR_DENIED when one is of another network and no
+ * other answers. */
 static enum err ask_all(const struct cli *c, struct ledger_reply *out, const char *path,
                         struct span post)
 {
     char url[HTTP_URL_MAX];
     const char *cursor = config_text(&c->config, "chain");
-    while (config_list_next(url, sizeof(url), &cursor)) {
+    enum err worst = ERR_CLOSED;
+    for (size_t i = 0; config_list_next(url, sizeof(url), &cursor); i++) {
         *out = (struct ledger_reply){ 0 };
-        enum err e = ask(out, url, path, post);
+        enum err e = of_our_network(c, url, i);
+        if (e == ERR_DENIED)
+            worst = e;
+        if (e == OK)
+            e = ask(out, url, path, post);
         if (e == OK)
             return OK;
         ledger_free(out);
     }
-    return ERR_CLOSED;
+    return worst;
 }
 
-static enum cli_exit unreachable(const struct cli *c)
+static enum cli_exit unreachable(const struct cli *c, enum err e)
 {
+    if (e == ERR_DENIED)
+        return cli_fail(c, CLI_REFUSED, "crust network use URL",
+                        "the chain at %s is another network: its genesis is not %.16s..., which "
+                        "crust.conf names",
+                        config_text(&c->config, "chain"), config_text(&c->config, "genesis"));
     return cli_fail(c, CLI_UNREACHABLE, "crust network use URL, or crust devnet up",
                     "no chain node answers at %s", config_text(&c->config, "chain"));
 }
@@ -76,8 +113,9 @@ enum err ledger_quiet(const struct cli *c, struct ledger_reply *out, const char 
 
 enum cli_exit ledger_get(const struct cli *c, struct ledger_reply *out, const char *path)
 {
-    if (ask_all(c, out, path, span_of(NULL, 0)) != OK)
-        return unreachable(c);
+    enum err e = ask_all(c, out, path, span_of(NULL, 0));
+    if (e != OK)
+        return unreachable(c, e);
     if (out->status == 200)
         return CLI_OK;
     enum cli_exit exit = CLI_NOT_FOUND;
@@ -90,6 +128,19 @@ enum cli_exit ledger_get(const struct cli *c, struct ledger_reply *out, const ch
         exit = cli_fail(c, CLI_FAILED, NULL, "the chain answers with status %d", out->status);
     ledger_free(out);
     return exit;
+}
+
+enum cli_exit ledger_json(const struct cli *c, json_t **out, const char *path)
+{
+    struct ledger_reply r;
+    enum cli_exit exit = ledger_get(c, &r, path);
+    if (exit != CLI_OK)
+        return exit;
+    *out = json_loadb((const char *)r.body.p, r.body.n, JSON_REJECT_DUPLICATES, NULL);
+    ledger_free(&r);
+    return *out != NULL
+               ? CLI_OK
+               : cli_fail(c, CLI_FAILED, NULL, "the chain's answer to %s is no JSON", path);
 }
 
 enum cli_exit ledger_status(const struct cli *c, struct chain_client_status *out)
@@ -129,6 +180,48 @@ void ledger_amount(char out[AMOUNT_TEXT_MAX + 8], struct amount a)
     (void)snprintf(out, AMOUNT_TEXT_MAX + 8, "%s CRU", number);
 }
 
+enum cli_exit ledger_parse_amount(const struct cli *c, struct amount *out, const char *what,
+                                  const char *text)
+{
+    enum err e = amount_parse(out, text);
+    if (e == ERR_RANGE)
+        return cli_usage(c, "%s: \"%s\" is more CRU than there can be", what, text);
+    if (e != OK)
+        return cli_usage(c, "%s: \"%s\" is no amount in CRU, such as 0.5", what, text);
+    if (amount_is_zero(*out))
+        return cli_usage(c, "%s: nothing is no amount", what);
+    return CLI_OK;
+}
+
+enum cli_exit ledger_confirm(const struct cli *c, const char *what)
+{
+    char answer[16];
+    if (cli_has(c, "yes"))
+        return CLI_OK;
+    if (c->json || isatty(STDIN_FILENO) != 1)
+        return cli_usage(c, "without a terminal to ask on, --yes is needed to %s", what);
+    printf("%s? [y/N] ", what);
+    fflush(stdout);
+    if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+        return CLI_OK;
+    return cli_fail(c, CLI_CANCELLED, NULL, "nothing was done");
+}
+
+enum cli_exit ledger_print_tx(const struct cli *c, const struct chain_client_tx *tx,
+                              const char *done)
+{
+    char hash[65], fee[AMOUNT_TEXT_MAX + 8], units[AMOUNT_TEXT_MAX];
+    hex_format(hash, span_of(tx->hash, 32));
+    ledger_amount(fee, tx->fee);
+    amount_format_units(units, tx->fee);
+    if (c->json)
+        return cli_print_json(json_pack("{s:s, s:s, s:I, s:s}", "type", tx->type, "tx", hash,
+                                        "height", (json_int_t)tx->height, "fee", units));
+    printf("%s in block %llu; the fee was %s\ntx    %s\n", done, (unsigned long long)tx->height,
+           fee, hash);
+    return CLI_OK;
+}
+
 enum cli_exit ledger_address(const struct cli *c, uint8_t out[32], const char *text)
 {
     enum err e = ss58_parse(out, span_str(text));
@@ -159,8 +252,9 @@ static enum cli_exit refused(const struct cli *c, const struct chain_client_tx *
 static enum cli_exit post(struct cli *c, struct chain_client_tx *out, struct span tx)
 {
     struct ledger_reply r;
-    if (ask_all(c, &r, CHAIN_CLIENT_SUBMIT, tx) != OK)
-        return unreachable(c);
+    enum err e = ask_all(c, &r, CHAIN_CLIENT_SUBMIT, tx);
+    if (e != OK)
+        return unreachable(c, e);
     enum cli_exit exit = CLI_OK;
     struct chain_client_error error;
     struct span body = span_of(r.body.p, r.body.n);

@@ -1,4 +1,5 @@
-/* ledger: talking to the chain's HTTP API: the URLs of [cli] chain, in order of preference. */
+/* ledger: talking to the chain's HTTP API: the URLs of [cli] chain, in order of preference. When
+ * [cli] genesis is set (crust network use), a node of another genesis is not talked to. */
 #ifndef CRUST_CLI_LEDGER_H
 #define CRUST_CLI_LEDGER_H
 
@@ -26,6 +27,9 @@ enum cli_exit ledger_get(const struct cli *c, struct ledger_reply *out, const ch
  * ERR_NOT_FOUND, ERR_CLOSED (nobody answers), ERR_STATE (another status). */
 NODISCARD enum err ledger_quiet(const struct cli *c, struct ledger_reply *out, const char *path);
 
+/* ledger_json is ledger_get with the answer parsed: given, json_decref. */
+enum cli_exit ledger_json(const struct cli *c, json_t **out, const char *path);
+
 enum cli_exit ledger_status(const struct cli *c, struct chain_client_status *out);
 enum cli_exit ledger_account(const struct cli *c, struct chain_client_account *out,
                              const uint8_t id[32]);
@@ -35,8 +39,19 @@ enum cli_exit ledger_account(const struct cli *c, struct chain_client_account *o
 enum cli_exit ledger_send(struct cli *c, struct chain_client_tx *out, const struct tx_call *call,
                           const struct ed25519_key *key);
 
+/* ledger_confirm asks on the terminal; without one, --yes must have been given. The verb has the
+ * option "yes". what: "pay 3 CRU". */
+enum cli_exit ledger_confirm(const struct cli *c, const char *what);
+
+/* ledger_print_tx prints the outcome of ledger_send: done, or as JSON {what, tx, height, fee}. */
+enum cli_exit ledger_print_tx(const struct cli *c, const struct chain_client_tx *tx,
+                              const char *done);
+
 /* "12.5 CRU" from base units. */
 void ledger_amount(char out[AMOUNT_TEXT_MAX + 8], struct amount a);
+/* An amount of the command line, which must be more than nothing. what names it in the message. */
+enum cli_exit ledger_parse_amount(const struct cli *c, struct amount *out, const char *what,
+                                  const char *text);
 
 /* An address as the user gives it: SS58, or the name of a key. On failure it has told the user. */
 enum cli_exit ledger_address(const struct cli *c, uint8_t out[32], const char *text);

@@ -8,7 +8,10 @@
 static const struct config_key keys[] = {
     { "chain", CONFIG_STRING, "http://127.0.0.1:7001",
       "URLs of chain nodes, in order of preference" },
+    { "chain-id", CONFIG_STRING, "", "name of the network; set by crust network use" },
+    { "genesis", CONFIG_STRING, "", "hash of its genesis; nodes of another one are refused" },
     { "gateway", CONFIG_STRING, "http://127.0.0.1:8080", "URL of the gateway shown in links" },
+    { "agents", CONFIG_STRING, "", "URLs of storage agents to ask why an order was taken or not" },
     { "key", CONFIG_STRING, "default", "name of the key that pays and signs" },
     { "password-file", CONFIG_STRING, "", "file with the keystore's password" },
     { "store-quota", CONFIG_SIZE, "0", "most bytes the local store may take; 0: no limit" },
@@ -36,8 +39,8 @@ static enum cli_exit unknown_verb(const char *word)
 {
     const char *names[128];
     size_t n = 0;
-    for (size_t i = 0; n < sizeof(names) / sizeof(names[0]) && cli_verb_at(i) != NULL; i++)
-        names[n++] = cli_verb_at(i)->name;
+    for (size_t i = 0; n < sizeof(names) / sizeof(names[0]) && cli_verb_at(NULL, i) != NULL; i++)
+        names[n++] = cli_verb_at(NULL, i)->name;
     const char *near = config_nearest(word, names, n);
     if (near != NULL)
         return cli_fail(NULL, CLI_USAGE, "crust --help", "there is no verb \"%s\"; near: %s", word,

@@ -1,0 +1,73 @@
+/* The verbs on orders, accounts, the network and this node: the table. */
+#include "cli/market.h"
+
+static const struct cli_option show_options[] = {
+    { "watch", 'w', NULL, "go on and tell what changes, until all replicas are proven" },
+    { 0 },
+};
+
+static const struct cli_option list_options[] = {
+    { "open", 0, NULL, "everybody's orders that wait for a first proven replica" },
+    { 0 },
+};
+
+static const struct cli_option renew_options[] = {
+    { "periods", 0, "N", "pay ahead for so many periods at today's price; default: 1" },
+    { "amount", 0, "CRU", "pay so much ahead instead" },
+    { "yes", 'y', NULL, "pay without asking" },
+    { 0 },
+};
+
+static const struct cli_option yes_options[] = {
+    { "yes", 'y', NULL, "do it without asking" },
+    { 0 },
+};
+
+static const struct cli_option allow_options[] = {
+    { "amount", 0, "CRU", "most it may spend in all, fees included" },
+    { "until", 0, "BLOCK|TIME", "last block at which it may sign, or for how long: 30d" },
+    { "revoke", 0, NULL, "take the permission back" },
+    { "yes", 'y', NULL, "do it without asking" },
+    { 0 },
+};
+
+static const struct cli_option use_options[] = {
+    { "force", 0, NULL, "also when it is another network than the one in use" },
+    { 0 },
+};
+
+const struct cli_verb cli_verbs_orders[] = {
+    { "order show", "CID|ORDER", "where an order stands, and why",
+      "crust order show CID\ncrust order show --watch CID", show_options, 1, 1, cmd_order_show },
+    { "order list", "[ACCOUNT|KEY]", "the orders of an account", "crust order list", list_options,
+      0, 1, cmd_order_list },
+    { "order renew", "CID|ORDER", "pay ahead, so that it is kept for another period",
+      "crust order renew CID --periods 2", renew_options, 1, 1, cmd_order_renew },
+    { "order refund", "CID|ORDER", "take the money back when nobody has stored it",
+      "crust order refund CID", yes_options, 1, 1, cmd_order_refund },
+    { 0 },
+};
+
+const struct cli_verb cli_verbs_accounts[] = {
+    { "balance", "[ACCOUNT|KEY]", "the money of an account", "crust balance", NULL, 0, 1,
+      cmd_account_balance },
+    { "transfer", "TO AMOUNT", "send CRU to an address or to a key of yours",
+      "crust transfer cTHXEEX2J86rbupHna8VwFMo8wLBowxPTWYjzhfnnuTmrnHXp 1.5", yes_options, 2, 2,
+      cmd_account_transfer },
+    { "allow", "KEY", "let another key place orders for this account; without options: what it may",
+      "crust allow gateway --amount 10 --until 30d\ncrust allow gateway --revoke", allow_options, 1,
+      1, cmd_account_allow },
+    { 0 },
+};
+
+const struct cli_verb cli_verbs_network[] = {
+    { "network use", "URL", "choose a chain node, and remember which network it is of",
+      "crust network use http://127.0.0.1:7001", use_options, 1, 1, cmd_network_use },
+    { "chain block", "[HEIGHT]", "a block; default: the last one", "crust chain block 12", NULL, 0,
+      1, cmd_network_block },
+    { "chain tx", "HASH", "what became of a transaction", "crust chain tx HASH", NULL, 1, 1,
+      cmd_network_tx },
+    { "chain params", "[NAME]", "the network's parameters", "crust chain params slot_blocks", NULL,
+      0, 1, cmd_network_params },
+    { 0 },
+};
