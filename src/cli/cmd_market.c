@@ -38,7 +38,7 @@ static const struct cli_option use_options[] = {
 
 const struct cli_verb cli_verbs_orders[] = {
     { "order show", "CID|ORDER", "where an order stands, and why",
-      "crust order show CID\ncrust order show --watch CID", show_options, 1, 1, cmd_order_show },
+      "crust order show CID\ncrust order show --watch CID", show_options, 1, 1, order_show_run },
     { "order list", "[ACCOUNT|KEY]", "the orders of an account", "crust order list", list_options,
       0, 1, cmd_order_list },
     { "order renew", "CID|ORDER", "pay ahead, so that it is kept for another period",

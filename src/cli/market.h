@@ -10,7 +10,7 @@ enum cli_exit cmd_account_allow(struct cli *c);
 enum cli_exit cmd_order_list(struct cli *c);
 enum cli_exit cmd_order_renew(struct cli *c);
 enum cli_exit cmd_order_refund(struct cli *c);
-enum cli_exit cmd_order_show(struct cli *c);
+enum cli_exit order_show_run(struct cli *c);
 enum cli_exit cmd_network_use(struct cli *c);
 enum cli_exit cmd_network_block(struct cli *c);
 enum cli_exit cmd_network_tx(struct cli *c);

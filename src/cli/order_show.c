@@ -283,7 +283,7 @@ static enum cli_exit watch(struct cli *c, struct chain_client_order *o)
     return exit;
 }
 
-enum cli_exit cmd_order_show(struct cli *c)
+enum cli_exit order_show_run(struct cli *c)
 {
     static struct order_found found;
     struct chain_client_status now;
