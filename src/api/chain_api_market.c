@@ -7,6 +7,19 @@
 
 enum { HOLDERS_MAX = 32 }; /* named in one order */
 
+/* Where the account's gateways are reached, as it says. */
+static void member_urls(struct chain_api_call *call, const uint8_t account[32])
+{
+    struct json_out *j = &call->j;
+    struct market_urls u;
+    market_urls(&call->chain.ledger, &u, account);
+    json_out_key(j, "urls");
+    json_out_array(j);
+    for (uint32_t i = 0; i < u.count; i++)
+        json_out_text(j, span_of(u.urls[i], u.sizes[i]));
+    json_out_array_end(j);
+}
+
 /* ---- accounts
  * --------------------------------------------------------------------------------------- */
 
@@ -41,6 +54,7 @@ static void account(struct chain_api_call *call)
         json_out_member_amount(j, holds[i], a.held[i]);
     json_out_object_end(j);
     json_out_member_u64(j, "allowances", a.allowances);
+    member_urls(call, id);
     json_out_object_end(j);
 }
 
@@ -151,9 +165,10 @@ static void order_members(struct chain_api_call *call, const uint8_t id[32],
     json_out_member_amount(j, "rate", AMOUNT_OF(o->shares == 0 ? 0 : o->income.units / o->shares));
 }
 
-static void holder_value(struct json_out *j, const uint8_t lineage[32],
+static void holder_value(struct chain_api_call *call, const uint8_t lineage[32],
                          const struct market_replica *r)
 {
+    struct json_out *j = &call->j;
     json_out_object(j);
     chain_api_member_hash(j, "lineage", lineage);
     chain_api_member_account(j, "account", r->account);
@@ -163,6 +178,7 @@ static void holder_value(struct json_out *j, const uint8_t lineage[32],
     json_out_member_bool(j, "paid", r->paid);
     json_out_member_u64(j, "created_at", r->created_at);
     json_out_member_u64_text(j, "power", r->power);
+    member_urls(call, r->account);
     json_out_object_end(j);
 }
 
@@ -179,7 +195,7 @@ static void order_value(struct chain_api_call *call, const uint8_t id[32],
     for (int i = 0; i < HOLDERS_MAX; i++) {
         if (!market_replica_next(&call->chain.ledger, lineage, &r, id))
             break;
-        holder_value(j, lineage, &r);
+        holder_value(call, lineage, &r);
     }
     json_out_array_end(j);
     json_out_object_end(j);

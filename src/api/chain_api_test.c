@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/hex.h"
+#include "chain/market_store.h"
 #include "codec/json.h"
 
 #include <stdio.h>
@@ -143,6 +144,36 @@ static void accounts_and_orders(void **state)
     chain_client_orders_path(path, CHAIN_CLIENT_LIVE, "", 10);
     CHECK_OK(chain_client_decode_orders(&page, o, 4, get(path)));
     CHECK(page.count == 0);
+}
+
+static void urls_of_holders_and_accounts(void **state)
+{
+    (void)state;
+    char path[CHAIN_CLIENT_PATH_MAX];
+    static struct chain_client_order o;
+    struct chain_client_account a;
+    struct ledger *l = &source->w.chain.ledger;
+    const uint8_t *who = source->w.keys[2].public_key;
+    static const uint8_t lineage[32] = { 0x51 };
+    struct tx_urls urls = { .count = 2, .urls = { span_str("http://a"), span_str("https://b/c") } };
+    struct market_replica r = { .volume = 3, .verified = true, .created_at = 9 };
+    memcpy(r.account, who, 32);
+    market_store_urls_put(l, who, &urls);
+    market_store_replica_put(l, source->order, lineage, &r);
+    chain_client_account_path(path, who);
+    CHECK_OK(chain_client_decode_account(&a, get(path)));
+    CHECK(a.url_count == 2 && strcmp(a.urls[0], "http://a") == 0);
+    CHECK(strcmp(a.urls[1], "https://b/c") == 0);
+    chain_client_order_path(path, source->order);
+    CHECK_OK(chain_client_decode_order(&o, get(path)));
+    CHECK(o.holder_count == 1 && memcmp(o.holders[0].lineage, lineage, 32) == 0);
+    CHECK(o.holders[0].verified && o.holders[0].volume == 3 && o.holders[0].created_at == 9);
+    CHECK(o.holders[0].url_count == 2 && strcmp(o.holders[0].urls[1], "https://b/c") == 0);
+    urls.count = 0;
+    market_store_urls_put(l, who, &urls);
+    CHECK_OK(chain_client_decode_order(&o, get(path)));
+    CHECK(o.holder_count == 1 && o.holders[0].url_count == 0);
+    market_store_replica_del(l, source->order, lineage, &r);
 }
 
 static void workers_and_their_duty(void **state)
@@ -416,6 +447,7 @@ int main(void)
         cmocka_unit_test(status_and_chain),
         cmocka_unit_test(blocks_and_transactions),
         cmocka_unit_test(accounts_and_orders),
+        cmocka_unit_test(urls_of_holders_and_accounts),
         cmocka_unit_test(workers_and_their_duty),
         cmocka_unit_test(lists_come_in_pages),
         cmocka_unit_test(events_as_a_list),

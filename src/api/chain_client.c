@@ -241,6 +241,17 @@ enum err chain_client_decode_status(struct chain_client_status *out, struct span
     CHAIN_CLIENT_DECODE(out, body, read_status(out, json_root(&doc)));
 }
 
+/* At most four texts of CHAIN_CLIENT_ORIGIN_MAX with their NUL; returns their number. */
+static uint32_t read_texts(char out[4][CHAIN_CLIENT_ORIGIN_MAX], struct json_value list)
+{
+    uint32_t count = 0;
+    if (json_count(list) > 4)
+        json_fail(list, ERR_LIMIT, "more than four");
+    for (size_t i = 0; i < json_count(list) && list.doc->err == OK; i++)
+        chain_client_text(out[count++], CHAIN_CLIENT_ORIGIN_MAX, json_text(json_at(list, i)));
+    return count;
+}
+
 static void read_account(struct chain_client_account *out, struct json_value r)
 {
     chain_client_read_account(r, "address", out->id);
@@ -250,6 +261,7 @@ static void read_account(struct chain_client_account *out, struct json_value r)
     out->free = chain_client_read_amount(r, "free");
     out->usable = chain_client_read_amount(r, "usable");
     out->reward = chain_client_read_amount(r, "reward");
+    out->url_count = read_texts(out->urls, json_get(r, "urls"));
     struct json_value held = json_get(r, "held");
     struct amount *const parts[] = { &out->held_worker, &out->held_merchant, &out->held_bond,
                                      &out->held_stake, &out->held_deposit };
@@ -273,6 +285,8 @@ static void read_holder(struct chain_client_holder *out, struct json_value v)
     out->index = chain_client_read_u32(v, "index");
     out->verified = chain_client_read_bool(v, "verified");
     out->paid = chain_client_read_bool(v, "paid");
+    out->created_at = chain_client_read_u64(v, "created_at");
+    out->url_count = read_texts(out->urls, json_get(v, "urls"));
 }
 
 static void read_order_content(struct chain_client_order *out, struct json_value v)
@@ -285,14 +299,7 @@ static void read_order_content(struct chain_client_order *out, struct json_value
     out->has_data_root = json_kind(root) == JSON_KIND_TEXT;
     if (out->has_data_root)
         json_hex(root, out->data_root, 32);
-    struct json_value origins = json_get(v, "origins");
-    if (json_count(origins) > 4)
-        json_fail(origins, ERR_LIMIT, "more than four");
-    for (size_t i = 0; i < json_count(origins) && v.doc->err == OK; i++) {
-        const char *text = json_text(json_at(origins, i));
-        chain_client_text(out->origins[i], CHAIN_CLIENT_ORIGIN_MAX, text);
-        out->origin_count++;
-    }
+    out->origin_count = read_texts(out->origins, json_get(v, "origins"));
 }
 
 static void read_order(struct chain_client_order *out, struct json_value v)

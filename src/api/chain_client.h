@@ -76,6 +76,8 @@ struct chain_client_account {
     struct amount held_worker, held_merchant, held_bond, held_stake, held_deposit;
     struct amount usable; /* what can be spent now */
     struct amount reward; /* a merchant's, not claimed yet */
+    uint32_t url_count;   /* of its gateways */
+    char urls[4][CHAIN_CLIENT_ORIGIN_MAX];
 };
 void chain_client_account_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32]);
 NODISCARD enum err chain_client_decode_account(struct chain_client_account *out, struct span body);
@@ -90,6 +92,9 @@ struct chain_client_holder {
     uint32_t index;
     bool verified;
     bool paid;
+    uint64_t created_at; /* height at which it was verified, 0 before */
+    uint32_t url_count;  /* of the account's gateways, as it says itself */
+    char urls[4][CHAIN_CLIENT_ORIGIN_MAX];
 };
 
 enum chain_client_order_state { CHAIN_CLIENT_OPEN, CHAIN_CLIENT_LIVE, CHAIN_CLIENT_EXPIRED };

@@ -111,6 +111,7 @@ static enum tx_result call_check(struct chain *c, const struct ledger_call *call
     case TX_MERCHANT_DEPOSIT:
     case TX_MERCHANT_WITHDRAW:
     case TX_MERCHANT_CLAIM:
+    case TX_MERCHANT_URLS:
         return market_check_merchant(l, call);
     case TX_WORKER_REGISTER:
     case TX_WORKER_DEPOSIT:
@@ -154,6 +155,7 @@ static enum tx_result call_apply(struct chain *c, const struct ledger_call *call
     case TX_MERCHANT_DEPOSIT:
     case TX_MERCHANT_WITHDRAW:
     case TX_MERCHANT_CLAIM:
+    case TX_MERCHANT_URLS:
         market_apply_merchant(l, call);
         break;
     case TX_WORKER_REGISTER:

@@ -25,7 +25,7 @@ static void take_order_id(struct reader *r, uint8_t id[32], struct content_key *
 
 static struct tx_call take_call(struct world *w, struct reader *r)
 {
-    struct tx_call call = { .kind = (enum tx_kind)take(r, TX_MERCHANT_CLAIM + 1) };
+    struct tx_call call = { .kind = (enum tx_kind)take(r, TX_MERCHANT_URLS + 1) };
     uint8_t id[32];
     struct content_key key;
     uint64_t size;
@@ -48,6 +48,10 @@ static struct tx_call take_call(struct world *w, struct reader *r)
     } else if (entry) {
         memcpy(call.entry.order, id, 32);
         call.entry.amount = call.kind == TX_PREPAY ? take_amount(r) : AMOUNT_ZERO;
+    } else if (call.kind == TX_MERCHANT_URLS) {
+        call.urls.count = (uint32_t)take(r, TX_URLS_MAX + 1);
+        for (uint32_t i = 0; i < call.urls.count; i++)
+            call.urls.urls[i] = span_str(i == 0 ? "http://192.0.2.1" : "https://example.org");
     } else {
         call.funds.amount = call.kind == TX_MERCHANT_CLAIM ? AMOUNT_ZERO : take_amount(r);
     }

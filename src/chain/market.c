@@ -343,6 +343,8 @@ bool market_reward_fits(struct ledger *l, const uint8_t account[32], struct amou
 
 enum tx_result market_check_merchant(struct ledger *l, const struct ledger_call *call)
 {
+    if (call->tx->call.kind == TX_MERCHANT_URLS)
+        return RESULT_OK; /* their form is the codec's matter, their truth that of who dials them */
     struct amount v = call->tx->call.funds.amount;
     struct market_merchant m;
     market_merchant(l, &m, call->from);
@@ -358,8 +360,25 @@ enum tx_result market_check_merchant(struct ledger *l, const struct ledger_call 
     return held && market_reward_fits(l, call->from, m.reward, v) ? RESULT_OK : RESULT_NOT_HELD;
 }
 
+static void apply_urls(struct ledger *l, const struct ledger_call *call)
+{
+    static const char *const names[TX_URLS_MAX] = { "url1", "url2", "url3", "url4" };
+    const struct tx_urls *urls = &call->tx->call.urls;
+    market_store_urls_put(l, call->from, urls);
+    struct ledger_event ev;
+    ledger_event_begin(&ev, "merchant.urls");
+    ledger_event_account(&ev, "account", call->from);
+    for (uint32_t i = 0; i < urls->count; i++)
+        ledger_event_text(&ev, names[i], urls->urls[i]);
+    ledger_event_end(l, &ev);
+}
+
 void market_apply_merchant(struct ledger *l, const struct ledger_call *call)
 {
+    if (call->tx->call.kind == TX_MERCHANT_URLS) {
+        apply_urls(l, call);
+        return;
+    }
     struct amount v = call->tx->call.funds.amount;
     const char *type = "merchant.deposited";
     if (call->tx->call.kind == TX_MERCHANT_DEPOSIT) {

@@ -152,7 +152,15 @@ void market_apply_settle(struct ledger *l, const struct market_work *work,
 enum tx_result market_check_refund(struct ledger *l, const struct ledger_call *call);
 void market_apply_refund(struct ledger *l, const struct ledger_call *call);
 
-/* merchant.deposit, .withdraw, .claim */
+/* Where an account says that its gateways are reached. Nobody has checked it. */
+struct market_urls {
+    uint32_t count;
+    uint32_t sizes[TX_URLS_MAX];
+    uint8_t urls[TX_URLS_MAX][TX_URL_SIZE_MAX];
+};
+void market_urls(struct ledger *l, struct market_urls *out, const uint8_t account[32]);
+
+/* merchant.deposit, .withdraw, .claim, .urls */
 struct market_merchant {
     struct amount reward; /* earned, in the storage pot; the collateral is HOLD_MERCHANT */
 };

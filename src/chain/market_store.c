@@ -446,3 +446,39 @@ void market_store_reward_put(struct ledger *l, const uint8_t account[32], struct
     else
         state_put(l->st, STATE_ORDERS, key_span(&k), span_of(bytes, n));
 }
+
+void market_urls(struct ledger *l, struct market_urls *out, const uint8_t account[32])
+{
+    struct key k = key_of('u', account, NULL);
+    struct span value;
+    *out = (struct market_urls){ 0 };
+    if (!state_get(l->st, &value, STATE_ORDERS, key_span(&k)))
+        return;
+    struct cbor_reader c = cbor_reader_of(value, CBOR_STRICT);
+    size_t count = cbor_read_array(&c);
+    ASSERT(count <= TX_URLS_MAX);
+    out->count = (uint32_t)count;
+    for (uint32_t i = 0; i < out->count; i++) {
+        struct span url = cbor_read_text(&c);
+        ASSERT(url.n <= TX_URL_SIZE_MAX);
+        memcpy(out->urls[i], url.p, url.n);
+        out->sizes[i] = (uint32_t)url.n;
+    }
+    ASSERT(cbor_finish(&c) == OK);
+}
+
+void market_store_urls_put(struct ledger *l, const uint8_t account[32], const struct tx_urls *urls)
+{
+    struct key k = key_of('u', account, NULL);
+    uint8_t buf[TX_URLS_MAX * (TX_URL_SIZE_MAX + 2) + 1];
+    struct writer w = writer_of(buf, sizeof(buf));
+    if (urls->count == 0) {
+        state_del(l->st, STATE_ORDERS, key_span(&k));
+        return;
+    }
+    cbor_write_array(&w, urls->count);
+    for (uint32_t i = 0; i < urls->count; i++)
+        cbor_write_text(&w, urls->urls[i]);
+    ASSERT(w.err == OK);
+    state_put(l->st, STATE_ORDERS, key_span(&k), writer_span(&w));
+}

@@ -43,6 +43,8 @@ bool market_store_payer_next(struct ledger *l, uint8_t account[32], struct marke
 /* Forgets all payers of an order; at most MARKET_PAYERS_MAX. */
 void market_store_payers_del(struct ledger *l, const uint8_t order[32]);
 
+/* none: the record goes. */
+void market_store_urls_put(struct ledger *l, const uint8_t account[32], const struct tx_urls *urls);
 void market_store_reward_put(struct ledger *l, const uint8_t account[32], struct amount reward);
 
 /* In the index: 'w' | account | id (orders of an account), 's' | state | id, 'k' | codec | digest |

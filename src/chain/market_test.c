@@ -388,6 +388,45 @@ static void a_counter_that_jumps_is_paid_for_the_time_that_passed(void **state)
     CHECK(m.reward.units == 2 * 23220 / 40);
 }
 
+static void urls_are_replaced_as_a_whole(void **state)
+{
+    (void)state;
+    static struct world w;
+    start(&w, NULL, "20000000");
+    const uint8_t *alice = w.keys[ALICE].public_key;
+    struct market_urls u;
+    struct tx_call call = { .kind = TX_MERCHANT_URLS,
+                            .urls = { .count = 2,
+                                      .urls = { span_str("http://192.0.2.1:8080"),
+                                                span_str("https://a.example.org") } } };
+    market_urls(&w.chain.ledger, &u, alice);
+    CHECK(u.count == 0);
+    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
+    market_urls(&w.chain.ledger, &u, alice);
+    CHECK(u.count == 2);
+    CHECK_SPAN(span_of(u.urls[0], u.sizes[0]), span_str("http://192.0.2.1:8080"));
+    CHECK_SPAN(span_of(u.urls[1], u.sizes[1]), span_str("https://a.example.org"));
+    market_urls(&w.chain.ledger, &u, w.keys[DAVE].public_key);
+    CHECK(u.count == 0); /* nobody else's */
+    static const uint8_t longest[TX_URL_SIZE_MAX] = { 'a', 'b' };
+    uint8_t text[TX_URL_SIZE_MAX];
+    memset(text, 'x', sizeof(text));
+    memcpy(text, longest, 2);
+    call.urls.count = TX_URLS_MAX;
+    for (size_t i = 0; i < TX_URLS_MAX; i++)
+        call.urls.urls[i] = span_of(text, sizeof(text));
+    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
+    market_urls(&w.chain.ledger, &u, alice);
+    CHECK(u.count == TX_URLS_MAX && u.sizes[3] == TX_URL_SIZE_MAX);
+    CHECK_SPAN(span_of(u.urls[3], u.sizes[3]), span_of(text, sizeof(text)));
+    sound(&w);
+    call.urls.count = 0;
+    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
+    market_urls(&w.chain.ledger, &u, alice);
+    CHECK(u.count == 0);
+    sound(&w);
+}
+
 static void collateral_bounds_the_unclaimed_reward(void **state)
 {
     (void)state;
@@ -610,6 +649,7 @@ int main(void)
         cmocka_unit_test(an_entry_is_named_by_key_size_and_root),
         cmocka_unit_test(income_follows_answered_slots),
         cmocka_unit_test(a_counter_that_jumps_is_paid_for_the_time_that_passed),
+        cmocka_unit_test(urls_are_replaced_as_a_whole),
         cmocka_unit_test(collateral_bounds_the_unclaimed_reward),
         cmocka_unit_test(an_order_nobody_stores_is_refunded_whole),
         cmocka_unit_test(a_stored_order_is_not_refunded),

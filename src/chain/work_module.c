@@ -27,6 +27,7 @@ static enum tx_result check_call(struct ledger *l, const struct ledger_call *cal
     case TX_MERCHANT_DEPOSIT:
     case TX_MERCHANT_WITHDRAW:
     case TX_MERCHANT_CLAIM:
+    case TX_MERCHANT_URLS:
     case TX_BEACON:
     case TX_KIND_COUNT:
         break;
@@ -60,6 +61,7 @@ static enum tx_result apply_call(struct ledger *l, const struct ledger_call *cal
     case TX_MERCHANT_DEPOSIT:
     case TX_MERCHANT_WITHDRAW:
     case TX_MERCHANT_CLAIM:
+    case TX_MERCHANT_URLS:
     case TX_BEACON:
     case TX_KIND_COUNT:
         break;

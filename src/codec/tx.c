@@ -15,6 +15,7 @@ static const char *const names[TX_KIND_COUNT] = {
     [TX_MERCHANT_DEPOSIT] = "merchant.deposit",
     [TX_MERCHANT_WITHDRAW] = "merchant.withdraw",
     [TX_MERCHANT_CLAIM] = "merchant.claim",
+    [TX_MERCHANT_URLS] = "merchant.urls",
     [TX_WORKER_REGISTER] = "worker.register",
     [TX_WORKER_DEPOSIT] = "worker.deposit",
     [TX_WORKER_WITHDRAW] = "worker.withdraw",
@@ -85,6 +86,27 @@ static bool text_is_plain(struct span s)
     return s.n > 0;
 }
 
+/* A list of texts, each 1 to size_max bytes; returns their number. */
+static uint32_t texts_decode(struct cbor_reader *c, struct span *out, size_t max, size_t size_max)
+{
+    size_t count = cbor_read_array(c);
+    cbor_require(c, count <= max, ERR_LIMIT);
+    for (size_t i = 0; i < count && c->r.err == OK; i++) {
+        struct span text = cbor_read_text(c);
+        cbor_require(c, text.n <= size_max, ERR_LIMIT);
+        cbor_require(c, c->r.err != OK || text_is_plain(text), ERR_FORMAT);
+        out[i] = text;
+    }
+    return c->r.err == OK ? (uint32_t)count : 0;
+}
+
+static void texts_encode(struct writer *w, const struct span *texts, uint32_t count)
+{
+    cbor_write_array(w, count);
+    for (uint32_t i = 0; i < count; i++)
+        cbor_write_text(w, texts[i]);
+}
+
 static void order_decode(struct cbor_reader *c, struct tx_order *o)
 {
     cbor_read_map_of(c, 7);
@@ -99,15 +121,7 @@ static void order_decode(struct cbor_reader *c, struct tx_order *o)
     o->tip = key_amount(c, "tip");
     o->size = key_uint(c, "size", INT64_MAX);
     cbor_read_key(c, "origins");
-    size_t count = cbor_read_array(c);
-    cbor_require(c, count <= TX_ORIGINS_MAX, ERR_LIMIT);
-    for (size_t i = 0; i < count && c->r.err == OK; i++) {
-        struct span text = cbor_read_text(c);
-        cbor_require(c, text.n <= TX_ORIGIN_SIZE_MAX, ERR_LIMIT);
-        cbor_require(c, c->r.err != OK || text_is_plain(text), ERR_FORMAT);
-        o->origins[i] = text;
-    }
-    o->origin_count = c->r.err == OK ? (uint32_t)count : 0;
+    o->origin_count = texts_decode(c, o->origins, TX_ORIGINS_MAX, TX_ORIGIN_SIZE_MAX);
     o->replicas = (uint32_t)key_uint(c, "replicas", UINT32_MAX);
     cbor_read_key(c, "data_root");
     o->has_data_root = !cbor_try_null(c);
@@ -128,9 +142,7 @@ static void order_encode(struct writer *w, const struct tx_order *o)
     put_amount(w, "tip", o->tip);
     put_uint(w, "size", o->size);
     cbor_write_str(w, "origins");
-    cbor_write_array(w, o->origin_count);
-    for (uint32_t i = 0; i < o->origin_count; i++)
-        cbor_write_text(w, o->origins[i]);
+    texts_encode(w, o->origins, o->origin_count);
     put_uint(w, "replicas", o->replicas);
     cbor_write_str(w, "data_root");
     if (o->has_data_root)
@@ -201,6 +213,20 @@ static void funds_encode(struct writer *w, const struct tx_call *call)
     put_amount(w, "amount", call->funds.amount);
     if (has_worker)
         put_bytes(w, "worker", call->funds.worker, TX_KEY_SIZE);
+}
+
+static void urls_decode(struct cbor_reader *c, struct tx_urls *u)
+{
+    cbor_read_map_of(c, 1);
+    cbor_read_key(c, "urls");
+    u->count = texts_decode(c, u->urls, TX_URLS_MAX, TX_URL_SIZE_MAX);
+}
+
+static void urls_encode(struct writer *w, const struct tx_urls *u)
+{
+    cbor_write_map(w, 1);
+    cbor_write_str(w, "urls");
+    texts_encode(w, u->urls, u->count);
 }
 
 static void register_decode(struct cbor_reader *c, struct tx_worker_register *r)
@@ -283,6 +309,9 @@ static void args_decode(struct cbor_reader *c, struct tx_call *call)
     case TX_MERCHANT_CLAIM:
         cbor_read_map_of(c, 0);
         break;
+    case TX_MERCHANT_URLS:
+        urls_decode(c, &call->urls);
+        break;
     case TX_MERCHANT_DEPOSIT:
     case TX_MERCHANT_WITHDRAW:
     case TX_WORKER_DEPOSIT:
@@ -326,6 +355,9 @@ static void args_encode(struct writer *w, const struct tx_call *call)
         break;
     case TX_MERCHANT_CLAIM:
         cbor_write_map(w, 0);
+        break;
+    case TX_MERCHANT_URLS:
+        urls_encode(w, &call->urls);
         break;
     case TX_MERCHANT_DEPOSIT:
     case TX_MERCHANT_WITHDRAW:

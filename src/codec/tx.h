@@ -25,7 +25,9 @@ enum {
     TX_EVIDENCE_MAX = 64 * 1024,               /* attestation evidence with its chain */
     TX_ORIGINS_MAX = 4,                        /* places where the bytes are now */
     TX_ORIGIN_SIZE_MAX = 128,                  /* bytes of one origin, a URL or multiaddr */
-    TX_VRF_PROOF_SIZE = 80,                    /* RFC 9381, Edwards25519 */
+    TX_URLS_MAX = 4,                           /* of a merchant's gateways */
+    TX_URL_SIZE_MAX = 128,
+    TX_VRF_PROOF_SIZE = 80, /* RFC 9381, Edwards25519 */
     TX_KEY_SIZE = 32,
     TX_SIG_SIZE = 64,
     TX_ID_SIZE = 32,
@@ -42,6 +44,7 @@ enum tx_kind {
     TX_MERCHANT_DEPOSIT,
     TX_MERCHANT_WITHDRAW,
     TX_MERCHANT_CLAIM,
+    TX_MERCHANT_URLS,
     TX_WORKER_REGISTER,
     TX_WORKER_DEPOSIT,
     TX_WORKER_WITHDRAW,
@@ -87,6 +90,12 @@ struct tx_funds {
     uint8_t worker[TX_KEY_SIZE];
 };
 
+/* merchant.urls {urls}: where the account's gateways are reached; none takes them back. */
+struct tx_urls {
+    uint32_t count;
+    struct span urls[TX_URLS_MAX]; /* borrowed; UTF-8 without control characters */
+};
+
 struct tx_worker_register {
     uint64_t block; /* height of the block whose hash the evidence binds */
     uint8_t worker[TX_KEY_SIZE];
@@ -115,6 +124,7 @@ struct tx_call {
         struct tx_order order;
         struct tx_entry entry;
         struct tx_funds funds;
+        struct tx_urls urls;
         struct tx_worker_register worker_register;
         struct span report; /* borrowed, at most TX_REPORT_MAX */
         struct tx_dispute dispute;

@@ -45,6 +45,11 @@ static struct tx sample(enum tx_kind kind)
     case TX_MERCHANT_WITHDRAW:
         c->funds.amount = AMOUNT_OF(1000000);
         break;
+    case TX_MERCHANT_URLS:
+        c->urls = (struct tx_urls){ .count = 2,
+                                    .urls = { span_str("https://a.example.org"),
+                                              span_str("http://192.0.2.7:8080") } };
+        break;
     case TX_WORKER_DEPOSIT:
     case TX_WORKER_WITHDRAW:
         c->funds.amount = AMOUNT_OF(1000000);
@@ -255,6 +260,38 @@ static void limits_hold_on_both_sides(void **state)
     free(block);
 }
 
+static void urls_are_few_short_and_plain(void **state)
+{
+    (void)state;
+    uint8_t bytes[ROOM];
+    char text[TX_URL_SIZE_MAX + 1];
+    struct tx back, tx = sample(TX_MERCHANT_URLS);
+    struct tx_urls *u = &tx.call.urls;
+    memset(text, 'a', sizeof(text));
+    *u = (struct tx_urls){ .count = TX_URLS_MAX };
+    for (size_t i = 0; i < TX_URLS_MAX; i++)
+        u->urls[i] = span_of(text, TX_URL_SIZE_MAX);
+    CHECK_OK(tx_decode(&back, span_of(bytes, encode(bytes, sizeof(bytes), &tx))));
+    CHECK(back.call.urls.count == TX_URLS_MAX);
+    CHECK_SPAN(back.call.urls.urls[3], u->urls[3]);
+    u->urls[3].n++;
+    CHECK_ERR(tx_decode(&back, span_of(bytes, encode(bytes, sizeof(bytes), &tx))), ERR_LIMIT);
+    u->urls[3] = span_of("", 0);
+    CHECK_ERR(tx_decode(&back, span_of(bytes, encode(bytes, sizeof(bytes), &tx))), ERR_FORMAT);
+    u->urls[3] = span_str("http://a\n");
+    CHECK_ERR(tx_decode(&back, span_of(bytes, encode(bytes, sizeof(bytes), &tx))), ERR_FORMAT);
+    *u = (struct tx_urls){ .count = 0 };
+    CHECK_OK(tx_decode(&back, span_of(bytes, encode(bytes, sizeof(bytes), &tx))));
+    CHECK(back.call.urls.count == 0);
+    /* A fifth, by hand: the count's byte and one more text. */
+    tx = sample(TX_MERCHANT_URLS);
+    size_t n = encode(bytes, sizeof(bytes), &tx);
+    uint8_t *list = memmem(bytes, n, "durls\x82", 6);
+    CHECK(list != NULL);
+    list[5] = 0x85;
+    CHECK_ERR(tx_decode(&back, span_of(bytes, n)), ERR_LIMIT);
+}
+
 static void an_envelope_fits_its_call(void **state)
 {
     (void)state;
@@ -284,6 +321,7 @@ int main(void)
         cmocka_unit_test(the_signing_hash_is_that_of_the_map_without_sig),
         cmocka_unit_test(the_vector_of_the_specification),
         cmocka_unit_test(limits_hold_on_both_sides),
+        cmocka_unit_test(urls_are_few_short_and_plain),
         cmocka_unit_test(an_envelope_fits_its_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
