@@ -119,10 +119,9 @@ struct chain_client_order {
     struct chain_client_holder holders[CHAIN_CLIENT_HOLDERS_MAX];
 };
 
-/* A page of a list: more follows when cursor is not "". */
 struct chain_client_page {
     size_t count;
-    char cursor[CHAIN_CLIENT_CURSOR_MAX];
+    char cursor[CHAIN_CLIENT_CURSOR_MAX]; /* not "": more follows */
 };
 
 /* By order id: one order. By content key: a page, as several entries may hold one content. */

@@ -19,8 +19,7 @@ static struct tx sample(enum tx_kind kind)
     struct tx_call *c = &tx.call;
     switch (kind) {
     case TX_TRANSFER:
-        memset(c->transfer.to, 0x55, 32);
-        c->transfer.amount = AMOUNT_OF((u128)1 << 100);
+        c->transfer = (struct tx_transfer){ { 0x55, 0x56 }, AMOUNT_OF((u128)1 << 100) };
         break;
     case TX_ALLOW:
         memset(c->allow.key, 0x66, 32);
@@ -46,9 +45,9 @@ static struct tx sample(enum tx_kind kind)
         c->funds.amount = AMOUNT_OF(1000000);
         break;
     case TX_MERCHANT_URLS:
-        c->urls = (struct tx_urls){ .count = 2,
-                                    .urls = { span_str("https://a.example.org"),
-                                              span_str("http://192.0.2.7:8080") } };
+        c->urls.count = 2;
+        c->urls.urls[0] = span_str("https://a.example.org");
+        c->urls.urls[1] = span_str("http://192.0.2.7:8080");
         break;
     case TX_WORKER_DEPOSIT:
     case TX_WORKER_WITHDRAW:
@@ -64,9 +63,7 @@ static struct tx sample(enum tx_kind kind)
         break;
     case TX_REFUTE:
     case TX_ANSWER:
-        c->dispute.block = span_of(filler, 33);
-        c->dispute.proof = span_of(filler, 20);
-        break;
+        c->dispute.block = span_of(filler, 33); /* fall through */
     case TX_CHALLENGE:
         c->dispute.proof = span_of(filler, 20);
         break;
