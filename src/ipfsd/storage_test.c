@@ -62,7 +62,7 @@ static void commit(struct fake_node *n)
 static struct content_key make_content(struct fake_node *n, uint32_t seed, uint32_t count,
                                        size_t size)
 {
-    static uint8_t root[64 * 1024], block[1 << 20];
+    static uint8_t root[256 * 1024], block[1 << 20];
     struct writer w = writer_of(root, sizeof(root));
     CHECK(size <= sizeof(block));
     cbor_write_array(&w, count);
@@ -428,6 +428,33 @@ static void a_disk_that_goes_is_missed_and_comes_back_whole(void **state)
     fake_node_close(&n);
 }
 
+/* Records in several groups, and blocks in two segments. */
+static void large_contents_are_opened_anywhere(void **state)
+{
+    (void)state;
+    struct fake_node n;
+    struct node_sealed out;
+    open_node(&n, "disk-a");
+    fake_node_start(&n);
+    open_chain(&n);
+    const struct content_key many = make_content(&n, 1, 2500, 600);
+    seal_key(&n, &many);
+    fake_chain_slot(&chain, &n);
+    for (int i = 0; i < 4; i++) {
+        fake_chain_slot(&chain, &n);
+        CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
+    }
+    const struct node_seal m = { .key = make_content(&n, 2, 66, 1 << 20), .size_max = 80 << 20 };
+    uint64_t begin = clock_mono_ms();
+    CHECK_OK(seal(&n, &out, &m));
+    print_message("sealed %d MiB in %d ms\n", 66, (int)(clock_mono_ms() - begin));
+    fake_chain_slot(&chain, &n);
+    fake_chain_slot(&chain, &n);
+    CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
+    check_unsealed(&n, &m.key);
+    fake_node_close(&n);
+}
+
 static void orders_that_do_not_agree_leave_nothing(void **state)
 {
     (void)state;
@@ -499,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_dead_enclave_is_started_again),
         cmocka_unit_test(damaged_segments_are_misses_and_failures_of_their_volume),
         cmocka_unit_test(a_disk_that_goes_is_missed_and_comes_back_whole),
+        cmocka_unit_test(large_contents_are_opened_anywhere),
         cmocka_unit_test(orders_that_do_not_agree_leave_nothing),
         cmocka_unit_test(a_chain_that_is_behind_is_caught_up_step_by_step),
         cmocka_unit_test(a_sealed_content_is_reported_proven_and_read),
