@@ -123,7 +123,7 @@ $(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(i
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)
 
 # ---- goals ---------------------------------------------------------------------------------
-.PHONY: all tests fuzzers benches deps test check run lint format fuzz soak tidy tcb bench clean
+.PHONY: all tests fuzzers benches deps test check check-peers run lint format fuzz soak tidy tcb bench clean
 all: $(BINARIES)
 tests: $(TEST_BINS) $(TOOL_BINS)
 fuzzers: $(FUZZ_BINS)
@@ -132,6 +132,9 @@ benches: $(BENCH_BINS)
 # The Debian packages, from the one list in tools/packages.txt; quick when nothing is missing.
 deps:
 	@tools/install-packages
+check-peers:
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tools/check-peers
 check:
 	@tools/check
 run: deps
