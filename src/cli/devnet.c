@@ -180,6 +180,7 @@ static enum cli_exit start_agent(struct devnet *d, uint32_t number)
     argument(m, "--password-file=%s/password", d->dir);
     argument(m, "--http-port=0");
     argument(m, "--url-file=agent-url");
+    argument(m, "--srd-share=5"); /* a development machine has other uses for its disk */
     return start(d, m);
 }
 

@@ -110,6 +110,30 @@ static void tell_chain(void *ctx, enum put_step step, const struct chain_client_
         i + 1, (unsigned long long)height);
 }
 
+/* Work under way is told once, with its progress on a terminal only. */
+static void agent_says(struct story *s, uint32_t i, const char *text)
+{
+    static const char fetching[] = "fetching and sealing";
+    unsigned long long done = 0, total = 0;
+    char *last = s->nodes[i].last;
+    bool under_way = strncmp(text, fetching, sizeof(fetching) - 1) == 0;
+    const char *digits = text + strcspn(text, "0123456789");
+    if (under_way && *digits != '\0') {
+        char *rest;
+        char what[64];
+        done = strtoull(digits, &rest, 10);
+        rest += strcspn(rest, "0123456789");
+        total = strtoull(rest, NULL, 10);
+        (void)snprintf(what, sizeof(what), "node %u: %s", i + 1, fetching);
+        cli_progress(s->d->c, what, done, total);
+        text = fetching;
+    }
+    if (strcmp(text, last) == 0)
+        return;
+    (void)snprintf(last, sizeof(s->nodes[i].last), "%.199s", text);
+    say(s, "node %u: %s", i + 1, last);
+}
+
 /* What an agent says about the order, told when it is new. */
 static void tell_agent(struct story *s, uint32_t i)
 {
@@ -126,10 +150,8 @@ static void tell_agent(struct story *s, uint32_t i)
     if (http_fetch_text(&body, &o, true, &status) == OK && status == 200) {
         json_t *answer = json_loadb((const char *)body.p, body.n, 0, NULL);
         const char *text = json_string_value(json_object_get(answer, "text"));
-        if (text != NULL && strcmp(text, s->nodes[i].last) != 0) {
-            (void)snprintf(s->nodes[i].last, sizeof(s->nodes[i].last), "%.199s", text);
-            say(s, "node %u: %s", i + 1, s->nodes[i].last);
-        }
+        if (text != NULL)
+            agent_says(s, i, text);
         json_decref(answer);
     }
     free(body.p);
