@@ -1,0 +1,134 @@
+/* agent: crust-agentd as one object: partners, view, plan. One thread, the loop's. Everything that
+ * is decided is decided in plan_*.c from the view; here the view is read and effects are done.
+ * docs/design/agent.md. */
+#ifndef CRUST_AGENTD_AGENT_H
+#define CRUST_AGENTD_AGENT_H
+
+#include "agentd/node_link.h"
+#include "agentd/plan_money.h"
+#include "agentd/tx_link.h"
+
+enum {
+    AGENT_TICK_MS = 100,
+    AGENT_READ_MAX_MS = 2000, /* between two reads of a chain whose stream is silent */
+    AGENT_STATUS_MAX_MS = 2000,
+    AGENT_SEAL_SILENCE_MS = 300000, /* of crust-ipfsd while it seals, before we ask again */
+    AGENT_REPORT_SILENCE_MS = 120000,
+    AGENT_ASK_SILENCE_MS = 30000,
+    AGENT_SEALS_MAX = 8,
+    AGENT_EVENTS_PAGE = 200,
+    AGENT_ORDERS_PAGE = 50,
+    AGENT_EXPIRY_BLOCKS = 60, /* of transactions that are not reports */
+    AGENT_BACKLOG_BLOCKS =
+        20000, /* further back than this events are not read, orders are listed */
+};
+
+/* Reading the chain into the view, one request after the other. */
+enum agent_read {
+    AGENT_READ_IDLE,
+    AGENT_READ_STATUS,
+    AGENT_READ_PARAMS, /* once in a slot */
+    AGENT_READ_WORKER,
+    AGENT_READ_WORK,
+    AGENT_READ_ACCOUNT,
+    AGENT_READ_PEERS, /* once in a slot */
+    AGENT_READ_EVENTS,
+    AGENT_READ_END,
+};
+
+/* Learning which replicas crust-ipfsd holds, once per connection. */
+enum agent_walk { AGENT_WALK_IDLE, AGENT_WALK_ASKING, AGENT_WALK_LOOKING, AGENT_WALK_DONE };
+
+/* Listing the orders that need holders. */
+enum agent_list { AGENT_LIST_IDLE, AGENT_LIST_OPEN, AGENT_LIST_LIVE, AGENT_LIST_DONE };
+
+struct agent;
+
+struct agent_seal {
+    struct agent *agent;
+    bool busy;
+    uint32_t row;
+};
+
+struct http_server;
+struct decisions;
+
+struct agent {
+    struct settings settings;
+    struct ed25519_key key;
+    struct loop *loop;
+    struct loop_timer *timer;
+    struct chain_link chain;
+    struct tx_link txs;
+    struct node_link node;
+    struct http_server *http;
+    struct decisions *decisions;
+    int exit_code;
+
+    struct view view;
+    struct plan_report report;
+    struct plan_worker worker;
+    struct plan_room room;
+    struct plan_money money;
+    struct orders orders;
+
+    enum agent_read reading;
+    bool read_again;
+    uint64_t next_read_ms;
+    uint64_t params_slot, peers_slot; /* slot + 1 of the last read */
+    uint64_t next_event;              /* height of the next event to read; 0: not known */
+    uint64_t saved_event;             /* as in the file */
+    char peers_cursor[CHAIN_CLIENT_CURSOR_MAX];
+    uint32_t peers_found;
+    struct view_peer peers[VIEW_PEERS_MAX]; /* while they are read */
+
+    bool status_asking;
+    uint64_t next_status_ms;
+    uint64_t accepted_before; /* count of reports when the status was last read */
+
+    enum agent_walk walk;
+    uint64_t walk_session;
+    struct content_key walk_key;
+    struct node_sealed walk_replica;
+
+    enum agent_list list;
+    uint64_t list_slot;
+    bool listing;
+    char list_cursor[CHAIN_CLIENT_CURSOR_MAX];
+
+    bool looking;
+    uint32_t look_row;
+    uint8_t look_id[32];
+
+    struct agent_seal seals[AGENT_SEALS_MAX];
+    bool removing;
+    uint32_t remove_row;
+
+    size_t evidence_size, report_size;
+    uint8_t evidence[TX_EVIDENCE_MAX];
+    uint8_t report_bytes[REPORT_SIZE_MAX];
+    uint8_t state[WORK_STATE_SIZE];
+};
+
+/* agent_open: settings and key are set. ERR_MEMORY, ERR_IO, ERR_EXISTS (the status port). */
+NODISCARD enum err agent_open(struct agent *a);
+void agent_close(struct agent *a);
+
+uint64_t agent_now(const struct agent *a);
+
+/* agent_step does everything that the plan wants done now. */
+void agent_step(struct agent *a);
+
+/* agent_read.c: starts to read the chain, or notes that it is to be read once more. */
+void agent_read(struct agent *a);
+/* agent_read.c: asks crust-ipfsd for its status when that is due. */
+void agent_read_node(struct agent *a);
+
+/* agent_orders.c */
+void agent_orders_step(struct agent *a);
+void agent_orders_event(struct agent *a, const struct chain_client_event *ev);
+void agent_orders_seal(struct agent *a, uint32_t row);
+void agent_orders_remove(struct agent *a, uint32_t row);
+void agent_orders_node_new(struct agent *a);
+
+#endif

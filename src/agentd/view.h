@@ -1,0 +1,88 @@
+/* view: what the merchant knows about the world, as last read from the chain and from crust-ipfsd.
+ * The shell fills it in, the plan only reads it: every decision follows from the view, so a fork
+ * back, a restart of a partner or of ourselves is just another view. Pure. */
+#ifndef CRUST_AGENTD_VIEW_H
+#define CRUST_AGENTD_VIEW_H
+
+#include "api/chain_client_tx.h"
+#include "codec/node_msg.h"
+
+enum {
+    VIEW_DISK_STATE_MAX = 16,
+    VIEW_PEERS_MAX = 256, /* workers weighed in the rendezvous order; more are not seen */
+};
+
+struct view_disk {
+    uint32_t volume;
+    char state[VIEW_DISK_STATE_MAX]; /* volume_state_text of store/volume.h */
+    uint64_t free;
+};
+
+/* node_status without spans. */
+struct view_node {
+    bool storage; /* an enclave is attached */
+    uint8_t worker[32];
+    uint64_t seq;
+    uint8_t s[32];
+    uint32_t pending;
+    uint64_t file_bytes, extents, extent_bytes;
+    uint32_t disk_count;
+    struct view_disk disks[NODE_DISKS_MAX];
+};
+
+/* Another worker in the rendezvous order. */
+struct view_peer {
+    uint8_t worker[32];
+    uint64_t free_bytes; /* proven free space: its sealed random data */
+};
+
+struct view {
+    uint8_t account[32]; /* ours */
+
+    bool chain_known; /* status and params have been read, and the chain answers */
+    struct chain_client_status chain;
+    struct params params;
+
+    bool account_known;
+    struct chain_client_account money;
+
+    bool node_known; /* crust-ipfsd answers */
+    bool node_fresh; /* nothing that we asked for has changed it since it was read */
+    uint64_t node_session;
+    struct view_node node;
+
+    bool worker_asked; /* the chain has been asked about node.worker, and said ... */
+    bool worker_known; /* ... that it is registered */
+    struct chain_client_worker worker;
+
+    bool work_known; /* of this worker */
+    struct chain_client_work work;
+
+    uint32_t peer_count;
+    struct view_peer peers[VIEW_PEERS_MAX];
+};
+
+/* Bytes that may still be written on disks in order; and the same with extents given up. */
+static inline uint64_t view_free(const struct view *v)
+{
+    uint64_t free = 0;
+    for (uint32_t i = 0; i < v->node.disk_count; i++)
+        if (strcmp(v->node.disks[i].state, "ok") == 0)
+            free += v->node.disks[i].free;
+    return free;
+}
+
+/* The height of the next block. */
+static inline uint64_t view_next_height(const struct view *v)
+{
+    return v->chain.height + 1;
+}
+
+/* The worker can report: registered by us, without a fault, and its enclave is there. */
+static inline bool view_can_report(const struct view *v)
+{
+    return v->chain_known && v->node_known && v->node.storage && v->worker_known && v->work_known &&
+           !v->worker.faulted && memcmp(v->worker.account, v->account, sizeof(v->account)) == 0;
+}
+
+#endif
