@@ -74,6 +74,7 @@ struct agent {
 
     enum agent_read reading;
     bool read_again;
+    uint64_t read_ms; /* when the present read began */
     uint64_t next_read_ms;
     uint64_t params_slot, peers_slot; /* slot + 1 of the last read */
     uint64_t next_event;              /* height of the next event to read; 0: not known */

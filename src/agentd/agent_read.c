@@ -260,6 +260,8 @@ static bool path_of(struct agent *a, char path[CHAIN_CLIENT_PATH_MAX])
 static void read_end(struct agent *a)
 {
     struct view *v = &a->view;
+    log_debug("read", "height=%llu slot=%llu ms=%llu", (unsigned long long)v->chain.height,
+              (unsigned long long)v->chain.slot, (unsigned long long)(agent_now(a) - a->read_ms));
     v->chain_known = true;
     a->reading = AGENT_READ_IDLE;
     save_height(a);
@@ -292,6 +294,7 @@ void agent_read(struct agent *a)
     uint64_t every = a->view.chain.block_ms;
     a->next_read_ms =
         agent_now(a) + (every != 0 && every < AGENT_READ_MAX_MS ? every : AGENT_READ_MAX_MS);
+    a->read_ms = agent_now(a);
     a->reading = AGENT_READ_STATUS;
     read_step(a);
 }

@@ -40,6 +40,8 @@ static struct plan_worker_effect registration(struct plan_worker *p, const struc
         (v->chain.height >= p->evidence_height + v->params.evidence_max_age_blocks / 2 ||
          v->chain.height < p->evidence_height || p->session != v->node_session))
         p->state = PLAN_WORKER_IDLE; /* stale, or of a chain that forked back */
+    if (v->chain.height == 0)
+        return nothing; /* evidence names a block, and there is none yet */
     if (p->state == PLAN_WORKER_IDLE) {
         p->state = PLAN_WORKER_EVIDENCE;
         p->evidence_height = v->chain.height;

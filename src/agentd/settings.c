@@ -13,13 +13,15 @@ static const struct config_key keys[] = {
     { "chain-id", CONFIG_STRING, "", "name of the chain to work for; others are refused" },
     { "ipfsd", CONFIG_STRING, "ipfsd.sock", "socket of crust-ipfsd" },
     { "folder", CONFIG_STRING, "agent", "folder of the journal of decisions" },
-    { "key", CONFIG_STRING, "operator", "name of the account's key, in keys/" },
+    { "key", CONFIG_STRING, "default", "name of the account's key, in keys/" },
     { "password-file", CONFIG_STRING, "", "file with its password; otherwise CRUST_PASSWORD" },
     { "release", CONFIG_STRING, "0.1.0", "release of the enclave that crust-ipfsd runs" },
     { "http", CONFIG_BOOL, "true", "serve status, decisions and metrics on http-host" },
     { "http-host", CONFIG_STRING, "127.0.0.1", "address of the status pages" },
     { "http-port", CONFIG_U64, "7003", "their port; 0: any free one" },
     { "http-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
+    { "url-file", CONFIG_STRING, "agent/url",
+      "where to write the URL of the status pages; or none" },
     { "take-orders", CONFIG_BOOL, "true", "take new orders" },
     { "require-data-root", CONFIG_BOOL, "false", "take only orders that name their data_root" },
     { "order-size-max", CONFIG_SIZE, "8G", "largest order that is taken" },
@@ -42,7 +44,7 @@ const struct config_table settings_table = {
     .program = "agentd",
     .usage = "crust-agentd [--key value]...",
     .about = "The storage merchant: registers this node's worker, takes orders, reports.\n"
-             "Example: CRUST_PASSWORD=... crust-agentd --home ~/.crust --key operator",
+             "Example: CRUST_PASSWORD=... crust-agentd --home ~/.crust --key default",
     .keys = keys,
     .key_count = sizeof(keys) / sizeof(keys[0]),
 };
@@ -83,6 +85,8 @@ static enum err paths_of(struct settings *s, const struct config *c)
     char name[SETTINGS_PATH_MAX];
     TRY(config_path(s->folder, sizeof(s->folder), c, "folder"));
     TRY(config_path(s->ipfsd, sizeof(s->ipfsd), c, "ipfsd"));
+    if (config_text(c, "url-file")[0] != '\0')
+        TRY(config_path(s->url_file, sizeof(s->url_file), c, "url-file"));
     if (config_text(c, "password-file")[0] != '\0')
         TRY(config_path(s->password_file, sizeof(s->password_file), c, "password-file"));
     int n = snprintf(name, sizeof(name), "keys/%s.key", config_text(c, "key"));

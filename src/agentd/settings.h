@@ -26,7 +26,8 @@ struct settings {
     char chains[SETTINGS_URLS_MAX][SETTINGS_URL_MAX];
     uint32_t gateway_count; /* asked for the data of orders after their own origins */
     char gateways[SETTINGS_URLS_MAX][SETTINGS_URL_MAX];
-    char release[64]; /* version text of the enclave's release */
+    char url_file[SETTINGS_PATH_MAX]; /* "": none */
+    char release[64];                 /* version text of the enclave's release */
     char http_host[64];
     uint16_t http_port, http_port_tries;
     bool http;

@@ -11,6 +11,60 @@
 
 static uint8_t room[STATUS_BODY_MAX]; /* loop thread only */
 
+/* The order's story in one plain sentence. */
+static void order_text(char out[STATUS_TEXT_MAX], const struct order *r)
+{
+    const char *why = order_reason_text(r->reason);
+    const char *sep = r->detail[0] != '\0' ? ": " : "";
+    switch (r->step) {
+    case ORDER_SEEN:
+        (void)snprintf(out, STATUS_TEXT_MAX, "seen, not judged yet");
+        return;
+    case ORDER_WAITING:
+        (void)snprintf(out, STATUS_TEXT_MAX, "waits until block %llu: %s",
+                       (unsigned long long)r->until, why);
+        return;
+    case ORDER_DECLINED:
+        (void)snprintf(out, STATUS_TEXT_MAX, "declined: %s", why);
+        return;
+    case ORDER_TAKEN:
+        (void)snprintf(out, STATUS_TEXT_MAX, "taken (%s); waits for its turn to be sealed", why);
+        return;
+    case ORDER_SEALING:
+        (void)snprintf(out, STATUS_TEXT_MAX, "fetching and sealing: %llu of %llu bytes",
+                       (unsigned long long)r->done, (unsigned long long)r->size);
+        return;
+    case ORDER_SEALED:
+        (void)snprintf(out, STATUS_TEXT_MAX, "sealed; goes on chain with the next report");
+        return;
+    case ORDER_REPORTED:
+        (void)snprintf(out, STATUS_TEXT_MAX,
+                       "reported; counts once a later slot's draws are answered");
+        return;
+    case ORDER_VERIFIED:
+        (void)snprintf(out, STATUS_TEXT_MAX, "kept and proven in every slot");
+        return;
+    case ORDER_RETRY:
+        (void)snprintf(out, STATUS_TEXT_MAX, "tries again soon (%u failures): %s%s%s", r->tries,
+                       why, sep, r->detail);
+        return;
+    case ORDER_GIVEN_UP:
+        (void)snprintf(out, STATUS_TEXT_MAX, "given up after %u failures: %s%s%s", r->tries, why,
+                       sep, r->detail);
+        return;
+    case ORDER_OVER:
+    case ORDER_REMOVING:
+        (void)snprintf(out, STATUS_TEXT_MAX, "is being removed: %s", why);
+        return;
+    case ORDER_FORGOTTEN:
+        (void)snprintf(out, STATUS_TEXT_MAX, "removed: %s", why);
+        return;
+    case ORDER_STEP_COUNT:
+        break;
+    }
+    out[0] = '\0';
+}
+
 static void order_json(struct json_out *j, const struct order *r)
 {
     char cid[CID_TEXT_MAX];
@@ -18,11 +72,14 @@ static void order_json(struct json_out *j, const struct order *r)
     c.hash = CID_HASH_SHA2_256;
     memcpy(c.digest, r->key.digest, 32);
     cid_format(cid, &c);
+    char text[STATUS_TEXT_MAX];
+    order_text(text, r);
     json_out_object(j);
+    json_out_member_str(j, "state", order_step_text(r->step));
+    json_out_member_str(j, "text", text);
     json_out_member_hex(j, "order", span_of(r->id, 32));
     json_out_member_str(j, "cid", cid);
     json_out_member_u64_text(j, "size", r->size);
-    json_out_member_str(j, "step", order_step_text(r->step));
     json_out_member_str(j, "reason", order_reason_text(r->reason));
     json_out_member_str(j, "detail", r->detail);
     json_out_member_u64(j, "since", r->decided_at);
@@ -75,10 +132,13 @@ static void status_json(struct json_out *j, const struct agent *a)
     const struct view *v = &a->view;
     char account[SS58_TEXT_MAX];
     ss58_format(account, v->account);
+    const char *trouble = plan_worker_trouble(&a->worker, v);
+    const char *report = plan_report_wait_text(plan_report_due(&a->report, v, agent_now(a)));
     json_out_object(j);
+    json_out_member_str(j, "state", trouble[0] != '\0' ? "trouble" : "working");
+    json_out_member_str(j, "text", trouble[0] != '\0' ? trouble : report);
     json_out_member_str(j, "account", account);
     json_out_member_hex(j, "worker", span_of(v->node.worker, 32));
-    json_out_member_str(j, "trouble", plan_worker_trouble(&a->worker, v));
     json_out_member_str(j, "chain", chain_link_url(&a->chain));
     json_out_member_bool(j, "chain_answers", v->chain_known);
     json_out_member_u64(j, "height", v->chain.height);
@@ -220,7 +280,7 @@ static void handle(void *ctx, struct http_request *rq)
 
 enum err status_open(struct agent *a)
 {
-    char url[128], path[SETTINGS_PATH_MAX + 8];
+    char url[128];
     if (!a->settings.http)
         return OK;
     const struct http_server_options o = { .host = a->settings.http_host,
@@ -238,8 +298,9 @@ enum err status_open(struct agent *a)
     }
     int n = snprintf(url, sizeof(url), "http://%s:%u\n", a->settings.http_host,
                      http_server_port(a->http));
-    TRY(path_join(path, sizeof(path), a->settings.folder, "url"));
-    return path_write_file(path, span_of(url, (size_t)n), 0600);
+    if (a->settings.url_file[0] == '\0')
+        return OK;
+    return path_write_file(a->settings.url_file, span_of(url, (size_t)n), 0600);
 }
 
 void status_close(struct agent *a)

@@ -5,7 +5,12 @@
 
 #include "agentd/agent.h"
 
-enum { STATUS_BODY_MAX = 256 * 1024, STATUS_WAIT_MS = 5000, STATUS_LIST_MAX = 200 };
+enum {
+    STATUS_BODY_MAX = 256 * 1024,
+    STATUS_WAIT_MS = 5000,
+    STATUS_LIST_MAX = 200,
+    STATUS_TEXT_MAX = 320
+};
 
 /* Serves when the settings say so, and writes the URL to FOLDER/url. ERR_EXISTS: the port. */
 NODISCARD enum err status_open(struct agent *a);
