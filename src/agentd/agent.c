@@ -228,8 +228,8 @@ static bool step_money(struct agent *a)
 {
     uint32_t row;
     struct tx_call call = { .kind = TX_MERCHANT_CLAIM };
-    switch (plan_money_next(&a->money, &row, &a->orders, &a->view, &a->settings.orders,
-                            a->settings.claim_min, agent_now(a))) {
+    switch (
+        plan_money_next(&a->money, &row, &a->orders, &a->view, &a->settings.orders, agent_now(a))) {
     case PLAN_MONEY_NOTHING:
         return false;
     case PLAN_MONEY_SETTLE:

@@ -15,7 +15,7 @@ static void note(struct agent *a, const struct order *r)
     char id[65];
     hex_format(id, span_of(r->id, 32));
     log_info("order", "id=%.16s step=\"%s\" reason=\"%s\" detail=\"%s\"", id,
-             order_step_text(r->step), order_reason_text(r->reason), r->detail);
+             orders_step_text(r->step), orders_reason_text(r->reason), r->detail);
     decisions_note(a->decisions, r, a->view.chain.height);
 }
 

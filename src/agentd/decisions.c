@@ -70,8 +70,8 @@ void decisions_line(struct writer *w, const struct order *row, uint64_t height, 
     json_out_member_u64(&j, "height", height);
     json_out_member_hex(&j, "order", span_of(row->id, 32));
     json_out_member_str(&j, "cid", cid);
-    json_out_member_str(&j, "step", order_step_text(row->step));
-    json_out_member_str(&j, "reason", order_reason_text(row->reason));
+    json_out_member_str(&j, "step", orders_step_text(row->step));
+    json_out_member_str(&j, "reason", orders_reason_text(row->reason));
     json_out_member_str(&j, "detail", row->detail);
     json_out_member_u64_text(&j, "size", row->size);
     json_out_member_u64(&j, "rank", row->rank);

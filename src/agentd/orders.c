@@ -1,6 +1,6 @@
 #include "agentd/orders.h"
 
-const char *order_step_text(enum order_step s)
+const char *orders_step_text(enum order_step s)
 {
     static const char *const texts[ORDER_STEP_COUNT] = {
         "seen",     "waiting",  "declined", "taken", "sealing",  "sealed",    "reported",
@@ -9,7 +9,7 @@ const char *order_step_text(enum order_step s)
     return (unsigned)s < ORDER_STEP_COUNT ? texts[s] : "?";
 }
 
-const char *order_reason_text(enum order_reason r)
+const char *orders_reason_text(enum order_reason r)
 {
     static const char *const texts[ORDER_REASON_COUNT] = {
         "",
@@ -159,7 +159,7 @@ void orders_see(struct order *row, const struct chain_client_order *in, const ui
         }
 }
 
-void order_set(struct order *row, enum order_step step, enum order_reason reason, uint64_t height)
+void orders_set(struct order *row, enum order_step step, enum order_reason reason, uint64_t height)
 {
     if (row->step == step && row->reason == reason)
         return;

@@ -54,8 +54,8 @@ enum order_reason {
     ORDER_REASON_COUNT
 };
 
-const char *order_step_text(enum order_step s);     /* "declined"; static storage */
-const char *order_reason_text(enum order_reason r); /* a sentence; static storage */
+const char *orders_step_text(enum order_step s);     /* "declined"; static storage */
+const char *orders_reason_text(enum order_reason r); /* a sentence; static storage */
 
 struct order {
     uint8_t id[32];
@@ -114,7 +114,7 @@ uint32_t orders_add(struct orders *o, const uint8_t id[32], const struct content
 void orders_see(struct order *row, const struct chain_client_order *in, const uint8_t *lineage,
                 uint64_t height);
 
-/* order_set changes step and reason; when they differ from before the row is to be noted. */
-void order_set(struct order *row, enum order_step step, enum order_reason reason, uint64_t height);
+/* orders_set changes step and reason; when they differ from before the row is to be noted. */
+void orders_set(struct order *row, enum order_step step, enum order_reason reason, uint64_t height);
 
 #endif

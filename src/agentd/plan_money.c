@@ -4,7 +4,7 @@
 
 enum plan_money_do plan_money_next(struct plan_money *p, uint32_t *row, const struct orders *o,
                                    const struct view *v, const struct plan_order_rules *rules,
-                                   struct amount claim_min, uint64_t now_ms)
+                                   uint64_t now_ms)
 {
     *row = ORDERS_NONE;
     if (p->busy || now_ms < p->retry_ms || !v->chain_known || !v->account_known ||
@@ -17,7 +17,7 @@ enum plan_money_do plan_money_next(struct plan_money *p, uint32_t *row, const st
         *row = p->row = due;
         return PLAN_MONEY_SETTLE;
     }
-    if (amount_is_zero(v->money.reward) || amount_cmp(v->money.reward, claim_min) < 0)
+    if (amount_is_zero(v->money.reward) || amount_cmp(v->money.reward, rules->claim_min) < 0)
         return PLAN_MONEY_NOTHING;
     p->busy = true;
     p->claiming = true;

@@ -17,10 +17,10 @@ struct plan_money {
 
 enum plan_money_do { PLAN_MONEY_NOTHING, PLAN_MONEY_SETTLE, PLAN_MONEY_CLAIM };
 
-/* claim_min: a reward below it is left to grow. row: of the order to settle. */
+/* row: of the order to settle. */
 enum plan_money_do plan_money_next(struct plan_money *p, uint32_t *row, const struct orders *o,
                                    const struct view *v, const struct plan_order_rules *rules,
-                                   struct amount claim_min, uint64_t now_ms);
+                                   uint64_t now_ms);
 void plan_money_sent(struct plan_money *p, struct orders *o, enum err e, uint32_t result,
                      uint64_t height, uint64_t now_ms);
 

@@ -115,20 +115,20 @@ static void seen_held(struct order *r, const struct view *v)
     if (r->step == ORDER_REMOVING)
         return;
     if (r->gone) {
-        order_set(r, ORDER_OVER, ORDER_WHY_EXPIRED, height);
+        orders_set(r, ORDER_OVER, ORDER_WHY_EXPIRED, height);
         return;
     }
     if (r->mine) {
         enum order_reason why = r->state == CHAIN_CLIENT_EXPIRED ? ORDER_WHY_EXPIRED : r->reason;
         if (r->state != CHAIN_CLIENT_EXPIRED && why == ORDER_WHY_EXPIRED)
             why = ORDER_WHY_NONE; /* it was renewed */
-        order_set(r, r->verified ? ORDER_VERIFIED : ORDER_REPORTED, why, height);
+        orders_set(r, r->verified ? ORDER_VERIFIED : ORDER_REPORTED, why, height);
         return;
     }
     if (is_void(r, v) || r->step == ORDER_REPORTED || r->step == ORDER_VERIFIED)
-        order_set(r, ORDER_OVER, ORDER_WHY_VOID, height);
+        orders_set(r, ORDER_OVER, ORDER_WHY_VOID, height);
     else if (r->step != ORDER_OVER)
-        order_set(r, ORDER_SEALED, r->reason, height);
+        orders_set(r, ORDER_SEALED, r->reason, height);
 }
 
 void plan_order_seen(struct orders *o, uint32_t row, const struct view *v,
@@ -160,13 +160,13 @@ void plan_order_seen(struct orders *o, uint32_t row, const struct view *v,
         break;
     }
     if (r->gone) {
-        order_set(r, ORDER_DECLINED, ORDER_WHY_EXPIRED, v->chain.height);
+        orders_set(r, ORDER_DECLINED, ORDER_WHY_EXPIRED, v->chain.height);
         return;
     }
     struct plan_verdict verdict = plan_order_judge(o, row, v, rules);
     r->rank = verdict.rank;
     r->until = verdict.until;
-    order_set(r, verdict.step, verdict.reason, v->chain.height);
+    orders_set(r, verdict.step, verdict.reason, v->chain.height);
 }
 
 /* Heights between two looks, by what may have changed meanwhile. 0: none. */
@@ -217,7 +217,7 @@ struct plan_order_effect plan_order_next(struct orders *o, const struct view *v,
         }
         if (r->step == ORDER_RETRY && now_ms >= r->retry_ms) {
             /* Judged anew, from what the chain says now. */
-            order_set(r, ORDER_SEEN, r->reason, v->chain.height);
+            orders_set(r, ORDER_SEEN, r->reason, v->chain.height);
             r->note = false;
             r->look = true;
             r->looked_at = 0;
@@ -238,7 +238,7 @@ struct plan_order_effect plan_order_work(struct orders *o, const struct view *v,
     for (uint32_t i = 0; i < o->count; i++) {
         struct order *r = &o->rows[i];
         if (r->step == ORDER_OVER && r->held && now_ms >= r->retry_ms) {
-            order_set(r, ORDER_REMOVING, r->reason, v->chain.height);
+            orders_set(r, ORDER_REMOVING, r->reason, v->chain.height);
             return (struct plan_order_effect){ PLAN_ORDER_REMOVE, i };
         }
         sealing += r->step == ORDER_SEALING;
@@ -254,7 +254,7 @@ struct plan_order_effect plan_order_work(struct orders *o, const struct view *v,
         return nothing; /* the room is being made, or it is judged again soon */
     r->detail[0] = '\0';
     r->done = r->total = 0;
-    order_set(r, ORDER_SEALING, r->reason, v->chain.height);
+    orders_set(r, ORDER_SEALING, r->reason, v->chain.height);
     return (struct plan_order_effect){ PLAN_ORDER_SEAL, best };
 }
 
@@ -283,21 +283,21 @@ void plan_order_sealed(struct orders *o, uint32_t row, enum err e, const char *w
         r->tries = 0;
         r->reported_from = 0; /* known with the next status in which nothing is pending */
         r->detail[0] = '\0';
-        order_set(r, ORDER_SEALED, r->reason, v->chain.height);
+        orders_set(r, ORDER_SEALED, r->reason, v->chain.height);
         return;
     }
     (void)snprintf(r->detail, sizeof(r->detail), "%s", why);
     if (e != ERR_CLOSED && e != ERR_BUSY) /* those say nothing about the order */
         r->tries++;
     if (is_final(e) || r->tries >= PLAN_ORDER_TRIES_MAX) {
-        order_set(r, ORDER_GIVEN_UP, reason_of(e), v->chain.height);
+        orders_set(r, ORDER_GIVEN_UP, reason_of(e), v->chain.height);
         return;
     }
     uint64_t pause = PLAN_ORDER_RETRY_MS;
     for (uint32_t i = 1; i < r->tries && pause < PLAN_ORDER_RETRY_MAX_MS; i++)
         pause *= 2;
     r->retry_ms = now_ms + pause;
-    order_set(r, ORDER_RETRY, reason_of(e), v->chain.height);
+    orders_set(r, ORDER_RETRY, reason_of(e), v->chain.height);
 }
 
 void plan_order_removed(struct orders *o, uint32_t row, enum err e, const struct view *v,
@@ -306,11 +306,11 @@ void plan_order_removed(struct orders *o, uint32_t row, enum err e, const struct
     struct order *r = &o->rows[row];
     if (e == OK || e == ERR_NOT_FOUND) {
         r->held = false;
-        order_set(r, ORDER_FORGOTTEN, r->reason, v->chain.height);
+        orders_set(r, ORDER_FORGOTTEN, r->reason, v->chain.height);
         return;
     }
     r->retry_ms = now_ms + PLAN_ORDER_RETRY_MS;
-    order_set(r, ORDER_OVER, r->reason, v->chain.height);
+    orders_set(r, ORDER_OVER, r->reason, v->chain.height);
 }
 
 /* The row that this replica was made for: the one that counts it, else one that would take it. */
@@ -347,7 +347,7 @@ void plan_order_held(struct orders *o, const struct node_sealed *replica, const 
     r->held = true;
     r->look = false;
     if (r->step != ORDER_OVER && r->step != ORDER_REMOVING)
-        order_set(r, ORDER_SEALED, r->reason, v->chain.height);
+        orders_set(r, ORDER_SEALED, r->reason, v->chain.height);
     seen_held(r, v);
 }
 
@@ -356,7 +356,7 @@ void plan_order_node_lost(struct orders *o, const struct view *v)
     for (uint32_t i = 0; i < o->count; i++) {
         struct order *r = &o->rows[i];
         if (r->step == ORDER_REMOVING)
-            order_set(r, ORDER_OVER, r->reason, v->chain.height);
+            orders_set(r, ORDER_OVER, r->reason, v->chain.height);
     }
 }
 

@@ -21,6 +21,7 @@ struct plan_order_rules {
     uint64_t slack;          /* bytes that stay free on the disks */
     struct amount price_min; /* what an order pays its holders together, for a GiB of content */
     uint32_t seals;          /* orders that are sealed at a time */
+    struct amount claim_min; /* a reward below it is left to grow */
     uint64_t settle_blocks;  /* between two settlements of an order for its income; 0: never */
 };
 

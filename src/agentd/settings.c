@@ -100,7 +100,7 @@ static enum err money_of(struct settings *s, const struct config *c)
     TRY(amount_parse(&s->orders.price_min, config_text(c, "price-min")));
     TRY(amount_parse(&s->worker.reserve, config_text(c, "reserve")));
     TRY(amount_parse(&s->worker.collateral, config_text(c, "collateral")));
-    return amount_parse(&s->claim_min, config_text(c, "claim-min"));
+    return amount_parse(&s->orders.claim_min, config_text(c, "claim-min"));
 }
 
 static enum err numbers_of(struct settings *s, const struct config *c, char *error)

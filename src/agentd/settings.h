@@ -34,7 +34,6 @@ struct settings {
     struct plan_worker_rules worker;
     struct plan_order_rules orders;
     struct plan_room_rules room;
-    struct amount claim_min;
     char log_level[16];
 };
 

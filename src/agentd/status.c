@@ -14,7 +14,7 @@ static uint8_t room[STATUS_BODY_MAX]; /* loop thread only */
 /* The order's story in one plain sentence. */
 static void order_text(char out[STATUS_TEXT_MAX], const struct order *r)
 {
-    const char *why = order_reason_text(r->reason);
+    const char *why = orders_reason_text(r->reason);
     const char *sep = r->detail[0] != '\0' ? ": " : "";
     switch (r->step) {
     case ORDER_SEEN:
@@ -75,12 +75,12 @@ static void order_json(struct json_out *j, const struct order *r)
     char text[STATUS_TEXT_MAX];
     order_text(text, r);
     json_out_object(j);
-    json_out_member_str(j, "state", order_step_text(r->step));
+    json_out_member_str(j, "state", orders_step_text(r->step));
     json_out_member_str(j, "text", text);
     json_out_member_hex(j, "order", span_of(r->id, 32));
     json_out_member_str(j, "cid", cid);
     json_out_member_u64_text(j, "size", r->size);
-    json_out_member_str(j, "reason", order_reason_text(r->reason));
+    json_out_member_str(j, "reason", orders_reason_text(r->reason));
     json_out_member_str(j, "detail", r->detail);
     json_out_member_u64(j, "since", r->decided_at);
     json_out_member_u64(j, "until", r->step == ORDER_WAITING ? r->until : 0);
@@ -123,7 +123,7 @@ static void orders_json(struct json_out *j, const struct agent *a)
     json_out_key(j, "orders");
     json_out_object(j);
     for (unsigned i = 0; i < ORDER_STEP_COUNT; i++)
-        json_out_member_u64(j, order_step_text((enum order_step)i), counts[i]);
+        json_out_member_u64(j, orders_step_text((enum order_step)i), counts[i]);
     json_out_object_end(j);
 }
 
