@@ -22,8 +22,21 @@ enum slot_state {
     SLOT_DECIDED, /* result is set; the request may still be under way */
 };
 
+/* What a request is bound to: a slot, or a refusal that waits for the end of the body. An answer in
+ * the middle would be lost: the client is still sending, and closing resets the connection. */
+struct ticket {
+    bool refused;
+};
+
+struct refusal {
+    struct ticket ticket;
+    struct push_take_result result;
+    uint64_t discarded;
+};
+
 /* One push. The thread works, the HTTP thread feeds; everything is under the lock. */
 struct slot {
+    struct ticket ticket;
     struct push *push;
     uint32_t number;
     pthread_t thread;
@@ -75,11 +88,25 @@ static void answer(struct http_request *rq, const struct push_take_result *resul
     (void)http_request_respond(rq, &r);
 }
 
+static enum err discard(void *ctx, struct span chunk)
+{
+    struct refusal *f = ctx;
+    f->discarded += chunk.n;
+    return f->discarded > DISCARD_MAX ? ERR_DENIED : OK;
+}
+
 static bool refuse(struct http_request *rq, uint16_t status, const char *code, const char *reason)
 {
     struct push_take_result r = { 0 };
     push_take_refuse(&r, status, code, "%s", reason);
-    answer(rq, &r);
+    struct refusal *f = calloc(1, sizeof(*f));
+    if (f == NULL) {
+        answer(rq, &r);
+        return true;
+    }
+    *f = (struct refusal){ .ticket.refused = true, .result = r };
+    http_request_set_data(rq, f, free);
+    http_request_stream_body(rq, discard, f, UINT64_MAX);
     return true;
 }
 
@@ -296,8 +323,13 @@ bool push_handle(struct push *p, struct http_request *rq)
     (void)p;
     if (car_push_parse_path(&key, http_request_path(rq)) == ERR_NOT_FOUND)
         return false;
-    struct slot *s = http_request_data(rq);
-    ASSERT(s != NULL); /* else push_begin has refused, and nothing is handled */
+    void *data = http_request_data(rq);
+    ASSERT(data != NULL); /* else push_begin has answered, and nothing is handled */
+    if (((const struct ticket *)data)->refused) {
+        answer(rq, &((const struct refusal *)data)->result);
+        return true;
+    }
+    struct slot *s = data;
     pthread_mutex_lock(&s->lock);
     s->ended = true;
     bool decided = s->state == SLOT_DECIDED;
