@@ -2,6 +2,8 @@
 
 #include "ipfsd/gateway_http.h"
 #include "ipfsd/host.h"
+#include "ipfsd/push.h"
+#include "ipfsd/remote.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
@@ -72,6 +74,8 @@ static void storage_metrics(struct text *t, struct host *h)
 static void on_other(void *ctx, struct http_request *rq)
 {
     struct ipfsd *n = ctx;
+    if (push_handle(n->push, rq))
+        return;
     if (strcmp(http_request_path(rq), "/metrics") != 0) {
         (void)!http_request_respond_text(rq, 404, "not found: /ipfs/CID or /metrics\n");
         return;
@@ -87,6 +91,41 @@ static void on_other(void *ctx, struct http_request *rq)
     struct http_response r = { .status = 200, .kind = HTTP_BODY_BUFFER, .body = span_of(t.p, t.n) };
     (void)http_response_add(&r, "Content-Type", "text/plain; version=0.0.4");
     (void)!http_request_respond(rq, &r);
+}
+
+static void on_other_begin(void *ctx, struct http_request *rq)
+{
+    struct ipfsd *n = ctx;
+    (void)push_begin(n->push, rq);
+}
+
+/* What stands behind the gateway: content that owners push, and other nodes. */
+static enum err open_behind(struct ipfsd *n)
+{
+    const struct settings *s = &n->settings;
+    for (; n->chain.count < s->chain_count && n->chain.count < CHAIN_READ_URLS_MAX;
+         n->chain.count++)
+        (void)snprintf(n->chain.urls[n->chain.count], sizeof(n->chain.urls[0]), "%s",
+                       s->chains[n->chain.count]);
+    const struct push_options push = { .storer = &n->storer,
+                                       .ask = push_ask_chain,
+                                       .ctx = &n->chain };
+    TRY(push_open(&n->push, &push));
+    n->local = blocks_source(&n->blocks);
+    n->source = n->local;
+    if (!s->gateway_remote)
+        return OK;
+    struct remote_options o = { .loop = n->loop,
+                                .http = n->http,
+                                .ranks = n->ranks,
+                                .local = &n->local,
+                                .chain = &n->chain,
+                                .self = s->url[0] == '\0' ? NULL : s->url };
+    for (; o.peer_count < s->peer_count; o.peer_count++)
+        o.peers[o.peer_count] = s->peers[o.peer_count];
+    TRY(remote_open(&n->remote, &o));
+    n->source = remote_source(n->remote);
+    return OK;
 }
 
 static enum err publish(struct ipfsd *n)
@@ -107,13 +146,15 @@ enum err door_open(struct ipfsd *n)
 {
     if (!n->settings.gateway)
         return OK;
-    n->source = blocks_source(&n->blocks);
+    TRY(open_behind(n));
     const struct gateway_http_options o = { .store = n->repo.store,
                                             .source = &n->source,
+                                            .local = &n->local,
                                             .host = n->settings.gateway_host,
                                             .port = n->settings.gateway_port,
                                             .port_tries = n->settings.gateway_port_tries,
                                             .other = on_other,
+                                            .other_begin = on_other_begin,
                                             .ctx = n };
     enum err e = gateway_http_open(&n->gateway, &o);
     if (e == OK)
@@ -129,6 +170,12 @@ enum err door_open(struct ipfsd *n)
 
 void door_close(struct ipfsd *n)
 {
+    if (n->remote != NULL)
+        remote_stop(n->remote);
     gateway_http_close(n->gateway);
+    push_close(n->push);
+    remote_close(n->remote);
     n->gateway = NULL;
+    n->push = NULL;
+    n->remote = NULL;
 }

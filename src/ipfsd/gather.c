@@ -18,6 +18,7 @@ enum err gather_open(struct gather *g, const char *scratch)
                                .http = n->http,
                                .root = g->order->key,
                                .size_max = g->order->size_max,
+                               .ranks = n->ranks,
                                .source_count = g->order->source_count };
     /* A CAR carries more than its blocks, and a source may fail half-way. */
     o.size_max = o.size_max > UINT64_MAX / 2 ? UINT64_MAX : 2 * o.size_max + (64 << 20);

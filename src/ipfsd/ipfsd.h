@@ -6,6 +6,7 @@
 #include "ipfsd/blocks.h"
 #include "ipfsd/call.h"
 #include "ipfsd/care.h"
+#include "ipfsd/chain_read.h"
 #include "ipfsd/settings.h"
 #include "ipfsd/storer.h"
 #include "rt/loop.h"
@@ -14,6 +15,9 @@
 struct host;
 struct http_client;
 struct gateway_http;
+struct fetch_ranks;
+struct push;
+struct remote;
 
 struct ipfsd {
     struct settings settings;
@@ -23,8 +27,13 @@ struct ipfsd {
     struct blocks blocks;
     struct host *host; /* NULL: storage off */
     struct http_client *http;
+    struct fetch_ranks *ranks; /* of those we fetch from; NULL: out of memory, nothing is kept */
     struct ipc_server *ipc;
-    struct block_source source;   /* the gateway's: everything this node can give */
+    struct block_source local;    /* the gateway's: everything this node holds */
+    struct block_source source;   /* the same, and what it can fetch */
+    struct chain_read chain;      /* for push and remote */
+    struct push *push;            /* with the gateway */
+    struct remote *remote;        /* NULL: the gateway fetches nothing */
     struct gateway_http *gateway; /* NULL: not serving */
     struct jobs control;          /* one thread: reports, registration, everything short */
     struct jobs sealing;          /* some threads: seal, fill, fetch */

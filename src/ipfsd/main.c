@@ -1,6 +1,7 @@
 /* crust-ipfsd: the storage node's host program. Guide: docs/guide/storage-node.md. */
 #include "crypto/random.h"
 #include "ipfsd/door.h"
+#include "ipfsd/fetch_rank.h"
 #include "ipfsd/host.h"
 #include "ipfsd/service.h"
 #include "rt/http_client.h"
@@ -38,6 +39,7 @@ static enum err start(struct ipfsd *n)
     n->blocks = (struct blocks){ .store = n->repo.store };
     const struct http_client_options http = { .allow_private = n->settings.allow_private_origins };
     TRY(http_client_new(&n->http, n->loop, &http));
+    n->ranks = fetch_ranks_new();
     if (n->settings.storage)
         TRY(host_open(&n->host, &n->settings));
     n->blocks.host = n->host;
@@ -69,6 +71,7 @@ static void stop(struct ipfsd *n)
         loop_run_once(n->loop, 100);
     care_stop(&n->care);
     http_client_free(n->http);
+    fetch_ranks_free(n->ranks);
     loop_free(n->loop);
     host_close(n->host);
     repo_close(&n->repo);

@@ -27,6 +27,9 @@ static const struct config_key keys[] = {
     { "gateway-host", CONFIG_STRING, "127.0.0.1", "address of the gateway" },
     { "gateway-port", CONFIG_U64, "8080", "its port; 0: any free one" },
     { "gateway-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
+    { "gateway-remote", CONFIG_BOOL, "false",
+      "the gateway fetches what is not here from those the chain or peers names" },
+    { "peers", CONFIG_STRING, "", "URLs of gateways to ask for what is not here, with commas" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
     { "allow-private-origins", CONFIG_BOOL, "false",
@@ -83,14 +86,15 @@ static enum err disks_of(struct settings *s, const struct config *c)
     return OK;
 }
 
-static enum err chains_of(struct settings *s, const struct config *c)
+static enum err urls_of(char urls[SETTINGS_URLS_MAX][SETTINGS_URL_MAX + 1], uint32_t *count,
+                        const char *text)
 {
     char item[SETTINGS_URL_MAX + 1];
-    const char *cursor = config_text(c, "chain");
+    const char *cursor = text;
     while (config_list_next(item, sizeof(item), &cursor)) {
-        if (s->chain_count == SETTINGS_URLS_MAX)
+        if (*count == SETTINGS_URLS_MAX)
             return ERR_LIMIT;
-        memcpy(s->chains[s->chain_count++], item, sizeof(item));
+        memcpy(urls[(*count)++], item, sizeof(item));
     }
     return OK;
 }
@@ -130,7 +134,10 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return refuse(error, "a path is too long");
     if (disks_of(out, c) != OK)
         return refuse(error, "disks: at most 16 of PATH or PATH:CAPACITY, like /mnt/a:500G");
-    if (chains_of(out, c) != OK ||
+    if (urls_of(out->peers, &out->peer_count, config_text(c, "peers")) != OK)
+        return refuse(error, "peers: at most 8 URLs of 128 bytes");
+    out->gateway_remote = config_bool(c, "gateway-remote");
+    if (urls_of(out->chains, &out->chain_count, config_text(c, "chain")) != OK ||
         text_of(out->chain_id, sizeof(out->chain_id), c, "chain-id") != OK)
         return refuse(error, "chain: at most 8 URLs; chain-id: at most 64 bytes");
     if (text_of(out->url, sizeof(out->url), c, "url") != OK ||

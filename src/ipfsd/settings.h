@@ -38,6 +38,9 @@ struct settings {
     char gateway_host[64];
     uint16_t gateway_port;
     uint16_t gateway_port_tries;
+    bool gateway_remote; /* fetch what is not here */
+    uint32_t peer_count;
+    char peers[SETTINGS_URLS_MAX][SETTINGS_URL_MAX + 1];
     char url[SETTINGS_URL_MAX + 1];   /* how others reach the gateway; "" when not known */
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;
