@@ -103,10 +103,9 @@ static void on_other_begin(void *ctx, struct http_request *rq)
 static enum err open_behind(struct ipfsd *n)
 {
     const struct settings *s = &n->settings;
-    for (; n->chain.count < s->chain_count && n->chain.count < CHAIN_READ_URLS_MAX;
-         n->chain.count++)
-        (void)snprintf(n->chain.urls[n->chain.count], sizeof(n->chain.urls[0]), "%s",
-                       s->chains[n->chain.count]);
+    static_assert(sizeof(n->chain.urls) == sizeof(s->chains), "the same URLs");
+    memcpy(n->chain.urls, s->chains, sizeof(s->chains));
+    n->chain.count = s->chain_count;
     const struct push_options push = { .storer = &n->storer,
                                        .ask = push_ask_chain,
                                        .ctx = &n->chain };
