@@ -103,7 +103,7 @@ static void on_other_begin(void *ctx, struct http_request *rq)
 static enum err open_behind(struct ipfsd *n)
 {
     const struct settings *s = &n->settings;
-    static_assert(sizeof(n->chain.urls) == sizeof(s->chains), "the same URLs");
+    _Static_assert(sizeof(n->chain.urls) == sizeof(s->chains), "the same URLs");
     memcpy(n->chain.urls, s->chains, sizeof(s->chains));
     n->chain.count = s->chain_count;
     const struct push_options push = { .storer = &n->storer,
