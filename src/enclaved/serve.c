@@ -25,6 +25,7 @@ static struct server {
     pthread_cond_t work; /* a job was queued */
     pthread_cond_t done; /* a job became free */
     uint32_t workers;
+    uint32_t running; /* workers that have reached their loop */
     uint64_t arrivals;
     struct job jobs[SERVE_WORKERS_MAX + 1];
 } server;
@@ -65,6 +66,8 @@ static void *worker(void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&server.lock);
+    server.running++;
+    pthread_cond_broadcast(&server.done);
     for (;;) {
         struct job *j = oldest_queued();
         if (j == NULL) {
@@ -79,6 +82,16 @@ static void *worker(void *unused)
         pthread_cond_broadcast(&server.done);
     }
     return NULL;
+}
+
+/* A thread's first steps inside the C library make system calls that the sandbox kills for, so all
+ * workers must have taken them before the process enters it. */
+static void wait_for_workers(void)
+{
+    pthread_mutex_lock(&server.lock);
+    while (server.running < server.workers)
+        pthread_cond_wait(&server.done, &server.lock);
+    pthread_mutex_unlock(&server.lock);
 }
 
 enum err serve_init(const struct seal_config *config, struct ipc_sync *ipc)
@@ -102,6 +115,8 @@ enum err serve_init(const struct seal_config *config, struct ipc_sync *ipc)
         e = pthread_create(&thread, &attr, worker, NULL) == 0 ? OK : ERR_IO;
     }
     pthread_attr_destroy(&attr);
+    if (e == OK)
+        wait_for_workers();
     return e;
 }
 
