@@ -26,8 +26,8 @@ HARDEN := -fno-omit-frame-pointer -fstack-protector-strong -fcf-protection=full 
 
 ifeq ($(VARIANT),release)
   CC := gcc
-  CFLAGS := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) -ftrivial-auto-var-init=zero -fPIE $(WARN_GCC)
-  LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+  CFLAGS := -O2 -g -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) -ftrivial-auto-var-init=zero -fPIE $(WARN_GCC)
+  LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
 else ifeq ($(VARIANT),asan)
   CC := clang
   CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DCRUST_SANITIZED=1
