@@ -124,6 +124,9 @@ static const char *check_work(const struct params *p)
         return "srd_extent_size: must be a power of two times 1 MiB, at most 4 GiB";
     if (p->draws_files < 1 || p->draws_files > 4 || p->draws_srd < 1 || p->draws_srd > 4)
         return "draws_files, draws_srd: must be from 1 to 4";
+    /* Openings of two slots must fit a report: docs/spec/report.md 6.3. */
+    if (p->draws_files + p->draws_srd > 7)
+        return "draws_files, draws_srd: must be at most 7 together";
     if (p->return_draws < 1 || p->return_draws > 20)
         return "return_draws: must be from 1 to 20";
     if (p->absence_slots < 2 || p->absence_slots > 10000)

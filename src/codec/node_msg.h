@@ -11,7 +11,7 @@
 #include "codec/cid.h"
 
 enum {
-    NODE_MSG_BODY_MAX = 96 * 1024, /* a report of 64 KiB and its frame of fields */
+    NODE_MSG_BODY_MAX = 96 * 1024, /* a report of 88 KiB and its frame of fields */
     NODE_URL_MAX = 128,
     NODE_SOURCES_MAX = 16, /* origins of an order, then other holders */
     NODE_TEXT_MAX = 512,

@@ -373,10 +373,22 @@ static void write_volumes(struct writer *w, uint16_t mask)
             cbor_write_uint(w, v);
 }
 
+bool report_answers_return(const struct report_attempt *a)
+{
+    return a->entry_count == 1 && a->entries[0].count > 0 &&
+           a->entries[0].answers[0].kind >= REPORT_ANSWER_RETURN_FILE;
+}
+
+/* SPEC report 6.1: "Any other report MUST NOT have more than 65,536 bytes." */
+static enum err check_size(const struct report_attempt *a, size_t size)
+{
+    return size > REPORT_SIZE_MAX && !report_answers_return(a) ? ERR_LIMIT : OK;
+}
+
 enum err report_attempt_decode(struct report_attempt *out, struct span in)
 {
     memset(out, 0, sizeof(*out));
-    if (in.n > REPORT_SIZE_MAX)
+    if (in.n > REPORT_RETURN_SIZE_MAX)
         return ERR_LIMIT;
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
     cbor_read_map_of(&c, 10);
@@ -405,6 +417,8 @@ enum err report_attempt_decode(struct report_attempt *out, struct span in)
     cbor_read_key(&c, "suspend");
     out->suspend_volume = read_volume(&c);
     enum err e = cbor_finish(&c);
+    if (e == OK)
+        e = check_size(out, in.n);
     if (e != OK)
         memset(out, 0, sizeof(*out));
     return e;
@@ -453,7 +467,7 @@ static const uint8_t cbor_null[] = { 0xf6 };
 enum err report_decode(struct report *out, struct span in)
 {
     memset(out, 0, sizeof(*out));
-    if (in.n > REPORT_SIZE_MAX)
+    if (in.n > REPORT_RETURN_SIZE_MAX)
         return ERR_LIMIT;
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
     cbor_read_map_of(&c, 3);
@@ -469,6 +483,8 @@ enum err report_decode(struct report *out, struct span in)
         e = report_step_decode(&out->step, step);
     if (e == OK)
         e = report_attempt_decode(&out->attempt, attempt);
+    if (e == OK)
+        e = check_size(&out->attempt, in.n);
     if (e != OK) {
         memset(out, 0, sizeof(*out));
         return e;

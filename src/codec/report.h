@@ -8,13 +8,14 @@
 #include "codec/cbor.h"
 
 enum {
-    REPORT_SIZE_MAX = 65536,      /* a whole report, spec 1.1 */
-    REPORT_STEP_SIZE_MAX = 24576, /* leaves room for the openings in the same report */
-    REPORT_STEP_LEAVES_MAX = 512, /* bounds the chain's work; a drop counts as one leaf */
-    REPORT_VOLUMES = 16,          /* one per disk, docs/spec/proof.md 3.1 */
-    REPORT_ENTRIES_MAX = 2,       /* the owed slot and the current one */
-    REPORT_ANSWERS_MAX = 32,      /* per entry; 20 return draws are the most that are used */
-    REPORT_RECORD_SIZE = 72,      /* as CONTENT_RECORD_SIZE */
+    REPORT_SIZE_MAX = 65536,           /* a whole report, spec 1.1 */
+    REPORT_RETURN_SIZE_MAX = 88 << 10, /* one that answers the draws of a return, spec 6 */
+    REPORT_STEP_SIZE_MAX = 24576,      /* leaves room for the openings in the same report */
+    REPORT_STEP_LEAVES_MAX = 512,      /* bounds the chain's work; a drop counts as one leaf */
+    REPORT_VOLUMES = 16,               /* one per disk, docs/spec/proof.md 3.1 */
+    REPORT_ENTRIES_MAX = 2,            /* the owed slot and the current one */
+    REPORT_ANSWERS_MAX = 32,           /* per entry; 20 return draws are the most that are used */
+    REPORT_RECORD_SIZE = 72,           /* as CONTENT_RECORD_SIZE */
     REPORT_SIGNING_SIZE = 14 + 32 + 32,
 };
 
@@ -122,6 +123,16 @@ struct report_attempt {
     struct report_entry entries[REPORT_ENTRIES_MAX];
 };
 
+/* The sizes that docs/spec/report.md 6 counts with, of one opening in the deepest trees there are.
+ */
+enum {
+    REPORT_TREE_PATH_MAX = 4 + 32 * 40,
+    REPORT_RECORD_PATH_MAX = 32 * 40,
+    REPORT_CHUNK_MAX = 1024,
+    REPORT_CHUNK_PATH_MAX = 11 * 32,     /* of a block of 2 MiB */
+    REPORT_SRD_CHUNK_PATH_MAX = 52 * 32, /* of an extent of 2^62 bytes */
+};
+
 struct report {
     bool has_step;
     struct report_step step;
@@ -137,6 +148,10 @@ struct report {
 NODISCARD enum err report_decode(struct report *out, struct span in);
 NODISCARD enum err report_step_decode(struct report_step *out, struct span in);
 NODISCARD enum err report_attempt_decode(struct report_attempt *out, struct span in);
+
+/* report_answers_return tells whether the attempt answers the draws of a return: such a report may
+ * have REPORT_RETURN_SIZE_MAX bytes, any other REPORT_SIZE_MAX. */
+bool report_answers_return(const struct report_attempt *a);
 
 /* report_op_next takes the next operation from *ops, which starts as a decoded step's ops.
  * False at the end. The bytes were checked by report_step_decode (asserted). */

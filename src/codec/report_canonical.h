@@ -55,7 +55,7 @@ static inline void canonical_step(struct span in)
 static inline void canonical_attempt(struct span in)
 {
     static struct report_attempt attempt;
-    static uint8_t out[REPORT_SIZE_MAX];
+    static uint8_t out[REPORT_RETURN_SIZE_MAX];
     if (report_attempt_decode(&attempt, in) != OK)
         return;
     struct writer w = writer_of(out, sizeof(out));
@@ -66,7 +66,7 @@ static inline void canonical_attempt(struct span in)
 static inline void canonical_report(struct span in)
 {
     static struct report report;
-    static uint8_t out[REPORT_SIZE_MAX];
+    static uint8_t out[REPORT_RETURN_SIZE_MAX];
     if (report_decode(&report, in) != OK)
         return;
     canonical_attempt(report.attempt_bytes);

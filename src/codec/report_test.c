@@ -305,11 +305,94 @@ static void failed_volumes_ascend(void **state)
 static void sizes_are_bounded(void **state)
 {
     (void)state;
-    uint8_t *big = calloc(1, REPORT_SIZE_MAX + 1);
+    uint8_t *big = calloc(1, REPORT_RETURN_SIZE_MAX + 1);
     CHECK(big != NULL);
-    CHECK_ERR(decode_report(span_of(big, REPORT_SIZE_MAX + 1)), ERR_LIMIT);
+    CHECK_ERR(decode_report(span_of(big, REPORT_RETURN_SIZE_MAX + 1)), ERR_LIMIT);
     CHECK_ERR(decode_step(span_of(big, REPORT_STEP_SIZE_MAX + 1)), ERR_LIMIT);
     free(big);
+}
+
+/* The largest opening that there can be: every number as wide and every tree as deep as may be. */
+static void widest_answer(struct report_answer *a, enum report_answer_kind kind, uint32_t j)
+{
+    static const uint8_t zeros[2048];
+    *a = (struct report_answer){ .kind = kind, .j = j };
+    if (kind == REPORT_ANSWER_SRD || kind == REPORT_ANSWER_RETURN_SRD) {
+        a->u.srd = (struct report_srd_opening){
+            .index = UINT32_MAX,
+            .leaf = { .root = zeros, .size = (uint64_t)1 << 62 },
+            .tree_path = { zeros, REPORT_TREE_PATH_MAX },
+            .chunk = { zeros, REPORT_CHUNK_MAX },
+            .chunk_path = { zeros, REPORT_SRD_CHUNK_PATH_MAX },
+        };
+        return;
+    }
+    a->u.file = (struct report_file_opening){
+        .index = UINT32_MAX,
+        .leaf = { .key.codec = UINT32_MAX,
+                  .size = INT64_MAX,
+                  .data_root = zeros,
+                  .seal_root = zeros },
+        .tree_path = { zeros, REPORT_TREE_PATH_MAX },
+        .record_count = UINT32_MAX,
+        .record_index = UINT32_MAX - 1,
+        .record = zeros,
+        .record_path = { zeros, REPORT_RECORD_PATH_MAX },
+        .chunk = { zeros, REPORT_CHUNK_MAX },
+        .chunk_path = { zeros, REPORT_CHUNK_PATH_MAX },
+    };
+}
+
+/* A report without a step whose entries hold so many of the largest openings of a kind. */
+static size_t widest_report(uint8_t *out, size_t room, enum report_answer_kind kind,
+                            uint32_t entries, uint32_t answers)
+{
+    static uint8_t bytes[2 * REPORT_RETURN_SIZE_MAX];
+    struct writer a = writer_of(bytes, sizeof(bytes));
+    struct writer w = writer_of(out, room);
+    fresh_attempt();
+    attempt.slot = UINT64_MAX;
+    attempt.failed = UINT16_MAX;
+    attempt.return_volume = 15;
+    attempt.suspend_volume = 15;
+    attempt.entry_count = entries;
+    for (uint32_t i = 0; i < entries; i++) {
+        attempt.entries[i] =
+            (struct report_entry){ .slot = UINT64_MAX, .beacon = h1, .count = answers };
+        for (uint32_t k = 0; k < answers; k++)
+            widest_answer(&attempt.entries[i].answers[k], kind, k);
+    }
+    report_attempt_encode(&a, &attempt);
+    report_encode(&w, span_of(NULL, 0), writer_span(&a), h2);
+    CHECK_OK(a.err);
+    CHECK_OK(w.err);
+    return w.len;
+}
+
+/* SPEC report 6: whatever a volume holds, its return can be answered, and so can two slots. */
+static void the_largest_openings_fit(void **state)
+{
+    (void)state;
+    size_t room = 2 * REPORT_RETURN_SIZE_MAX;
+    uint8_t *out = malloc(room);
+    CHECK(out != NULL);
+    size_t n = widest_report(out, room, REPORT_ANSWER_RETURN_FILE, 1, 20);
+    CHECK(n == 83639 && n <= REPORT_RETURN_SIZE_MAX);
+    CHECK_OK(decode_report(span_of(out, n)));
+    n = widest_report(out, room, REPORT_ANSWER_RETURN_SRD, 1, 20);
+    CHECK(n < 83639 && n > REPORT_SIZE_MAX);
+    CHECK_OK(decode_report(span_of(out, n)));
+    n = widest_report(out, room, REPORT_ANSWER_RETURN_FILE, 1, 22);
+    CHECK_ERR(decode_report(span_of(out, n)), ERR_LIMIT);
+    /* As many bytes in answers to other draws are too many. */
+    n = widest_report(out, room, REPORT_ANSWER_FILE, 1, 20);
+    CHECK_ERR(decode_report(span_of(out, n)), ERR_LIMIT);
+    n = widest_report(out, room, REPORT_ANSWER_FILE, 2, 7);
+    CHECK(n == 58712 && n <= REPORT_SIZE_MAX);
+    CHECK_OK(decode_report(span_of(out, n)));
+    n = widest_report(out, room, REPORT_ANSWER_FILE, 2, 4);
+    CHECK(n == 33740 && n + REPORT_STEP_SIZE_MAX <= REPORT_SIZE_MAX);
+    free(out);
 }
 
 static void no_step_is_signed_as_null(void **state)
@@ -335,6 +418,7 @@ int main(void)
         cmocka_unit_test(an_attempt_keeps_its_fields),
         cmocka_unit_test(failed_volumes_ascend),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(the_largest_openings_fit),
         cmocka_unit_test(no_step_is_signed_as_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ enum {
     TX_SIZE_SMALL_MAX = 128 * 1024,            /* everything that carries no block of content */
     TX_BLOCK_MAX = 2 * 1024 * 1024,            /* a block of content, spec 3.11 */
     TX_PROOF_MAX = 32 * 1024,                  /* records and paths beside a block */
-    TX_REPORT_MAX = 64 * 1024,                 /* a report, docs/spec/reports.md */
+    TX_REPORT_MAX = 88 * 1024,                 /* as REPORT_RETURN_SIZE_MAX, spec report 6 */
     TX_EVIDENCE_MAX = 64 * 1024,               /* attestation evidence with its chain */
     TX_ORIGINS_MAX = 4,                        /* places where the bytes are now */
     TX_ORIGIN_SIZE_MAX = 128,                  /* bytes of one origin, a URL or multiaddr */

@@ -71,7 +71,7 @@ static void test_a_descriptor_too_many_is_refused(void **state)
     process_fini(&e.process);
     int extra = open("/dev/null", O_RDONLY | O_CLOEXEC);
     fake_enclave_spawn(&e, extra);
-    CHECK_OK(process_wait(&e.process, 10000));
+    CHECK_OK(process_wait(&e.process, FAKE_ENCLAVE_PATIENCE_MS));
     CHECK(e.process.exit_code == 1);
     close(extra);
     fake_enclave_close(&e);
@@ -139,7 +139,7 @@ static void test_sessions_seal_side_by_side(void **state)
         for (size_t n = 0; n < SIDE_SESSIONS; n++) {
             struct ipc_msg answer;
             struct enclave_reply r;
-            CHECK_OK(ipc_sync_recv(e.ipc, &answer, 60000));
+            CHECK_OK(ipc_sync_recv(e.ipc, &answer, FAKE_ENCLAVE_PATIENCE_MS));
             CHECK((answer.flags & IPC_ERROR) == 0);
             CHECK_OK(enclave_reply_decode(&r, ENCLAVE_SEAL_BLOCK, answer.body));
             size_t i = 0;

@@ -12,6 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How long a test waits for what must happen: only a hang takes as long, on however busy a machine.
+ */
+enum { FAKE_ENCLAVE_PATIENCE_MS = 300000 };
+
 struct fake_enclave {
     char dir[32];
     uint8_t key[32];
@@ -64,7 +68,7 @@ static inline void fake_enclave_spawn(struct fake_enclave *e, int extra_fd)
 
 static inline void fake_enclave_connect(struct fake_enclave *e)
 {
-    CHECK_OK(ipc_sync_connect(e->ipc, &e->at, 10000));
+    CHECK_OK(ipc_sync_connect(e->ipc, &e->at, FAKE_ENCLAVE_PATIENCE_MS));
 }
 
 static inline enum err fake_enclave_call(void *ctx, struct enclave_reply *reply,
@@ -79,7 +83,7 @@ static inline enum err fake_enclave_call(void *ctx, struct enclave_reply *reply,
     enclave_msg_encode(&w, request);
     CHECK_OK(w.err);
     const struct ipc_msg m = { .type = request->type, .body = writer_span(&w), .bulk = bulk };
-    TRY(ipc_sync_call(e->ipc, &answer, &m, 60000));
+    TRY(ipc_sync_call(e->ipc, &answer, &m, FAKE_ENCLAVE_PATIENCE_MS));
     if ((answer.flags & IPC_ERROR) != 0) {
         enum err code;
         CHECK_OK(enclave_reply_decode_error(&code, answer.body));

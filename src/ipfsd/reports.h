@@ -6,7 +6,7 @@
 
 #include "ipfsd/call.h"
 
-enum { REPORTS_SIZE_MAX = 64 << 10 };
+enum { REPORTS_SIZE_MAX = 88 << 10 };
 
 /* reports_make writes the report's canonical bytes. ERR_NOT_FOUND: the state that the chain stores
  * is none that this node has made (call_fail says so); ERR_CLOSED: the enclave is gone. */

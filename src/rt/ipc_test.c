@@ -20,6 +20,10 @@ enum { T_ECHO = 1, T_COUNT, T_FAIL, T_HOLD, T_FLOOD };
 
 static char dir[64];
 
+/* How long a test waits for what must happen: only a hang takes as long, on however busy a machine.
+ */
+enum { PATIENCE_MS = 120000 };
+
 struct world {
     struct loop *loop;
     struct ipc_server *server;
@@ -174,7 +178,7 @@ static void check_echo(struct ipc_sync *c, size_t body_n, size_t bulk_n)
     random_bytes(body, body_n);
     random_bytes(bulk, bulk_n);
     struct ipc_msg m = { .type = T_ECHO, .body = { body, body_n }, .bulk = { bulk, bulk_n } }, got;
-    CHECK_OK(ipc_sync_call(c, &got, &m, 10000));
+    CHECK_OK(ipc_sync_call(c, &got, &m, PATIENCE_MS));
     CHECK(got.flags == IPC_REPLY && got.type == T_ECHO);
     CHECK_SPAN(got.body, m.body);
     CHECK_SPAN(got.bulk, m.bulk);
@@ -192,22 +196,22 @@ static void calls_of_every_size_come_back(void **state)
         start_thread(&w);
         struct ipc_sync *c;
         CHECK_OK(ipc_sync_new(&c, carrier == 1));
-        CHECK_OK(ipc_sync_connect(c, &w.at, 5000));
+        CHECK_OK(ipc_sync_connect(c, &w.at, PATIENCE_MS));
         for (size_t i = 0; i < 7; i++) {
             for (size_t k = 0; k < 7; k++)
                 check_echo(c, sizes[i], sizes[k]);
         }
         check_echo(c, 0, IPC_PAYLOAD_MAX);
         struct ipc_msg m = { .type = T_COUNT }, got;
-        CHECK_OK(ipc_sync_call(c, &got, &m, 5000));
+        CHECK_OK(ipc_sync_call(c, &got, &m, PATIENCE_MS));
         for (uint8_t i = 0; i < 5; i++) {
             CHECK(got.body.n == 1 && got.body.p[0] == i);
             CHECK(got.flags == (i < 4 ? IPC_REPLY | IPC_MORE : IPC_REPLY));
             if (i < 4)
-                CHECK_OK(ipc_sync_recv(c, &got, 5000));
+                CHECK_OK(ipc_sync_recv(c, &got, PATIENCE_MS));
         }
         m.type = T_FAIL;
-        CHECK_OK(ipc_sync_call(c, &got, &m, 5000));
+        CHECK_OK(ipc_sync_call(c, &got, &m, PATIENCE_MS));
         CHECK(got.flags == (IPC_REPLY | IPC_ERROR));
         CHECK_SPAN(got.body, span_str("bad"));
         ipc_sync_free(c);
@@ -261,7 +265,7 @@ static void many_requests_at_once_without_deadlock(void **state)
         start_thread(&w);
         struct ipc_sync *c;
         CHECK_OK(ipc_sync_new(&c, carrier == 1));
-        CHECK_OK(ipc_sync_connect(c, &w.at, 5000));
+        CHECK_OK(ipc_sync_connect(c, &w.at, PATIENCE_MS));
         uint8_t *bulk = calloc(1, 1 << 20);
         CHECK(bulk != NULL);
         unsigned asked = 0, answered = 0, busy = 0;
@@ -274,7 +278,7 @@ static void many_requests_at_once_without_deadlock(void **state)
             }
             CHECK_ERR(e, ERR_BUSY);
             busy++;
-            CHECK_OK(ipc_sync_recv(c, &got, 10000));
+            CHECK_OK(ipc_sync_recv(c, &got, PATIENCE_MS));
             CHECK(got.bulk.n == 1 << 20);
             answered++;
         }
@@ -299,7 +303,7 @@ static int raw_connect(struct world *w, bool hello)
     int fd;
     CHECK_OK(ipc_link_connect(&fd, &w->at));
     CHECK(fcntl(fd, F_SETFL, 0) == 0);
-    struct timeval limit = { .tv_sec = 2 };
+    struct timeval limit = { .tv_sec = PATIENCE_MS / 1000 };
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     if (hello) {
         static const uint8_t bytes[24] = { 20, [16] = 1 };

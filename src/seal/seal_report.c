@@ -212,6 +212,15 @@ static enum err check_segment(struct secret *key, const struct seal_keys *keys,
     return seal_keys_unwrap(key, keys, &at, m->wrapped);
 }
 
+/* SPEC report 6.2: 20 of the largest openings fit, each of its seven pieces aligned. */
+_Static_assert(SEAL_REPORT_ARENA >=
+                   20 * (REPORT_TREE_PATH_MAX + REPORT_RECORD_PATH_MAX + REPORT_CHUNK_MAX +
+                         REPORT_CHUNK_PATH_MAX + REPORT_RECORD_SIZE + 32 + 32 + 7 * 16),
+               "arena of openings");
+_Static_assert(SEAL_REPORT_ARENA >= 20 * (REPORT_TREE_PATH_MAX + REPORT_CHUNK_MAX +
+                                          REPORT_SRD_CHUNK_PATH_MAX + 32 + 4 * 16),
+               "arena of openings");
+
 /* Writes the opening of the chunk at rest within the block. */
 static enum err open_chunk(struct seal_report *r, struct report_file_opening *o,
                            const struct enclave_report_file *m, struct span block, uint64_t rest)
@@ -376,7 +385,8 @@ enum err seal_report_end(struct seal_report *r, struct writer *out, struct mspan
     report_signing_input(input, step, writer_span(&w));
     ed25519_sign(signature, span_of(input, sizeof(input)), &keys->worker);
     report_encode(out, step, writer_span(&w), signature);
-    if (out->err == OK && out->len > REPORT_SIZE_MAX)
+    size_t size_max = report_answers_return(&r->attempt) ? REPORT_RETURN_SIZE_MAX : REPORT_SIZE_MAX;
+    if (out->err == OK && out->len > size_max)
         return ERR_LIMIT;
     r->open = out->err != OK;
     return out->err;

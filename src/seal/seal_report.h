@@ -13,7 +13,8 @@
 #include "proof/draw.h"
 #include "seal/seal_keys.h"
 
-enum { SEAL_REPORT_ARENA = 80 << 10 }; /* openings: more than fits a report anyway */
+/* Of the openings what is kept aside until the end: as much as a report of a return can hold. */
+enum { SEAL_REPORT_ARENA = 96 << 10 };
 
 struct seal_report_entry {
     uint64_t slot;
@@ -76,7 +77,8 @@ NODISCARD enum err seal_report_miss(struct seal_report *r, const struct seal_key
                                     const struct enclave_report_miss *m);
 
 /* seal_report_end writes and signs the report. ERR_STATE: a draw is not answered yet; ERR_LIMIT:
- * longer than REPORT_SIZE_MAX. scratch holds the attempt meanwhile. */
+ * longer than a report may be, which only a step can bring about: begin without it. scratch holds
+ * the attempt meanwhile. */
 NODISCARD enum err seal_report_end(struct seal_report *r, struct writer *out, struct mspan scratch,
                                    const struct seal_keys *keys);
 
