@@ -34,8 +34,8 @@ static void check_ends(uint16_t type, struct span body, struct span bulk)
 {
     struct ipc_msg answer;
     const struct ipc_msg m = { .type = type, .body = body, .bulk = bulk };
-    CHECK(ipc_sync_call(e.ipc, &answer, &m, 10000) != OK);
-    CHECK_OK(process_wait(&e.process, 10000));
+    CHECK(ipc_sync_call(e.ipc, &answer, &m, FAKE_ENCLAVE_PATIENCE_MS) != OK);
+    CHECK_OK(process_wait(&e.process, FAKE_ENCLAVE_PATIENCE_MS));
     CHECK(e.process.exit_code == 3 && e.process.signal == 0);
     ipc_sync_close(e.ipc);
     process_fini(&e.process);
@@ -89,11 +89,11 @@ static void test_replayed_and_truncated_frames_do_no_harm(void **state)
         prng_fill(&g, frame, sizeof(frame));
         struct ipc_msg answer;
         const struct ipc_msg m = { .type = type, .body = span_of(frame, prng_below(&g, 400)) };
-        if (ipc_sync_call(e.ipc, &answer, &m, 10000) == OK) {
+        if (ipc_sync_call(e.ipc, &answer, &m, FAKE_ENCLAVE_PATIENCE_MS) == OK) {
             CHECK((answer.flags & IPC_ERROR) != 0);
             continue;
         }
-        CHECK_OK(process_wait(&e.process, 10000));
+        CHECK_OK(process_wait(&e.process, FAKE_ENCLAVE_PATIENCE_MS));
         CHECK(e.process.exit_code == 3);
         process_fini(&e.process);
         fake_enclave_spawn(&e, -1);
