@@ -28,7 +28,7 @@ static enum cli_exit export_to(struct cli *c, struct reading *r, struct car_stre
         size_t n;
         enum err e = car_stream_next(s, &n, (struct mspan){ piece, sizeof(piece) });
         if (e != OK)
-            return reading_failed(c, e, root);
+            return reading_failed(c, NULL, e, root);
         if (n == 0)
             break;
         if (fwrite(piece, 1, n, stdout) != n)
@@ -162,7 +162,7 @@ static enum cli_exit block_open(struct cli *c, struct reading *r, struct span *b
         return exit;
     *cid = name.cid;
     enum err e = dag_block_get(block, r->block, &r->local.source, cid);
-    return e == OK ? CLI_OK : reading_failed(c, e, cid);
+    return e == OK ? CLI_OK : reading_failed(c, NULL, e, cid);
 }
 
 enum cli_exit cmd_dag_block_get(struct cli *c)

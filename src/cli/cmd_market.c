@@ -60,7 +60,18 @@ const struct cli_verb cli_verbs_accounts[] = {
     { 0 },
 };
 
+static const struct cli_option init_options[] = {
+    { "disk", 0, "PATH[:SIZE]", "a folder for sealed data, and how much of it; several times" },
+    { "url", 0, "URL", "how others reach this machine's gateway" },
+    { "port", 0, "PORT", "of the gateway; default: 8080" },
+    { 0 },
+};
+
 const struct cli_verb cli_verbs_network[] = {
+    { "status", "", "one page on network, account, store and node", "crust status", NULL, 0, 0,
+      cmd_status_run },
+    { "doctor", "[CID|disk]", "what is wrong, and the one next action",
+      "crust doctor\ncrust doctor CID\ncrust doctor disk", NULL, 0, 1, cmd_doctor_run },
     { "network use", "URL", "choose a chain node, and remember which network it is of",
       "crust network use http://127.0.0.1:7001", use_options, 1, 1, cmd_network_use },
     { "chain block", "[HEIGHT]", "a block; default: the last one", "crust chain block 12", NULL, 0,
@@ -69,5 +80,12 @@ const struct cli_verb cli_verbs_network[] = {
       cmd_network_tx },
     { "chain params", "[NAME]", "the network's parameters", "crust chain params slot_blocks", NULL,
       0, 1, cmd_network_params },
+    { "node init", "", "configure this machine as a storage node",
+      "crust node init --disk /mnt/disk:500G --url https://node.example.org", init_options, 0, 0,
+      cmd_node_init },
+    { "disk add", "PATH[:SIZE]", "offer a folder for sealed data", "crust disk add /mnt/disk:500G",
+      NULL, 1, 1, cmd_node_disk_add },
+    { "disk list", "", "the disks of this node, and how they are", "crust disk list", NULL, 0, 0,
+      cmd_node_disk_list },
     { 0 },
 };

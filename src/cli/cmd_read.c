@@ -37,7 +37,7 @@ static enum err copy_file(struct reading *r, int fd, const struct cid *cid, uint
     struct span data;
     if (walk == NULL)
         return ERR_MEMORY;
-    unixfs_read_file_init(walk, &r->local.source, r->memory, cid);
+    unixfs_read_file_init(walk, &r->source, r->memory, cid);
     unixfs_read_file_range(walk, from, to);
     enum err e;
     for (;;) {
@@ -62,7 +62,7 @@ enum cli_exit cmd_read_cat(struct cli *c)
         return cli_usage(c, "--offset and --length take numbers of bytes");
     uint64_t end = length > UINT64_MAX - offset ? UINT64_MAX : offset + length;
     struct reading r;
-    enum cli_exit exit = reading_open(c, &r);
+    enum cli_exit exit = reading_open_far(c, &r);
     for (size_t i = 0; exit == CLI_OK && i < c->arg_count; i++) {
         struct cid cid;
         struct unixfs_read_stat st;
@@ -80,7 +80,7 @@ enum cli_exit cmd_read_cat(struct cli *c)
         if (own)
             exit = cli_fail(c, CLI_FAILED, NULL, "cannot write to standard output");
         else if (e != OK)
-            exit = reading_failed(c, e, &cid);
+            exit = reading_failed(c, &r, e, &cid);
     }
     reading_close(&r);
     return exit;
@@ -110,7 +110,7 @@ static enum cli_exit ls_dir(const struct cli *c, struct reading *r, const struct
     if (walk == NULL)
         return cli_fail(c, CLI_FAILED, NULL, "out of memory");
     json_t *list = json_array();
-    unixfs_read_dir_init(walk, &r->local.source, r->memory, cid);
+    unixfs_read_dir_init(walk, &r->source, r->memory, cid);
     enum err e;
     for (;;) {
         e = unixfs_read_dir_next(walk, &item);
@@ -122,7 +122,7 @@ static enum cli_exit ls_dir(const struct cli *c, struct reading *r, const struct
     free(walk);
     if (e != OK) {
         json_decref(list);
-        return reading_failed(c, e, cid);
+        return reading_failed(c, r, e, cid);
     }
     if (c->json)
         return cli_print_json(json_pack("{s:o}", "entries", list));
@@ -135,7 +135,7 @@ enum cli_exit cmd_read_ls(struct cli *c)
     struct reading r;
     struct cid cid;
     struct unixfs_read_stat st;
-    enum cli_exit exit = reading_open(c, &r);
+    enum cli_exit exit = reading_open_far(c, &r);
     if (exit == CLI_OK)
         exit = reading_resolve(c, &r, &cid, c->args[0]);
     if (exit == CLI_OK)
@@ -191,7 +191,7 @@ static enum cli_exit get_file(struct get *g, int dir, const char *name, const st
     cli_progress(g->c, "writing", g->bytes, 0);
     if (own)
         return cli_fail(g->c, CLI_FAILED, NULL, "cannot write %s: %s", name, err_text(e));
-    return e == OK ? CLI_OK : reading_failed(g->c, e, cid);
+    return e == OK ? CLI_OK : reading_failed(g->c, g->r, e, cid);
 }
 
 /* One entry of a folder; the listing is kept in memory, because the walk's own memory is needed
@@ -209,7 +209,7 @@ static enum err get_list(struct get *g, const struct cid *cid, struct get_entry 
     size_t capacity = 0;
     enum err e = walk == NULL ? ERR_MEMORY : OK;
     if (e == OK)
-        unixfs_read_dir_init(walk, &g->r->local.source, g->r->memory, cid);
+        unixfs_read_dir_init(walk, &g->r->source, g->r->memory, cid);
     while (e == OK) {
         e = unixfs_read_dir_next(walk, &item);
         if (e != OK || item.event == UNIXFS_READ_END)
@@ -250,7 +250,7 @@ static enum cli_exit get_dir(struct get *g, int dir, const char *name, const str
     if (fd < 0)
         return cli_fail(g->c, CLI_FAILED, NULL, "cannot open %s", name);
     enum err e = get_list(g, cid, &list, &count);
-    enum cli_exit exit = e == OK ? CLI_OK : reading_failed(g->c, e, cid);
+    enum cli_exit exit = e == OK ? CLI_OK : reading_failed(g->c, g->r, e, cid);
     for (size_t i = 0; exit == CLI_OK && i < count; i++)
         exit = get_node(g, fd, list[i].name, &list[i].cid, depth + 1);
     free(list);
@@ -302,7 +302,7 @@ enum cli_exit cmd_read_get(struct cli *c)
     }
     struct reading r;
     struct cid cid;
-    enum cli_exit exit = reading_open(c, &r);
+    enum cli_exit exit = reading_open_far(c, &r);
     if (exit == CLI_OK)
         exit = reading_resolve(c, &r, &cid, c->args[0]);
     struct get g = { .c = c, .r = &r };

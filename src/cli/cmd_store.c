@@ -68,7 +68,7 @@ static enum cli_exit check_complete(const struct cli *c, struct reading *r, cons
         if (e == OK)
             e = dag_walk_next(&walk, &item);
         if (e != OK)
-            return reading_failed(c, e, &walk.cid);
+            return reading_failed(c, NULL, e, &walk.cid);
         if (item.end)
             return CLI_OK;
     }

@@ -49,6 +49,34 @@ static enum err connect_or_lock(const struct cli *c, struct local *out,
     return repo_open(&out->repo, holder, dir, "crust", &options);
 }
 
+/* Fills in the interfaces of what connect_or_lock has opened. */
+static enum err attach(struct local *out)
+{
+    if (out->repo.store == NULL) {
+        out->sink = ipc_sink_interface(&out->daemon);
+        out->source = ipc_sink_source(&out->daemon);
+        return OK;
+    }
+    /* Every block that we put was hashed a moment ago, here. */
+    TRY(sink_open(&out->sink_state, out->repo.store, BLOCKSTORE_VERIFIED));
+    out->sink_open = true;
+    out->sink = sink_interface(&out->sink_state);
+    out->source = sink_source(out->repo.store);
+    return OK;
+}
+
+enum err local_try(const struct cli *c, struct local *out)
+{
+    struct lockfile_holder holder;
+    *out = (struct local){ 0 };
+    enum err e = connect_or_lock(c, out, &holder);
+    if (e == OK)
+        e = attach(out);
+    if (e != OK)
+        local_close(out);
+    return e;
+}
+
 enum cli_exit local_open(const struct cli *c, struct local *out)
 {
     *out = (struct local){ 0 };
@@ -61,14 +89,8 @@ enum cli_exit local_open(const struct cli *c, struct local *out)
             break;
         clock_sleep_ms(LOCK_RETRY_MS);
     }
-    if (e == OK && out->repo.store == NULL) {
-        out->sink = ipc_sink_interface(&out->daemon);
-        out->source = ipc_sink_source(&out->daemon);
-        return CLI_OK;
-    }
-    /* Every block that we put was hashed a moment ago, here. */
     if (e == OK)
-        e = sink_open(&out->sink_state, out->repo.store, BLOCKSTORE_VERIFIED);
+        e = attach(out);
     if (e != OK) {
         char dir[CONFIG_HOME_MAX + 16];
         struct blockstore_config options;
@@ -76,9 +98,6 @@ enum cli_exit local_open(const struct cli *c, struct local *out)
         local_close(out);
         return open_failed(c, e, dir, &holder);
     }
-    out->sink_open = true;
-    out->sink = sink_interface(&out->sink_state);
-    out->source = sink_source(out->repo.store);
     return CLI_OK;
 }
 

@@ -29,6 +29,10 @@ void local_socket(const struct cli *c, char out[CONFIG_HOME_MAX + 16]);
 enum cli_exit local_open(const struct cli *c, struct local *out);
 void local_close(struct local *l);
 
+/* local_try is local_open with one attempt and without messages. ERR_BUSY: another program has it;
+ * *out is closed on failure. */
+NODISCARD enum err local_try(const struct cli *c, struct local *out);
+
 /* Pins and numbers, whoever has the store. local_pin_next gives the first pin whose cid is > after,
  * borrowed until the next call; ERR_NOT_FOUND at the end. local_unpin is durable when it is OK. */
 NODISCARD enum err local_pin_next(struct local *l, struct pin *out, struct span after);

@@ -173,7 +173,8 @@ static void print_holder(const struct cli *c, const struct chain_client_status *
     bool known = worker_of(c, &w, h);
     struct order_window due = order_next_report(now, known ? w.next_slot : now->slot);
     if (h->verified)
-        printf("proven%s", h->paid ? "" : ", in no paid place");
+        printf("proven since block %llu%s", (unsigned long long)h->created_at,
+               h->paid ? "" : ", in no paid place");
     else
         printf("reported, proven with its report of slot %llu", (unsigned long long)due.slot);
     if (!known) {

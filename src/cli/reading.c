@@ -21,7 +21,20 @@ enum cli_exit reading_open(const struct cli *c, struct reading *out)
     out->block = (struct mspan){ malloc(BLOCK_SIZE_MAX), BLOCK_SIZE_MAX };
     if (out->memory.p == NULL || out->block.p == NULL)
         return cli_fail(c, CLI_FAILED, NULL, "out of memory");
-    return local_open(c, &out->local);
+    enum cli_exit exit = local_open(c, &out->local);
+    out->source = out->local.source;
+    return exit;
+}
+
+enum cli_exit reading_open_far(const struct cli *c, struct reading *out)
+{
+    enum cli_exit exit = reading_open(c, out);
+    if (exit != CLI_OK || cli_has(c, "offline"))
+        return exit;
+    out->far = true;
+    gateways_init(&out->gateways, c, &out->local.source);
+    out->source = gateways_source(&out->gateways);
+    return CLI_OK;
 }
 
 void reading_close(struct reading *r)
@@ -32,14 +45,30 @@ void reading_close(struct reading *r)
     *r = (struct reading){ 0 };
 }
 
-enum cli_exit reading_failed(const struct cli *c, enum err e, const struct cid *cid)
+/* Nobody has it: whom did we ask? */
+static enum cli_exit nowhere(const struct cli *c, const struct reading *r, const char *cid,
+                             const char *next)
+{
+    size_t dead = 0;
+    if (r == NULL || !r->far)
+        return cli_fail(c, CLI_NOT_FOUND, next, "the block %s is not in this store", cid);
+    for (size_t i = 0; i < r->gateways.count; i++)
+        dead += r->gateways.list[i].failures > 0;
+    return cli_fail(c, CLI_NOT_FOUND, next,
+                    "the block %s is not in this store, and none of %zu gateways gives it; %zu of "
+                    "them do not answer",
+                    cid, r->gateways.count, dead);
+}
+
+enum cli_exit reading_failed(const struct cli *c, const struct reading *r, enum err e,
+                             const struct cid *cid)
 {
     char text[CID_TEXT_MAX], next[CID_TEXT_MAX + 32];
     cid_format(text, cid);
     (void)snprintf(next, sizeof(next), "crust doctor %s", text);
     switch ((int)e) {
     case ERR_NOT_FOUND:
-        return cli_fail(c, CLI_NOT_FOUND, next, "the block %s is not in this store", text);
+        return nowhere(c, r, text, next);
     case ERR_CORRUPT:
         return cli_fail(c, CLI_FAILED, "crust repo verify", "the block %s is damaged in this store",
                         text);
@@ -63,16 +92,18 @@ enum cli_exit reading_resolve(const struct cli *c, struct reading *r, struct cid
         return exit;
     if (unixfs_path_init(&p, &name.cid, name.path) != OK)
         return cli_usage(c, "the path in \"%s\" cannot be used", text);
+    if (r->far)
+        gateways_root(&r->gateways, &name.cid);
     while (!p.done) {
-        enum err e = dag_block_get(&block, r->block, &r->local.source, &p.cid);
+        enum err e = dag_block_get(&block, r->block, &r->source, &p.cid);
         if (e != OK)
-            return reading_failed(c, e, &p.cid);
+            return reading_failed(c, r, e, &p.cid);
         e = unixfs_path_step(&p, block);
         if (e == ERR_NOT_FOUND)
             return cli_fail(c, CLI_NOT_FOUND, NULL, "there is no \"%.*s\" in %s", (int)p.rest.n,
                             (const char *)p.rest.p, text);
         if (e != OK)
-            return reading_failed(c, e, &p.cid);
+            return reading_failed(c, r, e, &p.cid);
     }
     if (p.inside.n != 0)
         return cli_fail(c, CLI_USAGE, NULL, "\"%s\" names a value inside a dag-cbor block", text);
@@ -84,8 +115,8 @@ enum cli_exit reading_stat(const struct cli *c, struct reading *r, struct unixfs
                            const struct cid *cid)
 {
     struct span block;
-    enum err e = dag_block_get(&block, r->block, &r->local.source, cid);
+    enum err e = dag_block_get(&block, r->block, &r->source, cid);
     if (e == OK)
         e = unixfs_read_stat(out, cid, block);
-    return e == OK ? CLI_OK : reading_failed(c, e, cid);
+    return e == OK ? CLI_OK : reading_failed(c, r, e, cid);
 }

@@ -1,7 +1,9 @@
-/* reading: "CID/path" out of this machine's store, for cat, get, ls and their kin. */
+/* reading: "CID/path" for cat, get, ls and their kin: out of this machine's store, and for those
+ * that go on to the network (reading_open_far), from those who keep it. */
 #ifndef CRUST_CLI_READING_H
 #define CRUST_CLI_READING_H
 
+#include "cli/gateways.h"
 #include "cli/local.h"
 #include "codec/cid.h"
 #include "ipfs/unixfs_path.h"
@@ -9,8 +11,11 @@
 
 struct reading {
     struct local local;
-    struct mspan memory; /* UNIXFS_READ_MEMORY bytes, for the walk of the moment */
-    struct mspan block;  /* BLOCK_SIZE_MAX bytes, for single blocks */
+    struct block_source source; /* what is read from: the local one, or with the network behind */
+    bool far;
+    struct gateways gateways; /* when far */
+    struct mspan memory;      /* UNIXFS_READ_MEMORY bytes, for the walk of the moment */
+    struct mspan block;       /* BLOCK_SIZE_MAX bytes, for single blocks */
 };
 
 /* A parsed "[/ipfs/]CID[/path]"; path borrows from the text. */
@@ -21,7 +26,10 @@ struct reading_name {
 
 enum cli_exit reading_parse(const struct cli *c, struct reading_name *out, const char *text);
 
-/* reading_open opens the store; reading_close accepts one that was never opened. */
+/* reading_open opens the store; reading_open_far goes on to the network from there, unless the
+ * verb's --offline is given. reading_close accepts one that was never opened. *out does not move
+ * while it is open. */
+enum cli_exit reading_open_far(const struct cli *c, struct reading *out);
 enum cli_exit reading_open(const struct cli *c, struct reading *out);
 void reading_close(struct reading *r);
 
@@ -33,7 +41,8 @@ enum cli_exit reading_resolve(const struct cli *c, struct reading *r, struct cid
 enum cli_exit reading_stat(const struct cli *c, struct reading *r, struct unixfs_read_stat *out,
                            const struct cid *cid);
 
-/* reading_failed says why the content below cid cannot be read. */
-enum cli_exit reading_failed(const struct cli *c, enum err e, const struct cid *cid);
+/* reading_failed says why the content below cid cannot be read. r may be NULL. */
+enum cli_exit reading_failed(const struct cli *c, const struct reading *r, enum err e,
+                             const struct cid *cid);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* Every section that crust.conf may have. */
 static const char *const sections[] = {
-    "agentd", "chaind", "crust", "devnet", "enclaved", "ipfsd"
+    "agentd", "chaind", "cli", "devnet", "enclaved", "ipfsd"
 };
 enum { SECTION_COUNT = sizeof(sections) / sizeof(sections[0]) };
 

@@ -1,0 +1,380 @@
+/* doctor: what is wrong, and the one next action. Without an argument: this machine and the
+ * network; with a CID: who keeps it and whether it can be read; with "disk": the node's disks. */
+#include "base/hex.h"
+#include "cli/gateways.h"
+#include "cli/keyring.h"
+#include "cli/market.h"
+#include "cli/node.h"
+#include "cli/order.h"
+#include "codec/ss58.h"
+#include "ipfs/dag_block.h"
+#include "ipfs/dag_walk.h"
+#include "rt/path.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    WHAT_MAX = 512,
+    NEXT_MAX = 256,
+    WALK_MEMORY = 8 << 20,
+    FREE_LOW = 1 << 30, /* less than this on the home's disk is worth a word */
+};
+
+enum verdict { GOOD, NOTE, BAD };
+
+struct doctor {
+    const struct cli *c;
+    json_t *checks;
+    enum verdict worst;
+    char next[NEXT_MAX]; /* of the first bad finding, else of the first note */
+};
+
+/* Adds a finding. next: what to do about it; only the first one is shown. */
+__attribute__((format(printf, 5, 6))) static void
+found(struct doctor *d, enum verdict v, const char *name, const char *next, const char *what, ...)
+{
+    static const char *const words[] = { "ok", "note", "wrong" };
+    char text[WHAT_MAX];
+    va_list ap;
+    va_start(ap, what);
+    (void)vsnprintf(text, sizeof(text), what, ap);
+    va_end(ap);
+    if (next != NULL && (d->next[0] == '\0' || (v == BAD && d->worst < BAD)))
+        (void)snprintf(d->next, sizeof(d->next), "%s", next);
+    if (v > d->worst)
+        d->worst = v;
+    json_array_append_new(
+        d->checks, json_pack("{s:s, s:s, s:s}", "check", name, "state", words[v], "what", text));
+    if (!d->c->json) {
+        printf("%-5s  %-8s  %s\n", words[v], name, text);
+        fflush(stdout);
+    }
+}
+
+static enum cli_exit finish(struct doctor *d)
+{
+    const char *next = d->next[0] == '\0' ? NULL : d->next;
+    enum cli_exit exit = d->worst == BAD ? CLI_FAILED : CLI_OK;
+    if (d->c->json)
+        return cli_print_json(json_pack("{s:o, s:b, s:s?}", "checks", d->checks, "good",
+                                        d->worst < BAD, "next", next)) == CLI_OK
+                   ? exit
+                   : CLI_FAILED;
+    json_decref(d->checks);
+    if (next != NULL)
+        printf("next:  %s\n", next);
+    else
+        printf("nothing is wrong\n");
+    return exit;
+}
+
+/* ---- this machine and the network ----------------------------------------------------------- */
+
+static bool check_chain(struct doctor *d, struct chain_client_status *s)
+{
+    struct ledger_reply r;
+    const char *urls = config_text(&d->c->config, "chain");
+    enum err e = ledger_quiet(d->c, &r, CHAIN_CLIENT_STATUS);
+    if (e == ERR_DENIED) {
+        found(d, BAD, "chain", "crust network use URL",
+              "%s is another network than crust.conf names", urls);
+        return false;
+    }
+    if (e == OK) {
+        e = chain_client_decode_status(s, span_of(r.body.p, r.body.n));
+        ledger_free(&r);
+    }
+    if (e != OK) {
+        found(d, BAD, "chain", "crust devnet up, or crust network use URL",
+              "no chain node answers at %s", urls);
+        return false;
+    }
+    found(d, GOOD, "chain", NULL, "%s answers at block %llu", s->chain_id,
+          (unsigned long long)s->height);
+    if (config_text(&d->c->config, "genesis")[0] == '\0')
+        found(d, NOTE, "network", "crust network use URL",
+              "no network is pinned: whatever answers is believed");
+    return true;
+}
+
+static void check_key(struct doctor *d, bool chain)
+{
+    struct keystore k;
+    struct ledger_reply r;
+    struct chain_client_account a;
+    char path[CHAIN_CLIENT_PATH_MAX], text[AMOUNT_TEXT_MAX + 8];
+    const char *name = config_text(&d->c->config, "key");
+    if (!keyring_exists(d->c, name)) {
+        found(d, NOTE, "key", "crust key new default",
+              "there is no key \"%s\": nothing can be paid", name);
+        return;
+    }
+    if (keyring_read(d->c, &k, name) != CLI_OK) {
+        found(d, BAD, "key", "crust key import NAME", "the file of key \"%s\" cannot be read",
+              name);
+        return;
+    }
+    chain_client_account_path(path, k.public_key);
+    if (!chain || ledger_quiet(d->c, &r, path) != OK)
+        return;
+    enum err e = chain_client_decode_account(&a, span_of(r.body.p, r.body.n));
+    ledger_free(&r);
+    ledger_amount(text, a.usable);
+    if (e == OK && amount_is_zero(a.usable))
+        found(d, NOTE, "account", "crust key show, and have CRU sent there",
+              "key \"%s\" has nothing to spend", name);
+    else if (e == OK)
+        found(d, GOOD, "account", NULL, "key \"%s\" has %s to spend", name, text);
+}
+
+static void check_space(struct doctor *d)
+{
+    uint64_t free, total;
+    char a[24], b[24];
+    if (node_space(&free, &total, d->c->home) != OK) {
+        found(d, BAD, "home", "crust init", "there is no folder %s", d->c->home);
+        return;
+    }
+    cli_format_size(a, free);
+    cli_format_size(b, total);
+    found(d, free < FREE_LOW ? BAD : GOOD, "space",
+          free < FREE_LOW ? "crust repo gc, or free space on this disk" : NULL,
+          "%s of %s free for %s", a, b, d->c->home);
+}
+
+/* The daemon's connection is left in *out when it runs. */
+static bool check_daemon(struct doctor *d, struct ipc_sink *out)
+{
+    char socket[CONFIG_HOME_MAX + 16];
+    local_socket(d->c, socket);
+    enum err e = ipc_sink_connect(out, socket);
+    if (e != OK) {
+        bool absent = e == ERR_NOT_FOUND || e == ERR_CLOSED;
+        found(d, absent ? NOTE : BAD, "daemon", "crust-ipfsd &",
+              absent ? "crust-ipfsd does not run: nobody can fetch from this machine (%s)"
+                     : "crust-ipfsd does not answer: %s",
+              absent ? socket : err_text(e));
+        return false;
+    }
+    found(d, GOOD, "daemon", NULL, "crust-ipfsd runs%s", out->storage ? ", with an enclave" : "");
+    if (out->gateway[0] == '\0')
+        found(d, NOTE, "gateway", "crust-ipfsd --gateway", "its gateway is off");
+    else if (node_gateway_answers(out->gateway))
+        found(d, GOOD, "gateway", NULL, "%s answers", out->gateway);
+    else
+        found(d, BAD, "gateway", "check --url, --gateway-host and the firewall",
+              "%s does not answer", out->gateway);
+    return true;
+}
+
+static void check_worker(struct doctor *d, struct ipc_sink *daemon,
+                         const struct chain_client_status *now)
+{
+    struct node_status s;
+    struct ledger_reply r;
+    struct chain_client_worker w;
+    char path[CHAIN_CLIENT_PATH_MAX];
+    if (!daemon->storage)
+        return;
+    if (node_ask(daemon, &s) != OK) {
+        found(d, BAD, "worker", "look at crust-ipfsd's log", "crust-ipfsd does not tell its state");
+        return;
+    }
+    chain_client_worker_path(path, s.worker);
+    enum err e = ledger_quiet(d->c, &r, path);
+    if (e == OK) {
+        e = chain_client_decode_worker(&w, span_of(r.body.p, r.body.n));
+        ledger_free(&r);
+    }
+    if (e != OK)
+        found(d, BAD, "worker", "crust-agentd &", "the worker is not registered on the chain");
+    else if (w.faulted)
+        found(d, BAD, "worker", "look at crust-ipfsd's log; a new worker is needed",
+              "the worker is stopped for a fault");
+    else if (w.next_slot + 1 < now->slot)
+        found(d, BAD, "worker", "look at crust-agentd's log",
+              "no report since slot %llu; now is slot %llu", (unsigned long long)w.report_slot,
+              (unsigned long long)now->slot);
+    else
+        found(d, w.suspended != 0 ? BAD : GOOD, "worker",
+              w.suspended != 0 ? "crust doctor disk" : NULL, "reports: last in slot %llu%s",
+              (unsigned long long)w.report_slot, w.suspended != 0 ? "; a disk is suspended" : "");
+}
+
+static void doctor_machine(struct doctor *d)
+{
+    struct ipc_sink daemon = { 0 };
+    struct chain_client_status now = { 0 };
+    check_space(d);
+    bool chain = check_chain(d, &now);
+    check_key(d, chain);
+    if (check_daemon(d, &daemon) && chain)
+        check_worker(d, &daemon, &now);
+    ipc_sink_close(&daemon);
+}
+
+/* ---- disks ---------------------------------------------------------------------------------- */
+
+static void doctor_disks(struct doctor *d)
+{
+    static struct node_place places[NODE_DISKS_MAX];
+    struct ipc_sink daemon = { 0 };
+    struct node_status status;
+    size_t count = 0;
+    bool runs = check_daemon(d, &daemon) && node_ask(&daemon, &status) == OK;
+    if (node_places(d->c, places, &count, runs ? &status : NULL) != CLI_OK)
+        found(d, BAD, "disks", NULL, "crust.conf cannot be read");
+    ipc_sink_close(&daemon);
+    if (count == 0)
+        found(d, NOTE, "disks", "crust disk add PATH", "this machine offers no disk");
+    for (size_t i = 0; i < count; i++) {
+        const struct node_place *p = &places[i];
+        char free[24];
+        cli_format_size(free, p->free);
+        if (!p->there)
+            found(d, BAD, "disk", "mount it, or take it out of [ipfsd] disks",
+                  "%s is no folder that can be written to", p->path);
+        else if (runs && !p->running)
+            found(d, NOTE, "disk", "restart crust-ipfsd", "%s is not in use yet", p->path);
+        else if (runs && strcmp(p->state, "ok") != 0)
+            found(d, BAD, "disk", "look at the disk, then restart crust-ipfsd",
+                  "%s (volume %u) is %s", p->path, p->volume, p->state);
+        else
+            found(d, GOOD, "disk", NULL, "%s has %s free", p->path, free);
+    }
+}
+
+/* ---- one content ---------------------------------------------------------------------------- */
+
+/* Whether it is in this machine's store, whole. */
+static void check_here(struct doctor *d, const struct cid *root)
+{
+    struct local l;
+    struct dag_walk walk;
+    struct dag_walk_item item = { 0 };
+    struct mspan block = { malloc(BLOCK_SIZE_MAX), BLOCK_SIZE_MAX };
+    struct mspan memory = { malloc(WALK_MEMORY), WALK_MEMORY };
+    uint64_t blocks = 0;
+    enum err e = block.p == NULL || memory.p == NULL ? ERR_MEMORY : local_try(d->c, &l);
+    if (e == OK) {
+        dag_walk_init(&walk, &l.source, block, memory, NULL);
+        e = dag_walk_add(&walk, root);
+        while (e == OK && !item.end) {
+            e = dag_walk_next(&walk, &item);
+            blocks += e == OK && !item.end;
+        }
+        local_close(&l);
+        if (e == OK)
+            found(d, GOOD, "here", NULL, "all of its %llu blocks are in this store",
+                  (unsigned long long)blocks);
+        else if (e == ERR_NOT_FOUND && blocks == 0)
+            found(d, NOTE, "here", NULL, "it is not in this store");
+        else if (e == ERR_NOT_FOUND)
+            found(d, NOTE, "here", NULL, "only a part of it is in this store: %llu blocks",
+                  (unsigned long long)blocks);
+        else
+            found(d, BAD, "here", "crust repo verify", "its blocks here cannot be read: %s",
+                  err_text(e));
+    } else {
+        found(d, NOTE, "here", NULL, "this store cannot be looked into: %s", err_text(e));
+    }
+    free(block.p);
+    free(memory.p);
+}
+
+static void check_order(struct doctor *d, const struct chain_client_order *o)
+{
+    char cid[CID_TEXT_MAX], next[CID_TEXT_MAX + 32];
+    order_cid(cid, o);
+    (void)snprintf(next, sizeof(next), "crust order show %s", cid);
+    if (o->disputed)
+        found(d, BAD, "order", next, "its size or root is disputed: nobody earns by keeping it");
+    else if (o->state == CHAIN_CLIENT_EXPIRED)
+        found(d, BAD, "order", "crust order renew CID", "its time is over");
+    else if (o->replicas == 0)
+        found(d, NOTE, "order", next, "ordered, and not proven by anybody yet (%u reported)",
+              o->replicas_all);
+    else
+        found(d, o->replicas < o->replicas_wanted ? NOTE : GOOD, "order",
+              o->replicas < o->replicas_wanted ? next : NULL, "%u of %u replicas are proven",
+              o->replicas, o->replicas_wanted);
+}
+
+static void check_orders(struct doctor *d, const struct cid *root)
+{
+    static struct chain_client_order orders[ORDER_FOUND_MAX];
+    struct chain_client_page page = { 0 };
+    struct ledger_reply r;
+    struct content_key key;
+    char path[CHAIN_CLIENT_PATH_MAX];
+    if (cid_key(&key, root) != OK)
+        return;
+    chain_client_orders_of_key_path(path, &key);
+    enum err e = ledger_quiet(d->c, &r, path);
+    if (e == OK) {
+        e = chain_client_decode_orders(&page, orders, ORDER_FOUND_MAX, span_of(r.body.p, r.body.n));
+        ledger_free(&r);
+    }
+    if ((e == OK && page.count == 0) || e == ERR_NOT_FOUND)
+        found(d, NOTE, "order", "crust put CID", "nobody has ordered that it be kept");
+    else if (e != OK)
+        found(d, BAD, "order", NULL, "the chain's orders cannot be read: %s", err_text(e));
+    for (size_t i = 0; i < page.count; i++)
+        check_order(d, &orders[i]);
+}
+
+/* Asks everybody who should have it for its first block. */
+static void check_gateways(struct doctor *d, const struct cid *root)
+{
+    static struct gateways g;
+    const struct block_source none = { 0 };
+    struct mspan buf = { malloc(BLOCK_SIZE_MAX), BLOCK_SIZE_MAX };
+    uint32_t served = 0;
+    gateways_init(&g, d->c, &none);
+    gateways_root(&g, root);
+    gateways_list(&g);
+    for (size_t i = 0; buf.p != NULL && i < g.count; i++) {
+        size_t size;
+        enum err e = gateways_fetch(&g.list[i], &size, buf, root);
+        served += e == OK;
+        found(d, e == OK ? GOOD : (e == ERR_CORRUPT ? BAD : NOTE), "gateway", NULL, "%s %s",
+              g.list[i].url,
+              e == OK              ? "serves it"
+              : e == ERR_NOT_FOUND ? "has not got it"
+              : e == ERR_CORRUPT   ? "serves other bytes under its name"
+              : e == ERR_DENIED    ? "has a private address, which this network does not allow"
+                                   : "does not answer");
+    }
+    free(buf.p);
+    if (served == 0)
+        found(d, BAD, "fetch", "crust order show CID", "nobody serves it over HTTP now");
+}
+
+static enum cli_exit doctor_content(struct doctor *d, const char *text)
+{
+    struct cid root;
+    struct chain_client_status now;
+    if (cid_parse(&root, span_str(text)) != OK) {
+        json_decref(d->checks);
+        return cli_usage(d->c, "\"%s\" is neither a CID nor \"disk\"", text);
+    }
+    check_here(d, &root);
+    if (check_chain(d, &now))
+        check_orders(d, &root);
+    check_gateways(d, &root);
+    return finish(d);
+}
+
+enum cli_exit cmd_doctor_run(struct cli *c)
+{
+    struct doctor d = { .c = c, .checks = json_array() };
+    if (c->arg_count == 0)
+        doctor_machine(&d);
+    else if (strcmp(c->args[0], "disk") == 0)
+        doctor_disks(&d);
+    else
+        return doctor_content(&d, c->args[0]);
+    return finish(&d);
+}

@@ -1,0 +1,291 @@
+/* status: one page on network, account, store, daemon and node, and the next action. */
+#include "base/hex.h"
+#include "cli/keyring.h"
+#include "cli/market.h"
+#include "cli/node.h"
+#include "cli/order.h"
+#include "codec/ss58.h"
+#include "rt/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT_MAX = 192 };
+
+struct page {
+    bool chain_answers;
+    struct chain_client_status chain;
+    bool has_key, account_known;
+    uint8_t account[32];
+    struct chain_client_account money;
+    bool has_store; /* stat is set */
+    struct blockstore_stat stat;
+    bool store_busy;
+    bool daemon, storage;
+    char gateway[NODE_TEXT_MAX + 1];
+    bool node_known;
+    uint8_t worker[32];
+    uint64_t files, file_bytes, extents, extent_bytes;
+    uint32_t pending;
+    bool worker_known;
+    struct chain_client_worker at_chain;
+    char next[TEXT_MAX];
+};
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void read_chain(const struct cli *c, struct page *p)
+{
+    struct ledger_reply r;
+    char path[CHAIN_CLIENT_PATH_MAX];
+    struct keystore k;
+    const char *key = config_text(&c->config, "key");
+    if (ledger_quiet(c, &r, CHAIN_CLIENT_STATUS) == OK) {
+        p->chain_answers = chain_client_decode_status(&p->chain, span_of(r.body.p, r.body.n)) == OK;
+        ledger_free(&r);
+    }
+    p->has_key = keyring_exists(c, key) && keyring_read(c, &k, key) == CLI_OK;
+    if (!p->has_key)
+        return;
+    memcpy(p->account, k.public_key, 32);
+    chain_client_account_path(path, p->account);
+    if (p->chain_answers && ledger_quiet(c, &r, path) == OK) {
+        p->account_known =
+            chain_client_decode_account(&p->money, span_of(r.body.p, r.body.n)) == OK;
+        ledger_free(&r);
+    }
+}
+
+static void read_worker(const struct cli *c, struct page *p)
+{
+    struct ledger_reply r;
+    char path[CHAIN_CLIENT_PATH_MAX];
+    chain_client_worker_path(path, p->worker);
+    if (!p->chain_answers || ledger_quiet(c, &r, path) != OK)
+        return;
+    p->worker_known = chain_client_decode_worker(&p->at_chain, span_of(r.body.p, r.body.n)) == OK;
+    ledger_free(&r);
+}
+
+static void read_node(const struct cli *c, struct page *p, struct local *l)
+{
+    struct node_status s;
+    p->daemon = true;
+    p->storage = l->daemon.storage;
+    memcpy(p->gateway, l->daemon.gateway, sizeof(p->gateway));
+    if (!p->storage || node_ask(&l->daemon, &s) != OK)
+        return;
+    p->node_known = true;
+    memcpy(p->worker, s.worker, 32);
+    p->files = s.files;
+    p->file_bytes = s.file_bytes;
+    p->extents = s.extents;
+    p->extent_bytes = s.extent_bytes;
+    p->pending = s.pending;
+    read_worker(c, p);
+}
+
+static void read_store(const struct cli *c, struct page *p)
+{
+    struct local l;
+    char dir[CONFIG_HOME_MAX + 16];
+    struct blockstore_config options;
+    local_folder(c, dir, &options);
+    if (!path_exists(dir))
+        return;
+    enum err e = local_try(c, &l);
+    p->store_busy = e == ERR_BUSY;
+    if (e != OK)
+        return;
+    p->has_store = local_stat(&l, &p->stat) == OK;
+    if (l.repo.store == NULL)
+        read_node(c, p, &l);
+    local_close(&l);
+}
+
+/* The one next action: the first thing that is missing. */
+static void decide(const struct cli *c, struct page *p)
+{
+    const char *next = "crust put PATH";
+    char address[SS58_TEXT_MAX];
+    if (!p->chain_answers) {
+        next = "crust doctor";
+    } else if (config_text(&c->config, "genesis")[0] == '\0') {
+        const char *cursor = config_text(&c->config, "chain");
+        char url[128] = "URL";
+        (void)config_list_next(url, sizeof(url), &cursor);
+        (void)snprintf(p->next, sizeof(p->next), "crust network use %s", url);
+        return;
+    } else if (!p->has_key) {
+        next = "crust key new default";
+    } else if (p->account_known && amount_is_zero(p->money.usable)) {
+        ss58_format(address, p->account);
+        (void)snprintf(p->next, sizeof(p->next), "have CRU sent to %s", address);
+        return;
+    } else if (!p->daemon) {
+        next = "crust-ipfsd &";
+    } else if (p->node_known && !p->worker_known) {
+        next = "crust-agentd & (it registers the worker)";
+    } else if (p->worker_known && (p->at_chain.faulted || p->at_chain.suspended != 0)) {
+        next = "crust doctor disk";
+    }
+    (void)snprintf(p->next, sizeof(p->next), "%s", next);
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+static void print_network(const struct cli *c, const struct page *p)
+{
+    const struct chain_client_status *s = &p->chain;
+    if (!p->chain_answers) {
+        printf("network   no chain node answers at %s\n", config_text(&c->config, "chain"));
+        return;
+    }
+    printf("network   %s at block %llu%s\n", s->chain_id, (unsigned long long)s->height,
+           s->allow_software ? " (takes workers without hardware evidence: for tests)" : "");
+    printf("slot      %llu, block %u of %u; reports are taken %s%s\n", (unsigned long long)s->slot,
+           s->slot_offset, s->slot_blocks, s->slot_offset < s->report_blocks ? "now" : "again soon",
+           s->beacon_weak ? "; its beacon is weak" : "");
+}
+
+static void print_account(const struct cli *c, const struct page *p)
+{
+    char address[SS58_TEXT_MAX], usable[AMOUNT_TEXT_MAX + 8], held[AMOUNT_TEXT_MAX + 8];
+    if (!p->has_key) {
+        printf("account   none: there is no key \"%s\"\n", config_text(&c->config, "key"));
+        return;
+    }
+    ss58_format(address, p->account);
+    printf("account   %s\n", address);
+    if (!p->account_known)
+        return;
+    ledger_amount(usable, p->money.usable);
+    ledger_amount(held, p->money.held);
+    printf("money     %s to spend, %s held\n", usable, held);
+}
+
+static void print_local(const struct cli *c, const struct page *p)
+{
+    char bytes[24], free[24];
+    cli_format_size(bytes, p->stat.block_bytes);
+    cli_format_size(free, p->stat.free_bytes);
+    if (p->has_store)
+        printf("store     %llu blocks, %s, %llu pins; %s free\n",
+               (unsigned long long)p->stat.blocks, bytes, (unsigned long long)p->stat.pins, free);
+    else
+        printf("store     %s\n", p->store_busy ? "in use by another program" : "none yet");
+    if (!p->daemon)
+        printf("daemon    crust-ipfsd does not run on %s\n", c->home);
+    else
+        printf("daemon    crust-ipfsd runs; gateway %s\n",
+               p->gateway[0] == '\0' ? "off" : p->gateway);
+}
+
+static void print_node(const struct page *p)
+{
+    char worker[65], files[24], extents[24], deposit[AMOUNT_TEXT_MAX + 8];
+    if (!p->node_known)
+        return;
+    hex_format(worker, span_of(p->worker, 32));
+    cli_format_size(files, p->file_bytes);
+    cli_format_size(extents, p->extent_bytes);
+    printf("node      keeps %llu files (%s) and %llu extents (%s); %u changes not reported yet\n",
+           (unsigned long long)p->files, files, (unsigned long long)p->extents, extents,
+           p->pending);
+    if (!p->worker_known) {
+        printf("worker    %s is not registered\n", worker);
+        return;
+    }
+    ledger_amount(deposit, p->at_chain.deposit);
+    struct order_window due = order_next_report(&p->chain, p->at_chain.next_slot);
+    printf("worker    %s (%s), deposit %s%s%s\n", worker, p->at_chain.provider, deposit,
+           p->at_chain.faulted ? "; STOPPED FOR A FAULT" : "",
+           p->at_chain.suspended != 0 ? "; a disk is suspended" : "");
+    printf("reports   last in slot %llu; next: slot %llu, blocks %llu to %llu\n",
+           (unsigned long long)p->at_chain.report_slot, (unsigned long long)due.slot,
+           (unsigned long long)due.from, (unsigned long long)due.to);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static json_t *units(struct amount a)
+{
+    char text[AMOUNT_TEXT_MAX];
+    amount_format_units(text, a);
+    return json_string(text);
+}
+
+static json_t *network_json(const struct page *p)
+{
+    const struct chain_client_status *s = &p->chain;
+    char genesis[65];
+    if (!p->chain_answers)
+        return json_null();
+    hex_format(genesis, span_of(s->genesis, 32));
+    return json_pack("{s:s, s:s, s:I, s:I, s:i, s:i, s:b, s:b}", "chain_id", s->chain_id, "genesis",
+                     genesis, "height", (json_int_t)s->height, "slot", (json_int_t)s->slot,
+                     "slot_offset", (int)s->slot_offset, "slot_blocks", (int)s->slot_blocks,
+                     "beacon_weak", s->beacon_weak, "allow_software", s->allow_software);
+}
+
+static json_t *account_json(const struct page *p)
+{
+    char address[SS58_TEXT_MAX];
+    if (!p->has_key)
+        return json_null();
+    ss58_format(address, p->account);
+    json_t *o = json_pack("{s:s}", "address", address);
+    json_object_set_new(o, "usable", p->account_known ? units(p->money.usable) : json_null());
+    json_object_set_new(o, "held", p->account_known ? units(p->money.held) : json_null());
+    return o;
+}
+
+static json_t *worker_json(const struct page *p)
+{
+    char worker[65];
+    if (!p->node_known)
+        return json_null();
+    hex_format(worker, span_of(p->worker, 32));
+    json_t *o = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:i}", "worker", worker, "registered",
+                          p->worker_known, "files", (json_int_t)p->files, "file_bytes",
+                          (json_int_t)p->file_bytes, "extents", (json_int_t)p->extents,
+                          "extent_bytes", (json_int_t)p->extent_bytes, "pending", (int)p->pending);
+    if (!p->worker_known)
+        return o;
+    json_object_set_new(o, "faulted", json_boolean(p->at_chain.faulted));
+    json_object_set_new(o, "suspended", json_integer(p->at_chain.suspended));
+    json_object_set_new(o, "deposit", units(p->at_chain.deposit));
+    json_object_set_new(o, "report_slot", json_integer((json_int_t)p->at_chain.report_slot));
+    json_object_set_new(o, "next_slot", json_integer((json_int_t)p->at_chain.next_slot));
+    return o;
+}
+
+static enum cli_exit print_json(const struct page *p)
+{
+    json_t *store =
+        p->has_store ? json_pack("{s:I, s:I, s:I, s:I}", "blocks", (json_int_t)p->stat.blocks,
+                                 "bytes", (json_int_t)p->stat.block_bytes, "pins",
+                                 (json_int_t)p->stat.pins, "free", (json_int_t)p->stat.free_bytes)
+                     : json_null();
+    return cli_print_json(json_pack(
+        "{s:o, s:o, s:o, s:{s:b, s:s, s:b}, s:o, s:s}", "network", network_json(p), "account",
+        account_json(p), "store", store, "daemon", "running", p->daemon, "gateway", p->gateway,
+        "storage", p->storage, "worker", worker_json(p), "next", p->next));
+}
+
+enum cli_exit cmd_status_run(struct cli *c)
+{
+    static struct page p;
+    read_chain(c, &p);
+    read_store(c, &p);
+    decide(c, &p);
+    enum cli_exit exit = p.chain_answers ? CLI_OK : CLI_UNREACHABLE;
+    if (c->json)
+        return print_json(&p) == CLI_OK ? exit : CLI_FAILED;
+    print_network(c, &p);
+    print_account(c, &p);
+    print_local(c, &p);
+    print_node(&p);
+    printf("next      %s\n", p.next);
+    return exit;
+}
