@@ -6,9 +6,7 @@
 #include <stdlib.h>
 
 /* Every section that crust.conf may have. */
-static const char *const sections[] = {
-    "agentd", "chaind", "cli", "devnet", "enclaved", "ipfsd"
-};
+static const char *const sections[] = { "agentd", "chaind", "cli", "devnet", "enclaved", "ipfsd" };
 enum { SECTION_COUNT = sizeof(sections) / sizeof(sections[0]) };
 
 static const char *const common_flags[] = { "home", "config", "help", "version", "show-config" };
