@@ -65,11 +65,11 @@ static void print_quote(const struct put *p)
     cli_format_size(size, p->commitment.size);
     cid_format(cid, &p->root);
     printf("content   %s\n"
-           "size      %s in %u blocks\n"
+           "size      %s in %u block%s\n"
            "replicas  %u, for %u blocks\n"
            "price     %s: %s to those who keep it, %s to stakers, %s to the reserve\n",
-           cid, size, p->commitment.record_count, p->price.replicas, p->price.duration_blocks,
-           total, storage, staking, reserve);
+           cid, size, p->commitment.record_count, p->commitment.record_count == 1 ? "" : "s",
+           p->price.replicas, p->price.duration_blocks, total, storage, staking, reserve);
     fflush(stdout);
 }
 
@@ -104,7 +104,7 @@ static enum cli_exit print_result(const struct cli *c, const struct put *p,
                    ? exit
                    : CLI_FAILED;
     }
-    if (exit == CLI_OK)
+    if (exit == CLI_OK && order->replicas >= order->replicas_wanted)
         printf("kept: %u of %u replicas are proven\nlink:  %s/ipfs/%s\nnext:  crust order show "
                "%s\n",
                order->replicas, order->replicas_wanted, config_text(&c->config, "gateway"), cid,
