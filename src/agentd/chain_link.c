@@ -40,10 +40,13 @@ static void node_works(struct chain_link *l, uint32_t node)
     n->down_until_ms = 0;
 }
 
+static void tell_block(void *ctx);
+
 enum err chain_link_open(struct chain_link *l, struct loop *loop, const struct settings *s,
                          void (*on_block)(void *ctx), void *ctx)
 {
     *l = (struct chain_link){ .loop = loop, .on_block = on_block, .ctx = ctx };
+    l->news = (struct loop_event){ .fn = tell_block, .ctx = l };
     l->node_count = s->chain_count;
     for (uint32_t i = 0; i < s->chain_count; i++)
         l->nodes[i].url = s->chains[i];
@@ -143,6 +146,14 @@ static void on_event(void *ctx, const struct sse_event *ev)
 {
     struct chain_link *l = ctx;
     if (strcmp(ev->type, "block") == 0)
+        loop_post_event(l->loop, &l->news);
+}
+
+/* Told on a turn of its own: no request may be started inside the stream's callback. */
+static void tell_block(void *ctx)
+{
+    struct chain_link *l = ctx;
+    if (!l->closing)
         l->on_block(l->ctx);
 }
 

@@ -49,6 +49,7 @@ struct chain_link {
     struct http_fetch *stream;
     uint32_t stream_node;
     uint64_t stream_retry_ms;
+    struct loop_event news;      /* the stream told about a block */
     void (*on_block)(void *ctx); /* a block may have been made */
     void *ctx;
 };
