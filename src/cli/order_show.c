@@ -146,7 +146,22 @@ static void print_state(const struct chain_client_status *now, const struct chai
                "falls it earns nothing\n");
 }
 
-static void print_money(const struct chain_client_order *o)
+/* How the price of an order is split: a rule of the network. */
+static void print_split(const struct cli *c)
+{
+    struct ledger_reply r;
+    struct params p;
+    if (ledger_quiet(c, &r, "/v1/params") != OK)
+        return;
+    if (chain_client_decode_params(&p, span_of(r.body.p, r.body.n)) == OK)
+        printf("split     of the price %u %% go to those who keep it (and the tip), %u %% to "
+               "stakers, %u %% and the base fee to the reserve\n",
+               p.storage_percent, p.staking_percent,
+               PERCENT - p.storage_percent - p.staking_percent);
+    ledger_free(&r);
+}
+
+static void print_money(const struct cli *c, const struct chain_client_order *o)
 {
     char amount[AMOUNT_TEXT_MAX + 8], rate[AMOUNT_TEXT_MAX + 8], prepaid[AMOUNT_TEXT_MAX + 8];
     ledger_amount(amount, o->amount);
@@ -160,6 +175,7 @@ static void print_money(const struct chain_client_order *o)
                amount, rate);
     if (!amount_is_zero(o->prepaid))
         printf("prepaid   %s for the next period\n", prepaid);
+    print_split(c);
 }
 
 static void print_holder(const struct cli *c, const struct chain_client_status *now,
@@ -243,7 +259,7 @@ static void print_order(const struct cli *c, const struct chain_client_status *n
     printf("content   %s\norder     %s\nsize      %s\nplaced    %s, by %s\n", cid, id, size, when,
            owner);
     print_state(now, o);
-    print_money(o);
+    print_money(c, o);
     for (uint32_t i = 0; i < o->origin_count; i++)
         printf("origin    %s\n", o->origins[i]);
     printf("replicas  %u wanted, %u reported, %u of these proven\n", o->replicas_wanted,

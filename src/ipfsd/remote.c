@@ -118,7 +118,19 @@ static void add_url(const struct remote *r, struct group *g, const char *url)
 /* ---- asking the chain ---------------------------------------------------------------------------
  */
 
-/* Who may have the content: origins of its orders, then the operator's gateways. */
+/* The gateways of those who have proven to hold it, or else have only said so. */
+static void add_holders(const struct remote *r, struct group *g, const struct chain_client_order *o,
+                        bool verified)
+{
+    for (uint32_t i = 0; i < o->holder_count; i++) {
+        const struct chain_client_holder *h = &o->holders[i];
+        for (uint32_t k = 0; h->verified == verified && k < h->url_count; k++)
+            add_url(r, g, h->urls[k]);
+    }
+}
+
+/* Who may have the content: holders that have proven it, origins of its orders, other holders, then
+ * the operator's gateways. */
 static enum err find_sources(const struct remote *r, struct group *g, const struct content_key *key)
 {
     *g = (struct group){ .root = *key };
@@ -129,9 +141,12 @@ static enum err find_sources(const struct remote *r, struct group *g, const stru
         return ERR_MEMORY;
     if (r->o.chain != NULL)
         e = chain_read_orders_of(r->o.chain, orders, &count, key);
+    for (size_t i = 0; e == OK && i < count; i++)
+        add_holders(r, g, &orders[i], true);
     for (size_t i = 0; e == OK && i < count; i++) {
         for (uint32_t k = 0; k < orders[i].origin_count; k++)
             add_url(r, g, orders[i].origins[k]);
+        add_holders(r, g, &orders[i], false);
     }
     free(orders);
     for (uint32_t i = 0; i < r->o.peer_count; i++)

@@ -127,9 +127,9 @@ static void chain_handler(void *ctx, struct http_request *rq)
     world_send_bytes(rq, span_str(c->body), "application/json");
 }
 
-static void origins_come_from_the_chain(void **state)
+/* An order with one origin and one holder: the ways of one server. */
+static void fetch_by_order(const char *origin, const char *holder)
 {
-    (void)state;
     struct world *w = world_new(2, 3, 20000, true);
     struct chain c = { .w = w };
     struct http_server *server;
@@ -139,14 +139,18 @@ static void origins_come_from_the_chain(void **state)
     CHECK_OK(http_server_open(&server, &so));
     snprintf(read.urls[0], sizeof(read.urls[0]), "http://127.0.0.1:%u", http_server_port(server));
     hex_format(digest, span_of(w->blocks[0].key.digest, 32));
+    uint32_t port = http_server_port(w->servers[1]);
     snprintf(c.body, sizeof(c.body),
              "{\"items\":[{\"id\":\"%064d\",\"codec\":113,\"digest\":\"%s\",\"size\":\"1000\","
              "\"data_root\":null,\"state\":\"live\",\"disputed\":false,"
              "\"owner\":\"cTHXEEX2J86rbupHna8VwFMo8wLBowxPTWYjzhfnnuTmrnHXp\","
              "\"placed_at\":1,\"refund_at\":0,\"expires_at\":9,\"replicas_wanted\":3,"
              "\"replicas\":1,\"replicas_all\":1,\"amount\":\"1\",\"prepaid\":\"0\",\"rate\":\"1\","
-             "\"origins\":[\"ftp://bad\",\"http://127.0.0.1:%u/honest\"]}],\"next\":null}",
-             1, digest, http_server_port(w->servers[1]));
+             "\"origins\":[\"ftp://bad\",\"http://127.0.0.1:%u/%s\"],\"holders\":[{\"lineage\":"
+             "\"%064d\",\"account\":\"cTHXEEX2J86rbupHna8VwFMo8wLBowxPTWYjzhfnnuTmrnHXp\","
+             "\"volume\":0,\"index\":0,\"verified\":true,\"paid\":true,\"created_at\":5,"
+             "\"urls\":[\"http://127.0.0.1:%u/%s\"]}]}],\"next\":null}",
+             1, digest, port, origin, 2, port, holder);
     struct remote *r;
     const struct remote_options o = {
         .loop = w->loop, .http = w->http, .chain = &read, .get_ms = 1500
@@ -160,6 +164,13 @@ static void origins_come_from_the_chain(void **state)
     world_free(w);
 }
 
+static void origins_and_holders_come_from_the_chain(void **state)
+{
+    (void)state;
+    fetch_by_order("honest", "missing");
+    fetch_by_order("missing", "honest");
+}
+
 int main(void)
 {
     log_init("remote-test", LOG_LEVEL_OFF);
@@ -169,7 +180,7 @@ int main(void)
         cmocka_unit_test(it_never_asks_itself),
         cmocka_unit_test(stopping_ends_calls),
         cmocka_unit_test(a_silent_peer_costs_bounded_time),
-        cmocka_unit_test(origins_come_from_the_chain),
+        cmocka_unit_test(origins_and_holders_come_from_the_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
