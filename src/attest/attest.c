@@ -99,6 +99,7 @@ static enum err verify(struct attest_verdict *out, struct span evidence,
         if (!span_eq(name, span_str(kinds[i].name)))
             continue;
         out->kind = kinds[i].kind;
+        /* SPEC attest 2: "a build that cannot verify one MUST refuse it" */
         return out->kind == ATTEST_SOFTWARE ? software_verify(out, data, context) : ERR_UNSUPPORTED;
     }
     return ERR_UNSUPPORTED;

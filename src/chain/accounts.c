@@ -23,6 +23,7 @@ const uint8_t *accounts_pot(enum account_pot pot)
 
 bool accounts_is_pot(const uint8_t id[32])
 {
+    /* SPEC transactions 4.4: "Accounts that begin with the text `modl` are the chain's own" */
     return memcmp(id, "modl", 4) == 0;
 }
 
@@ -203,6 +204,7 @@ struct amount accounts_usable(struct ledger *l, const uint8_t id[32])
 
 enum tx_result accounts_check_receive(struct ledger *l, const uint8_t to[32], struct amount v)
 {
+    /* SPEC transactions 4.4: "Nobody signs for them or transfers to them." */
     if (accounts_is_pot(to))
         return RESULT_RESERVED_ACCOUNT;
     struct account a;
@@ -210,6 +212,8 @@ enum tx_result accounts_check_receive(struct ledger *l, const uint8_t to[32], st
     struct amount sum;
     if (amount_add(&sum, accounts_total(&a), v) != OK)
         return RESULT_OVERFLOW;
+    /* SPEC transactions 4.2: "A transfer to an account that would then own less than
+     * `existential_deposit` is refused." */
     if (amount_cmp(sum, l->params->existential_deposit) < 0)
         return RESULT_EXISTENTIAL_DEPOSIT;
     return RESULT_OK;
@@ -353,6 +357,7 @@ void accounts_apply_allow(struct ledger *l, const struct ledger_call *call)
         allowance_key(k, call->from, allow->key);
         state_del(l->st, STATE_ACCOUNTS, span_of(k, sizeof(k)));
     } else {
+        /* SPEC transactions 4.5: "beginning at height * 2^16 when the record is made" */
         if (!there)
             record.nonce = l->height << ALLOWANCE_NONCE_SHIFT;
         record.until = allow->until;
@@ -381,6 +386,7 @@ struct amount accounts_fee(const struct params *p, size_t bytes, struct amount t
     struct amount length;
     if (amount_mul(&length, p->fee_byte, bytes) != OK)
         length = AMOUNT_OF(~(u128)0);
+    /* SPEC transactions 5.2: "The fee is `fee_base + fee_byte * bytes + tip`." */
     return amount_sat_add(amount_sat_add(p->fee_base, length), tip);
 }
 
@@ -406,6 +412,7 @@ enum tx_result accounts_check_sender(struct ledger *l, const struct tx *tx, stru
         struct allowance allowed;
         if (!accounts_allowance(l, &allowed, tx->from, tx->by) || allowed.until < l->height)
             return RESULT_NOT_ALLOWED;
+        /* SPEC transactions 4.6: "A key that is allowed can sign `order` and nothing else." */
         if (tx->call.kind != TX_ORDER)
             return RESULT_CALL_NOT_ALLOWED;
         if (!nonce_fits(tx->nonce, allowed.nonce, ahead))
@@ -435,6 +442,8 @@ void accounts_charge(struct ledger *l, const struct tx *tx, struct amount fee)
         a.nonce++;
     }
     put_or_reap(l, tx->from, &a);
+    /* SPEC transactions 5.4: "`fee_treasury_percent` of every fee goes to the treasury, the rest to
+     * the author of the block" */
     uint32_t share = PERBILL / PERCENT * l->params->fee_treasury_percent;
     struct amount treasury = AMOUNT_OF(ratio_mul(share, PERBILL, fee.units));
     add(&l->fees_treasury, treasury);

@@ -103,6 +103,8 @@ enum tx_result beacon_check(struct ledger *l, const struct tx *tx)
     const struct tx_beacon *b = &tx->call.beacon;
     uint64_t slot;
     uint8_t alpha[32];
+    /* SPEC beacon 3: "refused outside the window, for another slot, twice, from an unknown key, or
+     * with a wrong proof" */
     if (!beacon_is_contributor(l, b->key))
         return RESULT_BEACON_UNKNOWN_KEY;
     if (!beacon_open(l, &slot, alpha) || slot != b->slot)
@@ -142,6 +144,7 @@ static uint32_t contributor_count(struct ledger *l)
 
 void beacon_genesis(struct ledger *l, const uint8_t b0[32], const uint8_t (*keys)[32], size_t count)
 {
+    /* SPEC beacon 2: "Ed25519 keys, at most 256" */
     ASSERT(count <= BEACON_CONTRIBUTORS_MAX);
     for (size_t i = 0; i < count; i++) {
         uint8_t k[CONTRIBUTOR_KEY_SIZE];
@@ -178,6 +181,7 @@ static uint32_t contributions_take(struct ledger *l, struct sha256 *h, uint64_t 
 
 static void history_trim(struct ledger *l)
 {
+    /* SPEC beacon 6: "Values are kept for `absence_slots` + 8 slots" */
     uint64_t keep = (uint64_t)l->params->absence_slots + HISTORY_SPARE_SLOTS;
     const uint8_t prefix[1] = { 'v' };
     struct state_range range = { .store = STATE_BEACON, .prefix = span_of(prefix, 1) };
@@ -194,6 +198,7 @@ static void history_trim(struct ledger *l)
 
 void beacon_block_end(struct ledger *l)
 {
+    /* SPEC beacon 4: "In the last block of slot s - 1 the value is fixed" */
     if (l->offset != l->params->slot_blocks - 1)
         return;
     struct beacon_value now;
@@ -209,6 +214,7 @@ void beacon_block_end(struct ledger *l)
     sha256_update(&h, span_of(number, sizeof(number)));
     struct beacon_value next = { .contributions = contributions_take(l, &h, slot) };
     sha256_final(&h, next.value);
+    /* SPEC beacon 5: "The round is *weak* when at most half of the contributors took part" */
     next.weak = 2 * next.contributions <= contributor_count(l);
     value_put(l, slot, &next);
     history_trim(l);

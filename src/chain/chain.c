@@ -226,8 +226,11 @@ static struct chain_tx_result run(struct chain *c, struct span bytes, const bool
         out.code = admit(c, &call, sound, &out.fee, &verdict);
         if (out.code != RESULT_OK)
             return out;
+        /* SPEC transactions 5.2: "It is taken, and the nonce advanced, before the call is judged."
+         */
         accounts_charge(&c->ledger, &tx, out.fee);
     }
+    /* SPEC transactions 5.3: "A call that fails changes nothing but fee and nonce." */
     out.code = tx.call.kind == TX_REPORT ? verdict : call_check(c, &call);
     if (out.code == RESULT_OK)
         out.code = call_apply(c, &call);
@@ -321,6 +324,8 @@ enum err chain_finalize(struct chain *c, struct chain_output *out, struct chain_
     bool listens = sink != NULL && sink->emit != NULL;
     c->ledger.emit = listens ? forward_event : NULL;
     c->ledger.emit_ctx = &forward;
+    /* SPEC transactions 5.5: "A block runs: price hook, work hook, transactions in order, due
+     * entries" */
     market_block_begin(&c->ledger);
     c->work->block_begin(&c->ledger);
     for (size_t i = 0; i < block->tx_count; i++) {
@@ -370,8 +375,11 @@ enum err chain_check_invariants(struct chain *c, const char **what)
 {
     struct amount pot = accounts_usable(&c->ledger, accounts_pot(POT_STORAGE));
     struct amount owed = market_audit(&c->ledger, what);
+    /* SPEC market 1.1: "The storage pot holds, exactly: unpaid income, escrow and prepaid of all
+     * entries, and unclaimed rewards." */
     if (*what == NULL && amount_cmp(pot, owed) != 0)
         *what = "the storage pot does not hold what the market owes";
+    /* SPEC transactions 4.7: "The sum of all accounts is the total issuance after every block." */
     if (amount_cmp(accounts_sum(&c->ledger), accounts_issuance(&c->ledger)) != 0)
         *what = "the sum of all accounts is not the total issuance";
     return *what == NULL && c->st.err == OK ? OK : ERR_STATE;

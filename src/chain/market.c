@@ -48,6 +48,7 @@ static enum tx_result placement_of(struct ledger *l, struct placement *p,
     }
     p->known = market_order(l, &p->order, p->id);
     if (p->known) {
+        /* SPEC market 3.1: "its stated size MUST then be at least the entry's, which is charged" */
         if (p->order.size > call->size)
             return RESULT_SIZE_NOT_CORRECT;
         p->size = p->order.size;
@@ -101,6 +102,8 @@ static void take(struct amount *from, struct amount v)
 /* The owner's origins replace the old ones; others' fill free places. */
 static void origins_merge(struct market_order *o, const struct tx_order *call, bool owner)
 {
+    /* SPEC market 3.7: "Origins: the owner's replace those that are there; others' fill free
+     * places, at most 4 in all." */
     if (owner && call->origin_count > 0)
         o->origin_count = 0;
     for (uint32_t i = 0; i < call->origin_count && o->origin_count < TX_ORIGINS_MAX; i++) {
@@ -152,6 +155,7 @@ static void extend(struct ledger *l, const struct market_work *work, struct plac
                    struct amount tip)
 {
     struct market_order *o = &p->order;
+    /* SPEC market 3.5: "An order for a live entry with a verified replica settles it" */
     market_settle_all(l, work, p->id, o);
     accounts_move(l, storage_pot(), accounts_pot(POT_STAKING), p->quote.staking);
     accounts_move(l, storage_pot(), accounts_pot(POT_RESERVED), p->quote.reserved);
@@ -297,6 +301,7 @@ enum tx_result market_check_refund(struct ledger *l, const struct ledger_call *c
         return RESULT_ALREADY_STORED;
     if (!market_store_payer(l, &payer, id, call->from))
         return RESULT_NOTHING_TO_REFUND;
+    /* SPEC market 3.6: "by `refund` from order_refund_blocks after its last payment on" */
     return l->height < payer.refund_at ? RESULT_REFUND_TOO_EARLY : RESULT_OK;
 }
 
@@ -321,6 +326,7 @@ void market_apply_refund(struct ledger *l, const struct ledger_call *call)
     ledger_event_account(&ev, "account", call->from);
     ledger_event_amount(&ev, "amount", back);
     ledger_event_end(l, &ev);
+    /* SPEC market 3.6: "With the last payer the entry goes." */
     if (--o.payers == 0)
         market_settle_close(l, NULL, id, &o);
     else

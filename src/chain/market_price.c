@@ -73,6 +73,7 @@ void market_price_update_base(struct market_price *price, const struct params *p
     uint32_t orders = price->orders;
     price->files_added = price->orders = 0;
     struct amount next = price->base;
+    /* SPEC market 2.3: "O = 0 or A / O > fall_above: falls." */
     if (orders == 0 || added / orders > p->price_base_fall_above)
         next = fall(next, p->price_base_fall);
     else if (added / orders < p->price_base_rise_below)
@@ -135,6 +136,7 @@ static struct amount bytes_price(const struct market_price *price, const struct 
         return v;
     if (amount_mul(&v, v, replicas) != OK)
         return AMOUNT_ZERO;
+    /* SPEC market 2.1: "multiplied by replicas / replicas_default, rounded up" */
     return AMOUNT_OF(v.units / p->replicas_default + (v.units % p->replicas_default != 0));
 }
 

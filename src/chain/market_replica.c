@@ -45,6 +45,7 @@ static void emit_replica(struct ledger *l, const char *type, const uint8_t id[32
 static void credit(struct ledger *l, const struct market_work *work, struct market_order *o,
                    const uint8_t lineage[32], const struct market_replica *r, struct amount v)
 {
+    /* SPEC market 5.3: "The money first refills the worker's deposit" */
     struct amount left = work->refill(l, lineage, v);
     take(&o->amount, amount_sat_sub(v, left));
     struct market_merchant m;
@@ -75,11 +76,13 @@ void market_replica_pay(struct ledger *l, const struct market_work *work, struct
     if (slots > most)
         slots = most;
     r->answered = c->answered;
+    /* SPEC market 5.2: "While claims differ it pays nothing, and those slots are lost." */
     if (r->paid && !o->disputed && slots > 0) {
         struct amount v = amount_min(earned(o, slots), o->amount);
         if (!amount_is_zero(v))
             credit(l, work, o, lineage, r, v);
     }
+    /* SPEC market 4.3: "A free place goes to the next at a settlement." */
     if (!r->paid && o->replicas_paid < o->replicas_wanted) {
         r->paid = true;
         o->replicas_paid++;
@@ -93,6 +96,7 @@ void market_replica_pay(struct ledger *l, const struct market_work *work, struct
 static uint64_t power_of(const struct ledger *l, const struct market_order *o,
                          const struct market_replica *r)
 {
+    /* SPEC market 4.4: "Power: 0 until verified or while claims differ" */
     if (!r->verified || o->disputed || o->expired_at == 0)
         return 0;
     if (!r->mature)
@@ -178,6 +182,7 @@ bool market_replica_add(struct ledger *l, const struct market_work *work, const 
     struct market_replica there;
     if (!market_order(l, &o, order) || market_order_state(l, &o) == ORDER_EXPIRED)
         return false;
+    /* SPEC market 4.1: "an account has at most one per entry, an entry at most replicas_max" */
     if (o.replicas_all >= l->params->replicas_max || market_replica(l, &there, order, lineage) ||
         market_store_account_has_replica(l, order, r->account))
         return false;
@@ -265,6 +270,7 @@ static uint32_t look_at(struct ledger *l, const struct market_work *work, const 
         market_store_order_put(l, id, &o);
         return 1;
     }
+    /* SPEC market 4.2: "with `proven` above the mark it is *verified*" */
     if (c.proven <= r.proven) {
         queue_verify(l, id, lineage);
         return 1;

@@ -57,6 +57,7 @@ static void spread(const struct ledger *l, struct market_order *o)
     uint64_t blocks = o->expired_at > l->height ? o->expired_at - l->height : 1;
     uint64_t slots = (blocks + l->params->slot_blocks - 1) / l->params->slot_blocks;
     o->income = o->amount;
+    /* SPEC market 5.1: "shares = slots left (rounded up) * replicas_wanted" */
     o->shares = slots * o->replicas_wanted;
 }
 
@@ -126,6 +127,8 @@ void market_settle_end(struct ledger *l, const struct market_work *work, const u
     struct market_quote quote;
     market_price(l, &price);
     market_quote(&quote, &price, l->params, o->size, o->replicas_wanted);
+    /* SPEC market 6.1: "if prepaid covers an order at today's price, it is taken from prepaid and
+     * the entry has a new period" */
     if (amount_cmp(o->prepaid, quote.total) < 0) {
         market_settle_close(l, work, id, o);
         return;
@@ -152,6 +155,7 @@ void market_settle_close(struct ledger *l, const struct market_work *work, const
         ASSERT(work != NULL);
         market_replica_drop(l, work, id, o, lineage, &r);
     }
+    /* SPEC market 6.2: "unpaid income goes to the reserved pot, prepaid to the owner" */
     accounts_move(l, accounts_pot(POT_STORAGE), accounts_pot(POT_RESERVED), o->amount);
     accounts_move(l, accounts_pot(POT_STORAGE), o->owner, o->prepaid);
     ASSERT(amount_is_zero(o->escrow_staking) && amount_is_zero(o->escrow_reserved));

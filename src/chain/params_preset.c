@@ -229,6 +229,8 @@ enum err params_check(const struct params *p, const char **what)
     const char *(*const checks[])(const struct params *) = { check_time,   check_work,
                                                              check_split,  check_market,
                                                              check_prices, check_blocks };
+    /* SPEC params 1.2: "The relations in the table's last column and in `params_check` MUST hold
+     * for a record to be taken." */
     *what = NULL;
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && *what == NULL; i++)
         *what = checks[i](p);

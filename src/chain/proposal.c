@@ -42,6 +42,8 @@ static int by_number(uint64_t a, uint64_t b)
 
 static int by_urgency(const struct chain_candidate *a, const struct chain_candidate *b)
 {
+    /* SPEC transactions 6.1: "A proposer puts beacon contributions first, then first reports,
+     * disputes, and the rest by fee and arrival" */
     if (a->check.priority != b->check.priority)
         return by_number(b->check.priority, a->check.priority);
     int fee = amount_cmp(b->check.fee, a->check.fee);
@@ -91,6 +93,7 @@ static void order(struct chain_candidate *txs, size_t count)
         while (i + n < count && memcmp(txs[i].check.signer, txs[i + n].check.signer,
                                        sizeof(txs[i].check.signer)) == 0)
             n++;
+        /* SPEC transactions 6.1: "one signer's transactions stand in the order of their nonces" */
         ranks_by_nonce(&txs[i], n);
         i += n;
     }
@@ -130,6 +133,8 @@ static size_t report_room(const struct params *p, const struct chain_candidate *
         if (txs[i].check.priority != 2 && txs[i].bytes.n <= TX_SIZE_SMALL_MAX)
             others += txs[i].bytes.n + FRAMING;
     size_t free = others < p->block_bytes_max ? p->block_bytes_max - others : 0;
+    /* SPEC transactions 6.2: "First reports have at least `block_report_bytes` of room, more where
+     * others leave it." */
     return free > p->block_report_bytes ? free : p->block_report_bytes;
 }
 
@@ -169,5 +174,7 @@ bool chain_process(struct chain *c, const struct chain_block *block)
         else
             common += block->txs[i].n + FRAMING;
     }
+    /* SPEC transactions 6.4: "A proposal that breaks 6.3, or holds bytes that do not decode, MUST
+     * be refused." */
     return large <= 1 && common <= c->params.block_bytes_max;
 }

@@ -6,6 +6,7 @@
 #include "chain/work_claim.h"
 #include "chain/work_store.h"
 
+/* SPEC work 1.2: "Their records are removed later, at most 32 per due entry of the queue." */
 enum { SWEEP_MAX = 32 }; /* leaves a due entry gives back at once: bounds a block's work */
 
 /* ---- registration ------------------------------------------------------------------------- */
@@ -52,6 +53,7 @@ enum tx_result work_check_register(struct ledger *l, const struct ledger_call *c
     if (e != RESULT_OK)
         return e;
     work_get_platform(l, &platform, verdict.platform_id);
+    /* SPEC work 2.5: "At most workers_per_platform workers are registered per platform id." */
     return platform.workers < l->params->workers_per_platform ? RESULT_OK : RESULT_PLATFORM_FULL;
 }
 
@@ -228,6 +230,8 @@ struct amount work_market_refill(struct ledger *l, const uint8_t *lineage, struc
     if (!work_get_lineage(l, &w, lineage))
         return v;
     const uint8_t *pot = accounts_pot(POT_STORAGE);
+    /* SPEC work 1.3: "Income pays the debt first, then fills the deposit up to worker_deposit, and
+     * only then reaches the merchant." */
     struct amount debt = amount_min(v, w.debt);
     struct amount left = amount_sat_sub(v, debt);
     struct amount gap = amount_sat_sub(l->params->worker_deposit, w.deposit);
@@ -258,6 +262,7 @@ static uint64_t srd_part(struct ledger *l, const struct work_worker *w, uint64_t
     if (w->kind == ATTEST_SOFTWARE && !l->params->allow_software)
         return 0;
     work_get_platform(l, &platform, w->platform);
+    /* SPEC work 7.2: "for nothing while its platform holds more than platform_bytes_max" */
     if (platform.bytes > l->params->platform_bytes_max)
         return 0;
     if (percent >= 100)
@@ -355,6 +360,8 @@ void work_void_disk(struct ledger *l, struct work_worker *w, uint8_t volume)
     struct content_key key;
     if (work_first_leaf(l, &key, w->lineage, volume, d->incarnation))
         schedule_sweep(l, w->lineage, volume, d->incarnation);
+    /* SPEC work 1.2: "The *incarnation* of a volume goes up when everything on it becomes void at
+     * once" */
     d->incarnation++;
     d->power = 0;
     d->srd_proven = 0;

@@ -208,6 +208,7 @@ static void strike_one(struct ledger *l, const uint8_t lineage[32], const struct
     struct work_worker w;
     struct amount half = l->params->claim_bond;
     struct amount rest;
+    /* SPEC work 8.4: "half of it to who struck it and half to the treasury" */
     half.units /= 2;
     rest = amount_sat_sub(l->params->claim_bond, half);
     work_leaf_void(l, lineage, leaf);
@@ -310,6 +311,8 @@ uint32_t work_claim_due(struct ledger *l, const uint8_t order[32], const uint8_t
     if (!work_claim_challenge(l, &c, order, claim) || l->slot <= c.until)
         return 1;
     work_claim_challenge_del(l, order, claim);
+    /* SPEC work 8.7: "Without one for claim_settle_slots slots the claim is struck, and the bond
+     * goes back." */
     accounts_release(l, c.account, HOLD_BOND, c.bond);
     if (!market_order(l, &o, order))
         return 1;

@@ -164,6 +164,7 @@ static enum tx_result check_challenge(struct ledger *l, const struct dispute *d,
     /* Nothing need link to the root. */
     if (cid_key_cmp(&d->records[0].key, &d->order.key) == 0)
         return RESULT_CLAIM_STANDS;
+    /* SPEC work 8.6: "One is open per claim." */
     if (work_claim_challenge(l, &open, order, d->claim_id))
         return RESULT_CHALLENGE_OPEN;
     if (amount_cmp(accounts_usable(l, call->from), l->params->challenge_bond) < 0)
@@ -179,6 +180,7 @@ static enum tx_result check_answer(struct ledger *l, const struct dispute *d,
         return RESULT_CHALLENGE_UNKNOWN;
     if (d->proof.count != 1 || !d->proof.has_key || tx->block.n > CONTENT_BLOCK_MAX)
         return RESULT_PROOF_MALFORMED;
+    /* SPEC work 8.7: "the block of the proof's one record links to the challenged key" */
     if (cid_key_cmp(&d->proof.key, &open.key) != 0 || !is_block_of(&d->records[0], tx->block) ||
         search_links(&d->records[0], tx->block, &open.key) != LINK_FOUND)
         return RESULT_CLAIM_STANDS;

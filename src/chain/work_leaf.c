@@ -27,6 +27,7 @@ static bool counts(struct ledger *l, struct work_leaf *leaf, const uint8_t linea
     struct market_order o;
     struct work_claim claim = { .size = file->size };
     memcpy(claim.data_root, file->data_root, 32);
+    /* SPEC work 5.4: "the worker is retired, or holds the content key already" */
     if (!work_get_lineage(l, &w, lineage) || w.faulted || w.retired)
         return false;
     if (work_get_leaf(l, &present, lineage, &file->key)) {

@@ -193,6 +193,7 @@ static enum err next_junction(struct span *code, struct span *path)
 {
     if (path->p[0] != '/')
         return ERR_FORMAT;
+    /* SPEC keys 3.1: "Soft junctions (`/x`) do not exist for Ed25519 and MUST be refused." */
     if (path->n < 2 || path->p[1] != '/')
         return ERR_UNSUPPORTED;
     *path = span_sub(*path, 2, path->n);
@@ -200,6 +201,8 @@ static enum err next_junction(struct span *code, struct span *path)
     while (n < path->n && path->p[n] != '/')
         n++;
     /* Rust reads "+5" as a number, JavaScript as text. */
+    /* SPEC keys 3.2: "a code that begins with `+` MUST be refused: other software disagrees about
+     * them." */
     if (n == 0 || path->p[0] == '+')
         return ERR_FORMAT;
     *code = span_sub(*path, 0, n);

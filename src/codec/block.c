@@ -101,6 +101,7 @@ enum err block_decode(struct block *out, struct span in)
     cbor_read_key(&c, "header");
     header_read(&out->header, &c);
     enum err e = cbor_finish(&c);
+    /* SPEC block 1.5: "A record whose `tx_root` is another MUST be refused." */
     if (e == OK && memcmp(root, out->header.tx_root, sizeof(root)) != 0)
         e = ERR_FORMAT;
     if (e != OK)
@@ -222,6 +223,7 @@ static void result_read(struct block_result *out, struct cbor_reader *c)
     for (size_t i = 0; i < events && c->r.err == OK; i++) {
         struct block_event event;
         event_read(&event, c);
+        /* SPEC block 2.2: "it MUST be below the number of transactions" */
         cbor_require(c, event.tx < (int64_t)count, ERR_FORMAT);
     }
     out->event_count = (uint32_t)events;

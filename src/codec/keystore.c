@@ -110,6 +110,7 @@ static void read_fields(struct reader *r, struct keystore *out)
     struct span address = read_until(r, '\n');
     reader_require(r, ss58_parse(out->public_key, address) == OK, ERR_FORMAT);
     read_text(r, "kdf argon2id ");
+    /* SPEC keystore 1.3: "PASSES MUST be in 1..16 and KIB (the memory, in KiB) in 8..1048576" */
     out->passes = read_decimal(r, ARGON2_PASSES_MIN, ARGON2_PASSES_MAX);
     out->kib = read_decimal(r, ARGON2_KIB_MIN, ARGON2_KIB_MAX);
     read_hex(r, out->salt, sizeof(out->salt), '\n');
@@ -125,6 +126,8 @@ enum err keystore_parse(struct keystore *out, struct span text)
     read_fields(&r, out);
     enum err e = reader_finish(&r);
     /* One text for one key: leading zeros and upper-case digits are caught by writing it again. */
+    /* SPEC keystore 1.5: "A reader MUST refuse any other text, so that at most one text stands for
+     * a key file." */
     char again[KEYSTORE_TEXT_MAX];
     if (e == OK && !span_eq(text, span_of(again, keystore_format(again, out))))
         e = ERR_FORMAT;
@@ -167,6 +170,8 @@ enum err keystore_open(struct ed25519_key *out, const struct keystore *k, struct
     struct aead a = { .key = secret.b, .nonce = k->nonce, .ad = writer_span(&head) };
     TRY(aead_open(seed.b, &a, span_of(k->box, sizeof(k->box))));
     ed25519_keypair(out, seed.b);
+    /* SPEC keystore 2.3: "After decryption the reader MUST check that the seed gives the public key
+     * of ADDRESS." */
     if (memcmp(out->public_key, k->public_key, sizeof(k->public_key)) == 0)
         return OK;
     ed25519_wipe(out);

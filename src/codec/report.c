@@ -195,6 +195,7 @@ enum err report_ops_check(uint32_t *op_count, uint32_t *leaf_count, struct span 
 enum err report_step_decode(struct report_step *out, struct span in)
 {
     *out = (struct report_step){ 0 };
+    /* SPEC report 3: "at most 24,576 bytes" */
     if (in.n > REPORT_STEP_SIZE_MAX)
         return ERR_LIMIT;
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
@@ -213,6 +214,7 @@ enum err report_step_decode(struct report_step *out, struct span in)
     }
     cbor_read_key(&c, "seq");
     out->seq = cbor_read_uint(&c);
+    /* SPEC report 3.1: "seq is the number after the step, at least 1" */
     cbor_require(&c, out->seq >= 1, ERR_RANGE);
     cbor_read_key(&c, "prev");
     out->prev = read_exact(&c, 32).p;
@@ -300,6 +302,7 @@ static void read_answer(struct cbor_reader *c, struct report_answer *a)
     cbor_read_array_of(c, 3);
     a->kind = (enum report_answer_kind)cbor_read_uint_max(c, REPORT_ANSWER_RETURN_SRD);
     a->j = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
+    /* SPEC report 4.4: "null is a *miss*" */
     a->miss = cbor_try_null(c);
     if (a->miss)
         return;
@@ -328,6 +331,7 @@ static void read_entry(struct cbor_reader *c, struct report_entry *e)
     e->slot = cbor_read_uint(c);
     e->beacon = read_exact(c, 32).p;
     size_t count = cbor_read_array(c);
+    /* SPEC report 4.2: "at most 2 entries, at most 32 answers in each" */
     cbor_require(c, count <= REPORT_ANSWERS_MAX, ERR_LIMIT);
     e->count = c->r.err == OK ? (uint32_t)count : 0;
     for (uint32_t i = 0; i < e->count && c->r.err == OK; i++)
@@ -470,6 +474,8 @@ enum err report_decode(struct report *out, struct span in)
     if (in.n > REPORT_RETURN_SIZE_MAX)
         return ERR_LIMIT;
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
+    /* SPEC report 1.1: "Every map below has exactly the keys that are shown, in this order.
+     * Anything else MUST be refused." */
     cbor_read_map_of(&c, 3);
     cbor_read_key(&c, "sig");
     struct span signature = read_exact(&c, 64);
@@ -510,6 +516,7 @@ void report_encode(struct writer *w, struct span step, struct span attempt,
 
 void report_signing_input(uint8_t out[REPORT_SIGNING_SIZE], struct span step, struct span attempt)
 {
+    /* SPEC report 2.1: "So one step may be signed in any number of attempts." */
     static const char tag[] = "crust/report/1";
     struct writer w = writer_of(out, REPORT_SIGNING_SIZE);
     write_span(&w, span_str(tag));

@@ -58,6 +58,7 @@ enum err ss58_parse_prefix(uint8_t key[SS58_KEY_SIZE], uint16_t *prefix, struct 
     uint16_t value = bytes[0];
     if (head == 2)
         value = (uint16_t)((bytes[0] & 0x3f) << 2 | bytes[1] >> 6 | (bytes[1] & 0x3f) << 8);
+    /* SPEC keys 1.3: "A two-byte form of a prefix below 64 MUST be refused." */
     if (head == 2 && value < 64)
         return ERR_FORMAT; /* there is a shorter way to write it */
     checksum(sum, span_of(bytes, n - CHECKSUM_SIZE));
@@ -72,6 +73,8 @@ enum err ss58_parse(uint8_t key[SS58_KEY_SIZE], struct span text)
 {
     uint16_t prefix = 0;
     TRY(ss58_parse_prefix(key, &prefix, text));
+    /* SPEC keys 1.4: "A reader MUST refuse an address with a wrong check, and one with another
+     * prefix" */
     if (prefix == SS58_PREFIX)
         return OK;
     memset(key, 0, SS58_KEY_SIZE);

@@ -112,6 +112,8 @@ static void order_decode(struct cbor_reader *c, struct tx_order *o)
     cbor_read_map_of(c, 7);
     cbor_read_key(c, "key");
     cbor_read_array_of(c, 2);
+    /* SPEC transactions 3.15: "The codec of an order MUST be raw (0x55), dag-pb (0x70) or dag-cbor
+     * (0x71)." */
     uint64_t codec = cbor_read_uint_max(c, UINT32_MAX);
     cbor_require(c,
                  codec == CID_CODEC_RAW || codec == CID_CODEC_DAG_PB || codec == CID_CODEC_DAG_CBOR,
@@ -119,6 +121,7 @@ static void order_decode(struct cbor_reader *c, struct tx_order *o)
     o->key.codec = (uint32_t)codec;
     cbor_read_bytes_of(c, o->key.digest, sizeof(o->key.digest));
     o->tip = key_amount(c, "tip");
+    /* SPEC transactions 3.15: "Its size MUST be below 2^63" */
     o->size = key_uint(c, "size", INT64_MAX);
     cbor_read_key(c, "origins");
     o->origin_count = texts_decode(c, o->origins, TX_ORIGINS_MAX, TX_ORIGIN_SIZE_MAX);
@@ -409,6 +412,7 @@ static void call_encode(struct writer *w, const struct tx_call *call)
 
 static size_t size_max_of(enum tx_kind kind)
 {
+    /* SPEC transactions 2.1: "`refute` and `answer`: 2 MiB + 64 KiB. All others: 128 KiB." */
     return kind == TX_REFUTE || kind == TX_ANSWER ? TX_SIZE_MAX : TX_SIZE_SMALL_MAX;
 }
 
@@ -419,6 +423,8 @@ enum err tx_decode(struct tx *out, struct span in)
         return ERR_LIMIT;
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
     size_t fields = cbor_read_map(&c);
+    /* SPEC transactions 1.1: "All eight keys MUST be there, in this order, which is the canonical
+     * one." */
     cbor_require(&c, fields == 8 || fields == 1, ERR_FORMAT);
     if (fields == 8) {
         key_bytes(&c, "by", out->by, sizeof(out->by));
@@ -426,14 +432,18 @@ enum err tx_decode(struct tx *out, struct span in)
         out->tip = key_amount(&c, "tip");
     }
     call_decode(&c, &out->call);
+    /* SPEC transactions 1.3: "No other call is unsigned, and `beacon` is never signed." */
     cbor_require(&c, c.r.err != OK || tx_is_signed(out) == (fields == 8), ERR_FORMAT);
     cbor_require(&c, c.r.err != OK || in.n <= size_max_of(out->call.kind), ERR_LIMIT);
     if (fields == 8) {
         key_bytes(&c, "from", out->from, sizeof(out->from));
         key_bytes(&c, "chain", out->chain, sizeof(out->chain));
+        /* SPEC transactions 1.2: "Integers MUST be below 2^63." */
         out->nonce = key_uint(&c, "nonce", INT64_MAX);
         out->expiry = key_uint(&c, "expiry", INT64_MAX);
     }
+    /* SPEC transactions 1.6: "Bytes that are not the one canonical form of a known call MUST be
+     * refused; nothing else is looked at." */
     enum err e = cbor_finish(&c);
     if (e != OK)
         *out = (struct tx){ 0 };

@@ -6,6 +6,7 @@ enum err merkle_sum_node(struct merkle_sum *out, struct span tag, const struct m
                          const struct merkle_sum *r)
 {
     uint64_t sum = 0;
+    /* SPEC proof 2.3: "A sum that overflows MUST be refused." */
     if (__builtin_add_overflow(l->sum, r->sum, &sum)) {
         *out = zero;
         return ERR_RANGE;

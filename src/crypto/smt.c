@@ -441,6 +441,8 @@ enum err smt_verify(const uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SM
     if (proof->kind == SMT_PRESENT)
         hash_leaf(hash, key_hash, value_hash);
     if (proof->kind == SMT_ABSENT_OTHER) {
+        /* SPEC state-tree 4.4: "For kind 2 the other key_hash MUST differ from the one asked about
+         * and agree with it in the first depth bits." */
         if (memcmp(proof->other_key_hash, key_hash, SMT_HASH_SIZE) == 0)
             return ERR_FORMAT;
         for (size_t i = 0; i < proof->depth; i++)
@@ -454,6 +456,7 @@ enum err smt_verify(const uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SM
         else
             hash_node(hash, hash, proof->sibling[i]);
     }
+    /* SPEC state-tree 4.3: "The result MUST equal the root." */
     return memcmp(hash, root, sizeof(hash)) == 0 ? OK : ERR_CORRUPT;
 }
 
@@ -502,6 +505,8 @@ enum err smt_proof_decode(struct smt_proof *out, struct span in)
     for (size_t i = 0; i < (out->depth + 7) / 8 * 8; i++) {
         if (!(map[i / 8] >> i % 8 & 1))
             continue;
+        /* SPEC state-tree 4.2: "Bits of the map at or above depth MUST be zero, a listed sibling
+         * MUST NOT be 32 zero bytes, and nothing may follow" */
         reader_require(&r, i < out->depth, ERR_FORMAT);
         if (r.err != OK)
             break;

@@ -414,6 +414,7 @@ enum err embedded_flush(struct embedded *e)
 /* A stored block must follow from the one before it and from the state. */
 static bool follows(const struct embedded *e, const struct block_header *h, uint64_t height)
 {
+    /* SPEC block 1.2: "MUST be greater than the parent's" */
     return h->height == height && h->time_ms > e->info.time_ms &&
            memcmp(h->chain, e->info.chain, sizeof(h->chain)) == 0 &&
            memcmp(h->parent, e->info.block_hash, sizeof(h->parent)) == 0 &&

@@ -16,8 +16,10 @@ enum { DEPTH_MAX = 54 }; /* 2^64 bytes of 2^10 */
 
 uint64_t chunk_tree_count(uint64_t length)
 {
+    /* SPEC proof 1.2: "An empty block has one empty chunk." */
     if (length == 0)
         return 1;
+    /* SPEC proof 1.2: "A block is cut into chunks of 1,024 bytes; the last may be shorter." */
     return (length - 1) / CHUNK_SIZE + 1;
 }
 
@@ -112,6 +114,8 @@ enum err chunk_tree_verify(const uint8_t root[32], const struct merkle_tags *tag
     uint64_t count = chunk_tree_count(length);
     if (index >= count)
         return ERR_RANGE;
+    /* SPEC proof 1.4: "A path of another length MUST be refused, and so MUST a chunk of another
+     * length than its place has." */
     if (chunk.n != chunk_tree_length(length, index))
         return ERR_FORMAT;
     if (path.n / 32 > DEPTH_MAX || path.n != merkle_path_size(index, count) * 32)

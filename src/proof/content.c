@@ -4,6 +4,7 @@ static const struct span record_node_tag = { (const uint8_t *)"crust/record-node
 
 bool content_codec_known(uint64_t codec)
 {
+    /* SPEC proof 1.1: "A block is of codec raw (0x55), dag-pb (0x70) or dag-cbor (0x71)" */
     return codec == CID_CODEC_RAW || codec == CID_CODEC_DAG_PB || codec == CID_CODEC_DAG_CBOR;
 }
 
@@ -65,8 +66,10 @@ enum err content_data_add(struct content_data *d, const struct content_record *r
         return ERR_RANGE;
     if (d->tree.count == CONTENT_RECORDS_MAX)
         return ERR_LIMIT;
+    /* SPEC proof 2.2: "strictly ascending by (codec, digest)" */
     if (d->tree.count != 0 && cid_key_cmp(&d->last, &record->key) >= 0)
         return ERR_FORMAT;
+    /* SPEC proof 2.4: "*size* is the sum of the lengths, below 2^63." */
     if (record->length > CONTENT_SIZE_MAX - d->tree.sum)
         return ERR_RANGE;
     struct merkle_sum leaf;
@@ -170,6 +173,7 @@ enum err content_record_verify(uint64_t *start, const struct content_record *rec
     if (claim->index >= claim->record_count)
         return ERR_RANGE;
     size_t steps = merkle_path_size(claim->index, claim->record_count);
+    /* SPEC proof 2.5: "number and sides follow from i and n" */
     if (claim->path.n != steps * CONTENT_NODE_SIZE)
         return ERR_FORMAT;
     struct merkle_sum root;

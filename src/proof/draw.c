@@ -47,6 +47,7 @@ enum err draw_locate(struct draw_place *out, const struct work_state *s, uint16_
 {
     *out = (struct draw_place){ 0 };
     for (int v = 0; v < WORK_VOLUMES; v++) {
+        /* SPEC proof 5.2: "offsets run through them by ascending number" */
         uint64_t bytes = volume_bytes(s, suspended, srd, v);
         if (offset < bytes) {
             *out = (struct draw_place){ (uint8_t)v, srd, (uint64_t)offset };
@@ -75,6 +76,7 @@ void draw_slot(struct draw_list *out, const struct draw_seed *seed, const struct
     for (int srd = 0; srd < 2; srd++) {
         u128 total = draw_total(s, suspended, srd != 0);
         uint32_t count = srd != 0 ? counts.srd : counts.files;
+        /* SPEC proof 5.2: "Without bytes there is no draw." */
         for (uint32_t j = 0; total != 0 && j < count; j++) {
             u128 offset = draw_offset(seed, srd != 0 ? DRAW_SRD : DRAW_FILES, j, total);
             out->draws[out->count++] = (struct draw){
@@ -96,6 +98,8 @@ void draw_return(struct draw_list *out, const struct draw_seed *seed, const stru
     u128 total = files + draw_total(s, others, true);
     for (uint32_t j = 0; total != 0 && j < count; j++) {
         u128 offset = draw_offset(seed, DRAW_RETURN, j, total);
+        /* SPEC proof 5.3: "an offset below those of its files falls in the file tree, the others,
+         * less those, in the SRD tree" */
         bool srd = offset >= files;
         out->draws[out->count++] = (struct draw){
             .kind = srd ? REPORT_ANSWER_RETURN_SRD : REPORT_ANSWER_RETURN_FILE,
@@ -123,6 +127,7 @@ uint32_t draw_private_count(const struct work_state *s, uint16_t suspended)
             leaves += (uint64_t)s->volumes[v].files.count + s->volumes[v].srd.count;
     if (draw_total(s, suspended, false) + draw_total(s, suspended, true) == 0)
         return 0;
+    /* SPEC proof 5.4: "for i below 64 + ceil(sqrt(leaves))" */
     return 64 + sqrt_up(leaves);
 }
 
@@ -152,5 +157,6 @@ uint32_t draw_send_offset(const uint8_t lineage[32], uint64_t slot, uint32_t rep
     store_le64(number, slot);
     const struct span parts[] = { { lineage, 32 }, { number, 8 } };
     sha256_tagged(hash, "crust/send/1", parts, 2);
+    /* SPEC proof 5.5: "max(1, floor(3 * report_blocks / 4)) of the slot" */
     return (uint32_t)(load_le64(hash) % (window == 0 ? 1 : window));
 }

@@ -12,6 +12,8 @@ static enum err leaf_covers(uint64_t *rest, const struct merkle_sum *root, uint3
     *rest = 0;
     TRY(sumtree_path_decode(&path, path_bytes));
     TRY(sumtree_verify(&start, root, index, leaf, &path));
+    /* SPEC proof 6.2: "the sum P of the left-hand siblings satisfies P <= offset < P + leaf's sum"
+     */
     if (offset < start || offset - start >= leaf->sum)
         return ERR_RANGE;
     *rest = offset - start;
@@ -35,10 +37,15 @@ enum err opening_file(const struct merkle_sum *root, uint64_t offset,
         .index = o->record_index,
         .path = o->record_path,
     };
+    /* SPEC proof 6.4: "A record whose codec is not of 1.1 or whose length is above 2,097,152 makes
+     * an opening false." */
     TRY(content_record_decode(&record, o->record));
     TRY(content_record_verify(&start, &record, &claim));
+    /* SPEC proof 6.2: "the record covers the rest offset - P in the same way" */
     if (rest < start || rest - start >= record.length)
         return ERR_RANGE;
+    /* SPEC proof 6.3: "Positions, lengths and sides come from the draw and from what is committed
+     * to, never from the opening" */
     return chunk_tree_verify(record.chunk_root, &chunk_tree_content, record.length,
                              (rest - start) / CHUNK_SIZE, o->chunk, o->chunk_path);
 }

@@ -4,6 +4,7 @@ enum { ROW_CHUNKS = SRD_ROW_SIZE / CHUNK_SIZE };
 
 bool srd_size_valid(uint64_t size)
 {
+    /* SPEC proof 1.5: "a size that is a power of two from 2^10 to 2^62" */
     return size >= CHUNK_SIZE && size <= (uint64_t)1 << 62 && (size & (size - 1)) == 0;
 }
 

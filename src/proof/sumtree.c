@@ -17,10 +17,13 @@ bool sumtree_empty(const struct merkle_sum *node)
 enum err sumtree_node(struct merkle_sum *out, const struct merkle_sum *l,
                       const struct merkle_sum *r)
 {
+    /* SPEC proof 3.2: "The empty subtree of any height has a hash of 32 zero bytes and sum 0, and
+     * so has a node over two of them." */
     if (sumtree_empty(l) && sumtree_empty(r)) {
         *out = empty;
         return OK;
     }
+    /* SPEC proof 3.2: "A sum that overflows MUST be refused." */
     return merkle_sum_node(out, node_tag, l, r);
 }
 
@@ -64,6 +67,7 @@ enum err sumtree_path_decode(struct sumtree_path *out, struct span in)
         /* SPEC proof 3.4: "A listed sibling whose hash is zero MUST be refused." */
         reader_require(&r, r.err != OK || !sumtree_empty(s), ERR_FORMAT);
     }
+    /* SPEC proof 3.4: "Nothing may follow." */
     if (reader_finish(&r) != OK)
         *out = (struct sumtree_path){ 0 };
     return r.err;
@@ -126,6 +130,8 @@ enum err sumtree_set(struct merkle_sum *root, uint32_t index, const struct merkl
 {
     uint64_t start;
     struct merkle_sum next;
+    /* SPEC proof 3.5: "old with the path gives the present root, new with the path gives the next."
+     */
     TRY(sumtree_verify(&start, root, index, old, path));
     TRY(sumtree_root(&next, index, leaf, path));
     *root = next;

@@ -84,6 +84,7 @@ static enum err add_leaves(struct work_tree *t, const struct report_op *op, bool
     struct merkle_sum leaf;
     struct merkle_sum root;
     struct span leaves = op->leaves;
+    /* SPEC proof 3.7: "A tree counts its leaves: 2^32 - 1 at most." */
     if (op->count > UINT32_MAX - t->count)
         return ERR_RANGE;
     TRY(sumtree_path_decode(&path, op->path));
@@ -127,6 +128,7 @@ enum err work_state_apply(struct work_state *s, const struct report_op *op)
     case REPORT_OP_DROP_VOLUME:
         if (v->generation == UINT32_MAX)
             return ERR_RANGE;
+        /* SPEC proof 4.2: "Dropping a volume empties both trees and adds 1 to the generation." */
         *v = (struct work_volume){ .generation = v->generation + 1 };
         return OK;
     }
@@ -138,6 +140,9 @@ enum err work_state_step(struct work_state *s, const struct report_step *step)
 {
     uint8_t hash[32];
     work_state_hash(hash, s);
+    /* SPEC proof 4.3: "It is right when its lineage is this one's, its seq is the next, its prev is
+     * S, each of its operations fits the tree as the one before left it, and the S it names is what
+     * comes out." */
     if (memcmp(step->lineage, s->lineage, 32) != 0 || memcmp(step->prev, hash, 32) != 0)
         return ERR_STATE;
     if (s->seq == UINT64_MAX || step->seq != s->seq + 1)

@@ -3,11 +3,13 @@
 #include "base/reader.h"
 #include "base/writer.h"
 
-/* SPEC ipc 1.4: which flags may stand together. */
 static bool flags_fit(uint16_t flags)
 {
+    /* SPEC ipc 1.4: "Other bits MUST be 0." */
     if ((flags & ~IPC_FLAGS_ALL) != 0)
         return false;
+    /* SPEC ipc 1.4: "MORE and ERROR MUST NOT stand without REPLY, nor together; RING MUST NOT stand
+     * without BULK." */
     if ((flags & (IPC_MORE | IPC_ERROR)) != 0 && (flags & IPC_REPLY) == 0)
         return false;
     if ((flags & IPC_MORE) != 0 && (flags & IPC_ERROR) != 0)
@@ -56,6 +58,7 @@ enum err ipc_frame_size(size_t *out, struct span in)
     if (in.n < 4)
         return ERR_SHORT;
     uint32_t length = load_le32(in.p);
+    /* SPEC ipc 1.2: "`length` MUST be at least 12 and at most 4 MiB (4,194,304)." */
     if (length > IPC_LENGTH_MAX)
         return ERR_LIMIT;
     if (length < IPC_HEADER_SIZE - 4)
@@ -84,16 +87,19 @@ enum err ipc_frame_decode(struct ipc_msg *out, struct ipc_ring_ref *ring, struct
     if (r.err == OK && (m.flags & IPC_BULK) != 0) {
         reader_require(&r, r.n >= 4, ERR_FORMAT);
         bulk = read_le32(&r);
+        /* SPEC ipc 1.5: "With BULK, `bulk_length` MUST be at least 1." */
         reader_require(&r, bulk > 0, ERR_FORMAT);
     }
     if (r.err == OK && (m.flags & IPC_RING) != 0) {
         reader_require(&r, r.n >= 8, ERR_FORMAT);
         ref.position = read_le64(&r);
         ref.length = (uint32_t)bulk;
+        /* SPEC ipc 1.6: "Body and bulk together MUST NOT exceed 4,194,280 bytes" */
         reader_require(&r, bulk <= IPC_PAYLOAD_MAX && r.n <= IPC_PAYLOAD_MAX - bulk, ERR_LIMIT);
         m.bulk = (struct span){ NULL, bulk };
         bulk = 0;
     }
+    /* SPEC ipc 1.5: "the body is what remains before them; it MUST NOT be negative." */
     reader_require(&r, bulk <= r.n, ERR_FORMAT);
     if (r.err != OK)
         return r.err;
@@ -133,6 +139,8 @@ enum err ipc_frame_next(struct ipc_msg *out, struct ipc_ring_ref *ring, struct i
     *ring = (struct ipc_ring_ref){ 0 };
     struct span have = span_of(in->p + in->from, in->to - in->from);
     size_t size;
+    /* SPEC ipc 1.2: "A receiver MUST refuse another one as soon as it has read the field, before it
+     * makes room for the frame." */
     TRY(ipc_frame_size(&size, have));
     if (size > in->n)
         return ERR_LIMIT;

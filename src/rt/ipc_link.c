@@ -294,12 +294,14 @@ enum err ipc_link_hello_answered(struct ipc_link *k, const struct ipc_msg *m)
     }
     if (k->offered.map == NULL || ring_size != k->offered.size)
         return ERR_FORMAT;
+    /* SPEC ipc 3.3: "The client may send requests before the answer has come; these MUST NOT use
+     * the ring." */
     k->ring = k->offered;
     k->offered = (struct ipc_ring){ 0 };
     return OK;
 }
 
-/* Takes as long for every wrong token. */
+/* SPEC ipc 3.5: "The comparison takes the same time for every wrong token." */
 static bool same_token(const uint8_t *a, const char *b)
 {
     unsigned different = 0;
@@ -317,6 +319,7 @@ static enum err hello_check(const struct ipc_msg *m, const char *token)
         return ERR_UNSUPPORTED;
     if (token == NULL)
         return OK;
+    /* SPEC ipc 3.5: "the hello MUST carry the token" */
     bool right = m->body.n > IPC_HELLO_SIZE && same_token(m->body.p + IPC_HELLO_SIZE, token);
     return right ? OK : ERR_DENIED;
 }

@@ -156,6 +156,8 @@ bool ipc_link_peer_allowed(int fd)
     socklen_t n = sizeof(peer);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0 || n != sizeof(peer))
         return false;
+    /* SPEC ipc 3.4: "the server MUST close a connection whose peer (SO_PEERCRED) is neither its own
+     * user nor root." */
     return peer.uid == geteuid() || peer.uid == 0;
 }
 

@@ -8,6 +8,7 @@
 
 bool ipc_ring_size_fits(uint64_t size)
 {
+    /* SPEC ipc 4.1: "`ring_size` MUST be a power of two from 64 KiB to 16 MiB." */
     return size >= IPC_RING_SIZE_MIN && size <= IPC_RING_SIZE_MAX && (size & (size - 1)) == 0;
 }
 
@@ -69,6 +70,8 @@ enum err ipc_ring_attach(struct ipc_ring *out, int fd, uint32_t size)
     struct stat st;
     int seals = fcntl(fd, F_GET_SEALS);
     /* Without the seals the peer could cut the memory short and kill us with SIGBUS. */
+    /* SPEC ipc 4.1: "The memory MUST be 4096 + 2 x `ring_size` bytes long and sealed against
+     * shrinking, growing and further seals" */
     if (seals < 0 || (seals & RING_SEALS) != RING_SEALS || fstat(fd, &st) != 0 ||
         !ipc_ring_size_fits(size) || st.st_size != (off_t)map_size_of(size))
         return ERR_DENIED;
@@ -88,8 +91,11 @@ enum err ipc_ring_put(struct ipc_ring *r, struct ipc_ring_ref *ref, struct span 
     if (r->map == NULL || bytes.n == 0 || bytes.n > r->size)
         return ERR_BUSY;
     uint64_t tail = atomic_load_explicit(tail_of(r, r->out), memory_order_acquire);
+    /* SPEC ipc 4.5: "A writer that reads a tail above its head, or more than `ring_size` below it,
+     * drops the connection." */
     if (tail > r->head || r->head - tail > r->size)
         return ERR_CORRUPT;
+    /* SPEC ipc 4.3: "It MUST NOT write further than `ring_size` beyond the tail." */
     if (bytes.n > r->size - (r->head - tail))
         return ERR_BUSY;
     size_t at = (size_t)(r->head & (r->size - 1));
@@ -106,6 +112,7 @@ enum err ipc_ring_put(struct ipc_ring *r, struct ipc_ring_ref *ref, struct span 
 
 enum err ipc_ring_get(struct ipc_ring *r, uint8_t *out, const struct ipc_ring_ref *ref)
 {
+    /* SPEC ipc 4.4: "A reader accepts only the position that comes next" */
     if (r->map == NULL || ref->length > r->size || ref->position != r->consumed)
         return ERR_CORRUPT;
     unsigned in = 1 - r->out;

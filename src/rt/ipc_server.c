@@ -91,7 +91,8 @@ static void conn_drop(struct ipc_conn *c)
     c->busy--;
 }
 
-/* SPEC ipc 5.1: with so much in flight we stop reading. */
+/* SPEC ipc 5.1: "At most 32 requests, with at most 8 MiB of body and bulk, are in flight on a
+ * connection." */
 static bool paused(const struct ipc_conn *c)
 {
     return c->open_count >= IPC_REQUESTS_MAX || c->open_bytes >= IPC_BYTES_MAX ||
@@ -116,6 +117,7 @@ static enum err dispatch(struct ipc_conn *c, const struct ipc_msg *m)
         loop_timer_stop(c->again);
         return OK;
     }
+    /* SPEC ipc 2.1: "A client's frame without REPLY is a request" */
     if (m->type == IPC_TYPE_HELLO || m->flags != 0)
         return ERR_FORMAT;
     struct ipc_request *rq = NULL;
@@ -123,7 +125,7 @@ static enum err dispatch(struct ipc_conn *c, const struct ipc_msg *m)
         if (!c->requests[i].used)
             rq = &c->requests[i];
         else if (c->requests[i].id == m->id)
-            return ERR_EXISTS; /* SPEC ipc 2.3: an id is used once while it is in flight */
+            return ERR_EXISTS; /* SPEC ipc 2.3: "It MUST NOT use one that is in flight" */
     }
     ASSERT(rq != NULL);
     *rq = (struct ipc_request){

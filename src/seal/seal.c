@@ -30,6 +30,8 @@ void seal_reset(struct seal *s)
         seal_session_wipe(&s->sessions[i]);
     for (size_t i = 0; i < SEAL_FILLS_MAX; i++)
         fill_wipe(&s->fills[i]);
+    /* SPEC seal 1.2: "When the connection ends, keys, state, open segments and reports MUST be
+     * wiped, and the phase is START." */
     seal_keys_wipe(&s->keys);
     secret_wipe_bytes(&s->state, sizeof(s->state));
     secret_wipe_bytes(&s->report, sizeof(s->report));
@@ -249,6 +251,8 @@ static enum err on_seal_resume(struct seal *s, struct seal_job *j)
             s->sessions[i].core.number == core.number)
             e = ERR_EXISTS; /* it is open already */
     }
+    /* SPEC seal 5.2: "SEAL_RESUME MUST refuse it when its number is not alive, when that session is
+     * open, and when it has fewer segments than the state record says." */
     if (alive == NULL)
         e = ERR_EXISTS; /* ended, or given up */
     else if (core.segments < alive->segments)
@@ -549,6 +553,8 @@ enum err seal_take(const struct seal *s, struct seal_job *j, uint16_t type, stru
     j->reply_bulk = (struct span){ NULL, 0 };
     if (type >= ENCLAVE_TYPE_END || rows[type].handle == NULL)
         return ERR_UNSUPPORTED;
+    /* SPEC seal 1.1: "A message that the phase does not allow, or whose body is not the canonical
+     * encoding of its type, MUST end the process." */
     if ((rows[type].phases >> s->phase & 1) == 0)
         return ERR_DENIED;
     if (body.n > sizeof(j->body))

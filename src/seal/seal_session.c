@@ -126,6 +126,8 @@ static enum err link_key(struct content_key *out, bool *carries_block, const str
     if (!*carries_block)
         return check_inlined(cid);
     TRY(cid_key(out, cid));
+    /* SPEC seal 3.3: "Every link MUST be sha2-256 over 32 bytes with one of these codecs, or an
+     * identity CID whose inlined block has no links of its own" */
     return content_codec_known(out->codec) ? OK : ERR_UNSUPPORTED;
 }
 
@@ -182,6 +184,8 @@ enum err seal_session_block(struct seal_session *s, struct seal_session_placed *
     if (!content_codec_known(key->codec))
         return ERR_UNSUPPORTED;
     sha256(digest, bytes);
+    /* SPEC seal 3.2: "A block MUST have its digest, MUST be raw, dag-pb or dag-cbor and well
+     * formed" */
     if (memcmp(digest, key->digest, sizeof(digest)) != 0)
         return ERR_CORRUPT;
     struct seal_sum a = s->core.a;

@@ -239,6 +239,7 @@ static enum err take_ticket(struct seal_state *s, const struct seal_keys *keys, 
     struct span body = span_sub(ticket, 0, ticket.n - SEAL_KEYS_MAC);
     const char *tag = kind == REPORT_OP_ADD_FILES ? tag_file : tag_extent;
     TRY(seal_keys_check(ticket.p + body.n, keys, tag, body));
+    /* SPEC seal 6.3: "An add MUST refuse a ticket whose number is not alive" */
     if (seal_state_number(s, load_le64(body.p)) == NULL)
         return ERR_EXISTS;
     if (kind == REPORT_OP_ADD_FILES) {

@@ -146,6 +146,7 @@ static enum err agree_on_id(struct blockstore *s, bool known)
         if (e == ERR_NOT_FOUND)
             continue;
         TRY(e);
+        /* SPEC store 1.4: "All MUST agree." */
         if (known && memcmp(id, s->id, sizeof(id)) != 0)
             return ERR_FORMAT;
         memcpy(s->id, id, sizeof(id));
