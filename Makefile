@@ -77,13 +77,16 @@ FUZZ_BINS += $$($(1)_FUZZ:src/%_fuzz.c=$(B)/fuzz/%)
 $$($(1)_TESTS:src/%_test.c=$(B)/test/%): $(B)/test/%: $(B)/o/%_test.o $(call archives_of,$(1))
 	@mkdir -p $$(@D)
 	@echo "  LINK  $$@"
-	@$(CC) $(LDFLAGS) -o $$@ $$^ $(call libs_of,$(1)) -lcmocka -lpthread
+	@$(CC) $(LDFLAGS) $$(TEST_LDFLAGS) -o $$@ $$^ $(call libs_of,$(1)) -lcmocka -lpthread
 $$($(1)_FUZZ:src/%_fuzz.c=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/o/%_fuzz.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tools/fuzz_main.o) $(call archives_of,$(1))
 	@mkdir -p $$(@D)
 	@echo "  LINK  $$@"
 	@$(CC) $(LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $$@ $$^ $(call libs_of,$(1)) -lpthread
 endef
 $(foreach m,$(MODULES) $(PROGRAMS),$(eval $(call MODULE,$(m))))
+
+# This test makes our allocations fail, one after the other; those of libraries it leaves alone.
+$(B)/test/engine/nomemory: TEST_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 # crust-chaind and so on; the command line is plain "crust".
 binary_name = $(if $(filter cli,$(1)),crust,crust-$(1))

@@ -39,7 +39,7 @@ void chain_client_read_account(struct json_value object, const char *name, uint8
         AUTO(json_close) struct json doc;                                                          \
         memset((out), 0, sizeof(*(out)));                                                          \
         if (json_open(&doc, (body), CHAIN_CLIENT_BODY_MAX) == OK)                                  \
-            read;                                                                                  \
+            (read);                                                                                \
         if (doc.err != OK)                                                                         \
             memset((out), 0, sizeof(*(out)));                                                      \
         return doc.err;                                                                            \

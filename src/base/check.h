@@ -27,6 +27,12 @@
             CHECK(memcmp(check_a_.p, check_b_.p, check_a_.n) == 0);                                \
     } while (0)
 
+/* Whether the long form of a test is wanted: tools/soak sets CRUST_SOAK. */
+static inline bool check_soak(void)
+{
+    return getenv("CRUST_SOAK") != NULL;
+}
+
 /* An allocation of exactly n bytes, so that a read past the end faults under ASan. Freed by the
  * caller. */
 static inline uint8_t *check_dup(const void *p, size_t n)

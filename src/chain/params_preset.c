@@ -3,6 +3,8 @@
 
 #include "codec/tx.h"
 
+static const uint64_t mib_bytes = (uint64_t)1024 * 1024;
+
 /* One CRU is 10^12 base units. */
 static const u128 cru = 1000000000000;
 
@@ -42,7 +44,7 @@ static void production_init(struct params *p)
     p->slot_blocks = 600;
     p->report_blocks = 480;
     p->expiry_max_blocks = 14400;
-    p->srd_extent_size = 1024 * 1024 * 1024;
+    p->srd_extent_size = (uint64_t)1024 * 1024 * 1024;
     p->draws_files = p->draws_srd = 2;
     p->return_draws = 20;
     p->miss_penalty_slots = 4;
@@ -86,7 +88,7 @@ void params_init(struct params *out, enum params_preset preset)
     out->slot_blocks = 10;
     out->report_blocks = 7;
     out->expiry_max_blocks = 3600;
-    out->srd_extent_size = 16 * 1024 * 1024;
+    out->srd_extent_size = (uint64_t)16 * 1024 * 1024;
     out->absence_slots = 60;
     out->srd_power_max_percent = 100;
     out->workers_per_platform = 64;
@@ -119,8 +121,8 @@ static const char *check_time(const struct params *p)
 
 static const char *check_work(const struct params *p)
 {
-    uint64_t mib = p->srd_extent_size / (1024 * 1024);
-    if (mib == 0 || p->srd_extent_size % (1024 * 1024) != 0 || (mib & (mib - 1)) != 0 || mib > 4096)
+    uint64_t mib = p->srd_extent_size / mib_bytes;
+    if (mib == 0 || p->srd_extent_size % mib_bytes != 0 || (mib & (mib - 1)) != 0 || mib > 4096)
         return "srd_extent_size: must be a power of two times 1 MiB, at most 4 GiB";
     if (p->draws_files < 1 || p->draws_files > 4 || p->draws_srd < 1 || p->draws_srd > 4)
         return "draws_files, draws_srd: must be from 1 to 4";
@@ -163,7 +165,7 @@ static const char *check_split(const struct params *p)
 
 static const char *check_market(const struct params *p)
 {
-    if (p->file_size_max < 1024 * 1024 || p->file_size_max > (uint64_t)1 << 50)
+    if (p->file_size_max < mib_bytes || p->file_size_max > (uint64_t)1 << 50)
         return "file_size_max: must be from 1 MiB to 1 PiB";
     if (p->file_duration_blocks < p->slot_blocks)
         return "file_duration_blocks: must be at least a slot";

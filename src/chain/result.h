@@ -77,7 +77,7 @@
     X(135, PROOF_MALFORMED, "the proof is not in its canonical form")
 
 enum tx_result {
-#define TX_RESULT_ENUM(number, name, text) RESULT_##name = number,
+#define TX_RESULT_ENUM(number, name, text) RESULT_##name = (number),
     TX_RESULT_LIST(TX_RESULT_ENUM)
 #undef TX_RESULT_ENUM
 };

@@ -289,8 +289,8 @@ enum err node_make_beacon_key(const char *path)
     random_bytes(seed, sizeof(seed));
     ed25519_keypair(&key, seed);
     hex_format(text, span_of(seed, sizeof(seed)));
-    text[2 * ED25519_SEED_SIZE] = '\n';
-    text[2 * ED25519_SEED_SIZE + 1] = '\0';
+    text[sizeof(text) - 2] = '\n';
+    text[sizeof(text) - 1] = '\0';
     enum err e = path_exists(path) ? ERR_EXISTS : path_write_file(path, span_str(text), 0600);
     secret_wipe_bytes(seed, sizeof(seed));
     secret_wipe_bytes(text, sizeof(text));

@@ -59,24 +59,31 @@ static enum err piece_load(struct piece *p, struct node *n, uint64_t height)
     return OK;
 }
 
-static enum err replay_block(struct replay *r, uint64_t height)
+static enum err replay_piece(struct replay *r, struct piece *p, uint64_t height)
 {
-    AUTO(piece_free) struct piece p;
     struct chain_output out;
     struct block_result stored;
     struct span record;
-    TRY(piece_load(&p, r->n, height));
-    sigpool_check(r->n->sigs, p.signatures, p.txs, p.block.tx_count);
-    const struct engine_block block = { .header = &p.block.header,
-                                        .txs = p.txs,
-                                        .signatures = p.signatures,
-                                        .tx_count = p.block.tx_count };
-    TRY(r->calls.finalize(r->calls.ctx, &out, p.results, &block));
+    TRY(piece_load(p, r->n, height));
+    sigpool_check(r->n->sigs, p->signatures, p->txs, p->block.tx_count);
+    const struct engine_block block = { .header = &p->block.header,
+                                        .txs = p->txs,
+                                        .signatures = p->signatures,
+                                        .tx_count = p->block.tx_count };
+    TRY(r->calls.finalize(r->calls.ctx, &out, p->results, &block));
     TRY(r->calls.commit(r->calls.ctx, NULL, 0));
     TRY(row_at(r->n, &record, STATEDB_RESULTS, height));
     TRY(block_result_decode(&stored, record));
-    r->txs += p.block.tx_count;
+    r->txs += p->block.tx_count;
     return memcmp(stored.app_hash, out.app_hash, 32) == 0 ? OK : ERR_CORRUPT;
+}
+
+static enum err replay_block(struct replay *r, uint64_t height)
+{
+    struct piece p;
+    enum err e = replay_piece(r, &p, height);
+    piece_free(&p);
+    return e;
 }
 
 static enum err replay_run(struct replay *r)

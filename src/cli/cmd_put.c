@@ -140,7 +140,7 @@ static enum cli_exit place_and_follow(struct cli *c, struct put *p, uint64_t pat
 static enum cli_exit run_put(struct cli *c)
 {
     static struct put p;
-    uint64_t patience_s;
+    uint64_t patience_s = 0;
     enum cli_exit exit = read_options(c, &p, &patience_s);
     if (exit == CLI_OK)
         exit = gather(c, &p);

@@ -240,7 +240,7 @@ static void fresh_attempt(void)
 
 static enum err attempt_round_trip(struct report_attempt *got)
 {
-    uint8_t bytes[4096];
+    static uint8_t bytes[4096]; /* what is decoded points into it */
     struct writer w = writer_of(bytes, sizeof(bytes));
     report_attempt_encode(&w, &attempt);
     CHECK_OK(w.err);

@@ -27,6 +27,13 @@ static int make_leaves(void **state)
     return 0;
 }
 
+/* The trees whose every leaf is looked at: all in a soak, else all small ones and those where the
+ * shape changes. */
+static bool is_looked_at(uint64_t n)
+{
+    return check_soak() || n <= 40 || n % 64 <= 1 || n % 64 == 63;
+}
+
 /* RFC 6962 2.1, word for word: the reference for everything else. */
 static void by_definition(uint8_t out[32], const uint8_t (*d)[32], size_t n)
 {
@@ -118,7 +125,7 @@ static void every_leaf_of_every_tree_verifies(void **state)
         CHECK(memcmp(root, other, 32) == 0);
         merkle_root_of(other, &tags, (const uint8_t(*)[32])leaves, n);
         CHECK(memcmp(root, other, 32) == 0);
-        for (uint64_t i = 0; i < n; i++) {
+        for (uint64_t i = 0; i < n && is_looked_at(n); i++) {
             size_t size = merkle_path(path, &tags, (const uint8_t(*)[32])leaves, n, i);
             CHECK(size == merkle_path_size(i, n) && size <= 9);
             struct merkle_proof p = { i, n, (const uint8_t(*)[32])path, size };
@@ -189,8 +196,8 @@ static void every_leaf_of_every_sum_tree_verifies(void **state)
         CHECK(merkle_sum_eq(&root, &other) && root.sum == total);
         CHECK_OK(merkle_sum_root_of(&other, sum_tag, sums, n));
         CHECK(merkle_sum_eq(&root, &other));
-        uint64_t start = 0, before = 0, index = 0;
-        for (uint64_t i = 0; i < n; i++) {
+        uint64_t start = 0, before = is_looked_at(n) ? 0 : total, index = 0;
+        for (uint64_t i = 0; i < n && is_looked_at(n); i++) {
             size_t size = merkle_sum_path(path, sum_tag, sums, n, i);
             struct merkle_sum_proof p = { i, n, path, size };
             CHECK_OK(merkle_sum_verify(&start, &root, sum_tag, &sums[i], &p));

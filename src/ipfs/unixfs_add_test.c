@@ -182,7 +182,7 @@ static void a_gibibyte(void **state)
 {
     struct fixture *f = *state;
     struct unixfs_add_node n;
-    if (getenv("CRUST_SOAK") == NULL)
+    if (!check_soak())
         skip();
     profile(f, "unixfs-v1-2025");
     n = add_random(f, "v1-2025-seed", UINT64_C(1) << 30);

@@ -482,6 +482,24 @@ static void odd_requests_do_no_harm(void **state)
     expect(&o, 200, "hello");
 }
 
+/* LeakSanitizer judges: the library itself never tells of these. */
+static void heads_that_never_end_leave_nothing(void **state)
+{
+    struct world *w = *state;
+    static const char start[] = "GET /hello HTTP/1.1\r\nHost: x\r\n";
+    struct sockaddr_in sa = { .sin_family = AF_INET,
+                              .sin_port = htons(http_server_port(w->server)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    for (int i = 0; i < 20; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK(connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0);
+        CHECK(write(fd, start, sizeof(start) - 1) == sizeof(start) - 1);
+        close(fd);
+    }
+    struct http_fetch_options o = get(w, "/hello");
+    expect(&o, 200, "hello");
+}
+
 static void redirects_and_addresses_are_checked(void **state)
 {
     struct world *w = *state;
@@ -645,7 +663,7 @@ static void closing_answers_what_is_suspended(void **state)
     snprintf(url, sizeof(url), "http://127.0.0.1:%u/hold", (unsigned)http_server_port(s));
     struct http_fetch_options o = { .url = url, .on_done = on_done, .ctx = &j };
     CHECK_OK(http_client_fetch(c, NULL, &o));
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 20000 && w->held == NULL; i++)
         loop_run_once(l, 1);
     http_server_close(s);
     loop_run(l);
@@ -667,6 +685,7 @@ int main(void)
         cmocka_unit_test(head_has_length_and_no_body),
         cmocka_unit_test(bodies_are_kept_streamed_or_refused),
         cmocka_unit_test(odd_requests_do_no_harm),
+        cmocka_unit_test(heads_that_never_end_leave_nothing),
         cmocka_unit_test(redirects_and_addresses_are_checked),
         cmocka_unit_test(the_loop_client_runs_many_pauses_and_cancels),
         cmocka_unit_test(the_next_free_port_is_taken),
