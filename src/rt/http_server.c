@@ -29,39 +29,12 @@ static enum http_method method_of(const char *name)
     return HTTP_OTHER;
 }
 
-/* The library tells of the end of a request only when on_request has been called for it. A request
- * whose head never comes whole is ours to free: each connection has a place that remembers it. */
-static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode what)
-{
-    (void)cls;
-    (void)connection;
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = calloc(1, sizeof(struct http_request *));
-        return;
-    }
-    struct http_request **fresh = *context;
-    *context = NULL;
-    if (fresh != NULL && *fresh != NULL)
-        http_request_unref(*fresh);
-    free(fresh);
-}
-
-/* The connection's place; NULL when there was no memory for it. */
-static struct http_request **fresh_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info == NULL ? NULL : info->socket_context;
-}
-
 /* Keeps the target as it was sent: the library's own form is decoded, and a decoded '/', '%' or NUL
  * cannot be told from a real one. */
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     struct http_server *s = cls;
-    struct http_request **fresh = fresh_of(connection);
-    struct http_request *rq = fresh == NULL ? NULL : calloc(1, sizeof(*rq));
+    struct http_request *rq = calloc(1, sizeof(*rq));
     if (rq == NULL)
         return NULL;
     /* Absolute form, "GET http://host/path": what counts is the path. */
@@ -84,9 +57,6 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     rq->server = s;
     atomic_fetch_add(&s->refs, 1);
     rq->connection = connection;
-    if (*fresh != NULL)
-        http_request_unref(*fresh); /* the library has refused the one before by itself */
-    *fresh = rq;
     return rq;
 }
 
@@ -220,6 +190,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **req_cls)
 {
+    (void)connection;
     (void)url;
     (void)version;
     struct http_server *s = cls;
@@ -228,7 +199,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return MHD_NO;
     /* Until it is handed over, nobody else looks at the state. */
     if (!rq->handed_over && rq->state == HTTP_NEW) {
-        *fresh_of(connection) = NULL; /* on_completed frees it from here on */
         start_request(rq, method);
         return rq->state == HTTP_ANSWERED ? queue_answer(rq) : MHD_YES;
     }
@@ -357,8 +327,8 @@ static enum err start_daemon(struct http_server *s, int fd)
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, s->o.connections_max,
         MHD_OPTION_CONNECTION_TIMEOUT, s->o.idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         memory, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape,
-        NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, NULL, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+        NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, pool,
+        MHD_OPTION_END);
     return s->daemon == NULL ? ERR_IO : OK;
 }
 
