@@ -63,10 +63,9 @@ static struct tx sample(enum tx_kind kind)
         break;
     case TX_REFUTE:
     case TX_ANSWER:
-        c->dispute.block = span_of(filler, 33);
-        c->dispute.proof = span_of(filler, 20);
-        break;
     case TX_CHALLENGE:
+        if (kind != TX_CHALLENGE)
+            c->dispute.block = span_of(filler, 33);
         c->dispute.proof = span_of(filler, 20);
         break;
     case TX_BEACON:
