@@ -64,8 +64,7 @@ static struct tx sample(enum tx_kind kind)
     case TX_REFUTE:
     case TX_ANSWER:
     case TX_CHALLENGE:
-        if (kind != TX_CHALLENGE)
-            c->dispute.block = span_of(filler, 33);
+        c->dispute.block = span_of(filler, kind == TX_CHALLENGE ? 0 : 33);
         c->dispute.proof = span_of(filler, 20);
         break;
     case TX_BEACON:
