@@ -1,0 +1,250 @@
+/* Registration and deposits; filling the disks and making room. */
+#include "agentd/plan_worker.h"
+
+#include "agentd/plan_room.h"
+#include "base/check.h"
+#include "chain/result.h"
+
+#include <stdio.h>
+
+static struct view v;
+static struct plan_worker p;
+static struct plan_worker_rules rules;
+static const uint64_t mib = 1 << 20;
+static uint8_t key[32] = { 7 };
+
+/* Everything is there but a registration. */
+static int setup(void **unused)
+{
+    (void)unused;
+    memset(&v, 0, sizeof(v));
+    memset(&p, 0, sizeof(p));
+    params_init(&v.params, PARAMS_DEVNET);
+    rules = (struct plan_worker_rules){ .top_up = true };
+    v.chain_known = v.account_known = v.node_known = v.node_fresh = true;
+    v.node.storage = true;
+    v.node_session = 1;
+    v.chain.height = 10;
+    v.money.usable = AMOUNT_OF(100 * v.params.worker_deposit.units);
+    memset(v.account, 3, 32);
+    return 0;
+}
+
+static struct plan_worker_effect next(uint64_t now)
+{
+    return plan_worker_next(&p, &v, &rules, now);
+}
+
+static void registered(void)
+{
+    memcpy(v.node.worker, key, 32);
+    v.worker_asked = v.worker_known = true;
+    v.worker.deposit = v.params.worker_deposit;
+    memcpy(v.worker.account, v.account, 32);
+}
+
+static void a_new_worker_is_registered(void **unused)
+{
+    (void)unused;
+    CHECK(next(0).what == PLAN_WORKER_ASK_EVIDENCE && p.evidence_height == 10);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    plan_worker_evidence(&p, key, OK, "", 0);
+    memcpy(v.node.worker, key, 32);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING); /* the chain is asked first: it may know the key */
+    v.worker_asked = true;
+    CHECK(next(0).what == PLAN_WORKER_REGISTER);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    plan_worker_sent(&p, OK, RESULT_OK, 12, 0);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING); /* the view is of a height before */
+    v.chain.height = 12;
+    registered();
+    CHECK(next(0).what == PLAN_WORKER_NOTHING && plan_worker_trouble(&p, &v)[0] == '\0');
+}
+
+static void one_that_is_known_is_not_registered_again(void **unused)
+{
+    (void)unused;
+    registered();
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    v.worker.account[0] ^= 1;
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    CHECK(strstr(plan_worker_trouble(&p, &v), "another account") != NULL);
+}
+
+static void evidence_that_is_old_or_of_another_session_is_made_anew(void **unused)
+{
+    for (int i = 0; i < 3; i++) {
+        setup(unused);
+        CHECK(next(0).what == PLAN_WORKER_ASK_EVIDENCE);
+        plan_worker_evidence(&p, key, OK, "", 0);
+        memcpy(v.node.worker, key, 32);
+        v.worker_asked = true;
+        if (i == 0)
+            v.chain.height = 10 + v.params.evidence_max_age_blocks / 2;
+        if (i == 1)
+            v.node_session++;
+        if (i == 2)
+            v.chain.height = 9; /* a fork back: that block may be another one now */
+        CHECK(next(0).what == PLAN_WORKER_ASK_EVIDENCE);
+    }
+    setup(unused);
+    v.chain.height = 0; /* there is no block to bind */
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+}
+
+static void without_money_it_waits_and_says_so(void **unused)
+{
+    (void)unused;
+    v.money.usable = v.params.worker_deposit; /* nothing for fees */
+    CHECK(next(0).what == PLAN_WORKER_ASK_EVIDENCE);
+    plan_worker_evidence(&p, key, OK, "", 0);
+    memcpy(v.node.worker, key, 32);
+    v.worker_asked = true;
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    CHECK(strstr(plan_worker_trouble(&p, &v), "deposit is 1 CRU") != NULL);
+    v.money.usable = AMOUNT_OF(2 * v.params.worker_deposit.units);
+    CHECK(next(PLAN_WORKER_PAUSE_MS).what == PLAN_WORKER_REGISTER);
+    plan_worker_sent(&p, OK, RESULT_OK, 10, 0);
+    rules.reserve = v.money.usable;
+    p.state = PLAN_WORKER_READY;
+    p.session = v.node_session;
+    CHECK(next(PLAN_WORKER_PAUSE_MS).what == PLAN_WORKER_NOTHING);
+}
+
+static void failures_pause_longer_and_longer(void **unused)
+{
+    (void)unused;
+    uint64_t now = 0, pause = PLAN_WORKER_PAUSE_MS;
+    for (int i = 0; i < 9; i++) {
+        CHECK(next(now).what == PLAN_WORKER_ASK_EVIDENCE);
+        plan_worker_evidence(&p, key, ERR_CLOSED, "it is away", now);
+        CHECK(strcmp(plan_worker_trouble(&p, &v), "it is away") == 0);
+        CHECK(next(now + pause - 1).what == PLAN_WORKER_NOTHING);
+        now += pause;
+        pause = pause * 2 < PLAN_WORKER_PAUSE_MAX_MS ? pause * 2 : PLAN_WORKER_PAUSE_MAX_MS;
+    }
+    static const uint32_t refusals[] = { RESULT_EVIDENCE_BAD, RESULT_EVIDENCE_OLD,
+                                         RESULT_EVIDENCE_POLICY, RESULT_PLATFORM_FULL,
+                                         RESULT_INSUFFICIENT_BALANCE };
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        setup(unused);
+        next(0);
+        plan_worker_evidence(&p, key, OK, "", 0);
+        v.worker_asked = true;
+        CHECK(next(0).what == PLAN_WORKER_REGISTER);
+        plan_worker_sent(&p, OK, refusals[i], 10, 0);
+        CHECK(strcmp(plan_worker_trouble(&p, &v), result_text(refusals[i])) == 0);
+        CHECK(next(0).what == PLAN_WORKER_NOTHING);
+        CHECK(next(PLAN_WORKER_PAUSE_MS).what == PLAN_WORKER_ASK_EVIDENCE);
+    }
+}
+
+static void deposits_are_kept_full(void **unused)
+{
+    (void)unused;
+    registered();
+    v.worker.deposit = AMOUNT_OF(v.params.worker_deposit.units / 4);
+    v.worker.debt = AMOUNT_OF(5);
+    struct plan_worker_effect f = next(0);
+    CHECK(f.what == PLAN_WORKER_DEPOSIT);
+    CHECK(f.amount.units == v.params.worker_deposit.units / 4 * 3 + 5);
+    plan_worker_sent(&p, ERR_TIMEOUT, 0, 0, 0);
+    rules.top_up = false;
+    rules.collateral = AMOUNT_OF(1000);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    f = next(PLAN_WORKER_PAUSE_MS);
+    CHECK(f.what == PLAN_WORKER_COLLATERAL && f.amount.units == 1000);
+    plan_worker_sent(&p, OK, RESULT_OK, 10, 0);
+    v.money.held_merchant = AMOUNT_OF(1000);
+    CHECK(next(PLAN_WORKER_PAUSE_MS).what == PLAN_WORKER_NOTHING);
+    v.worker.faulted = true;
+    rules.top_up = true; /* a faulted worker gets no more money */
+    CHECK(next(PLAN_WORKER_PAUSE_MS).what == PLAN_WORKER_NOTHING);
+}
+
+/* ---- room ---- */
+
+static struct plan_room room;
+static struct plan_room_rules share;
+
+static void disk(uint64_t free, uint64_t srd)
+{
+    memset(&room, 0, sizeof(room));
+    share = (struct plan_room_rules){ .srd_percent = 100, .slack = 100 * mib };
+    registered();
+    v.work_known = true;
+    v.node.disk_count = 1;
+    snprintf(v.node.disks[0].state, sizeof(v.node.disks[0].state), "ok");
+    v.node.disks[0].free = free;
+    v.node.extent_bytes = srd;
+}
+
+static struct plan_room_effect room_next(uint64_t need, uint64_t now)
+{
+    return plan_room_next(&room, &v, &share, need, now);
+}
+
+static void free_space_is_filled_beside_the_slack(void **unused)
+{
+    (void)unused;
+    uint64_t extent = v.params.srd_extent_size;
+    disk(100 * mib + 3 * extent + 1, 0);
+    struct plan_room_effect f = room_next(0, 0);
+    CHECK(f.what == PLAN_ROOM_FILL && f.bytes == 3 * extent);
+    CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING); /* one at a time */
+    plan_room_done(&room, &v, ERR_FULL, 0, 0);
+    CHECK(room_next(0, 1).what == PLAN_ROOM_NOTHING);
+    CHECK(room_next(0, PLAN_ROOM_RETRY_MS).what == PLAN_ROOM_FILL);
+    disk(100 * mib + extent - 1, 0);
+    CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING);
+    disk(100 * mib + 1000 * extent, 0);
+    CHECK(room_next(0, 0).bytes == PLAN_ROOM_BATCH * extent);
+    disk(100 * mib + 2 * extent, 8 * extent);
+    share.srd_percent = 80; /* of ten: eight are there */
+    CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING);
+    share.srd_percent = 90;
+    CHECK(room_next(0, 0).bytes == extent);
+    disk(100 * mib + 4 * extent, 0);
+    CHECK(room_next(2 * extent, 0).bytes == 2 * extent); /* orders wait for the rest */
+    disk(100 * mib + 4 * extent, 0);
+    v.worker_known = false;
+    CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING);
+}
+
+static void extents_are_given_up_for_orders_once(void **unused)
+{
+    (void)unused;
+    uint64_t extent = v.params.srd_extent_size;
+    disk(100 * mib, 8 * extent);
+    v.work.volumes.seq = 4;
+    CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING); /* nobody needs it */
+    struct plan_room_effect f = room_next(extent + 1, 0);
+    CHECK(f.what == PLAN_ROOM_RELEASE && f.bytes == 2 * extent);
+    plan_room_done(&room, &v, OK, f.bytes, 0);
+    /* The space comes with the next accepted step; neither given up twice nor filled again. */
+    CHECK(room_next(extent + 1, 0).what == PLAN_ROOM_NOTHING);
+    v.node.disks[0].free = 100 * mib + 6 * extent;
+    CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING);
+    v.node.disks[0].free = 100 * mib;
+    v.work.volumes.seq = 5;
+    CHECK(room_next(extent + 1, 0).what == PLAN_ROOM_RELEASE);
+    disk(100 * mib, 0);
+    CHECK(room_next(extent, 0).what == PLAN_ROOM_NOTHING); /* nothing to give up */
+    disk(100 * mib, extent);
+    CHECK(room_next(5 * extent, 0).bytes == extent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_new_worker_is_registered, setup),
+        cmocka_unit_test_setup(one_that_is_known_is_not_registered_again, setup),
+        cmocka_unit_test_setup(evidence_that_is_old_or_of_another_session_is_made_anew, setup),
+        cmocka_unit_test_setup(without_money_it_waits_and_says_so, setup),
+        cmocka_unit_test_setup(failures_pause_longer_and_longer, setup),
+        cmocka_unit_test_setup(deposits_are_kept_full, setup),
+        cmocka_unit_test_setup(free_space_is_filled_beside_the_slack, setup),
+        cmocka_unit_test_setup(extents_are_given_up_for_orders_once, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
