@@ -88,6 +88,15 @@ static void register_worker(struct agent *a)
     submit(a, TX_LANE_WORKER, &call, expiry_soon(a));
 }
 
+/* A transaction may be signed later, when the view is another one. */
+static void keep_urls(struct agent *a, struct tx_urls *urls)
+{
+    for (uint32_t i = 0; i < urls->count; i++) {
+        memcpy(a->urls[i], urls->urls[i].p, urls->urls[i].n);
+        urls->urls[i].p = (const uint8_t *)a->urls[i];
+    }
+}
+
 static bool step_worker(struct agent *a)
 {
     struct plan_worker_effect f =
@@ -105,6 +114,14 @@ static bool step_worker(struct agent *a)
     case PLAN_WORKER_COLLATERAL:
         call.kind = TX_MERCHANT_DEPOSIT;
         break;
+    case PLAN_WORKER_URLS:
+        call.kind = TX_MERCHANT_URLS;
+        if (plan_worker_urls(&call.urls, &a->view)) {
+            log_info("gateway-announced", "url=\"%s\"", a->view.gateway);
+            keep_urls(a, &call.urls);
+        }
+        submit(a, TX_LANE_WORKER, &call, expiry_soon(a));
+        return true;
     case PLAN_WORKER_DEPOSIT:
         memcpy(call.funds.worker, a->view.node.worker, 32);
         break;

@@ -191,6 +191,29 @@ static void on_sealed(void *ctx, enum err e, bool more, struct span body, const 
     agent_step(s->agent);
 }
 
+static void add_source(struct node_seal *rq, const char *url)
+{
+    for (uint32_t i = 0; i < rq->source_count; i++)
+        if (span_eq(rq->sources[i], span_str(url)))
+            return;
+    if (rq->source_count < NODE_SOURCES_MAX)
+        rq->sources[rq->source_count++] = span_str(url);
+}
+
+/* The order's origins, then those who hold it already, then what the operator knows. */
+static void add_sources(const struct agent *a, struct node_seal *rq,
+                        const struct chain_client_order *o)
+{
+    for (uint32_t i = 0; i < o->origin_count; i++)
+        add_source(rq, o->origins[i]);
+    for (uint32_t h = 0; h < o->holder_count; h++)
+        for (uint32_t i = 0; i < o->holders[h].url_count; i++)
+            if (memcmp(o->holders[h].lineage, a->view.work.lineage, 32) != 0)
+                add_source(rq, o->holders[h].urls[i]);
+    for (uint32_t i = 0; i < a->settings.gateway_count; i++)
+        add_source(rq, a->settings.gateways[i]);
+}
+
 /* The order as it is now says where the data is; it may also have ended. */
 static void on_origins(void *ctx, enum err e, uint16_t status, struct span body)
 {
@@ -206,10 +229,7 @@ static void on_origins(void *ctx, enum err e, uint16_t status, struct span body)
     memcpy(rq.order, r->id, 32);
     rq.has_data_root = r->has_data_root;
     memcpy(rq.data_root, r->data_root, 32);
-    for (uint32_t i = 0; i < o->origin_count; i++)
-        rq.sources[rq.source_count++] = span_str(o->origins[i]);
-    for (uint32_t i = 0; i < a->settings.gateway_count; i++)
-        rq.sources[rq.source_count++] = span_str(a->settings.gateways[i]);
+    add_sources(a, &rq, o);
     struct writer w = node_link_body(&a->node);
     node_msg_encode_seal(&w, &rq);
     e = node_link_ask(&a->node, NODE_SEAL, &w, AGENT_SEAL_SILENCE_MS, on_sealed, s);

@@ -331,6 +331,7 @@ static void take_node(struct agent *a, const struct node_status *in)
         n->disks[i].free = d->free;
     }
     v->node_session = a->node.session;
+    memcpy(v->gateway, a->node.gateway, sizeof(v->gateway));
     v->node_known = true;
     v->node_fresh = true;
     plan_order_node_seen(&a->orders, v);

@@ -10,6 +10,7 @@ enum err node_link_init(struct node_link *n, struct loop *loop, const char *path
     n->loop = loop;
     n->client = NULL;
     n->session = 0;
+    n->gateway[0] = '\0';
     n->failures = 0;
     n->retry_ms = 0;
     n->on_change = on_change;
@@ -63,6 +64,9 @@ static void on_hello(void *ctx, enum err e, bool more, struct span body, const c
     }
     log_info("ipfsd-answers", "version=\"%.*s\" storage=%d", (int)hello.version.n,
              (const char *)hello.version.p, hello.storage);
+    if (hello.gateway.n < sizeof(n->gateway))
+        (void)snprintf(n->gateway, sizeof(n->gateway), "%.*s", (int)hello.gateway.n,
+                       (const char *)hello.gateway.p);
     n->failures = 0;
     n->on_change(n->ctx);
 }

@@ -29,7 +29,8 @@ struct node_link {
     struct loop *loop;
     struct ipc_endpoint at;
     struct ipc_client *client;
-    uint64_t session; /* counts connections */
+    uint64_t session;               /* counts connections */
+    char gateway[NODE_URL_MAX + 1]; /* as it said in its greeting; or "" */
     uint32_t failures;
     uint64_t retry_ms;
     void (*on_change)(void *ctx); /* connected, or lost */

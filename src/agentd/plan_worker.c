@@ -66,6 +66,23 @@ static struct plan_worker_effect registration(struct plan_worker *p, const struc
     return (struct plan_worker_effect){ .what = PLAN_WORKER_REGISTER };
 }
 
+bool plan_worker_urls(struct tx_urls *out, const struct view *v)
+{
+    *out = (struct tx_urls){ 0 };
+    if (v->gateway[0] == '\0')
+        return false;
+    uint32_t from = v->money.url_count == TX_URLS_MAX ? 1 : 0;
+    for (uint32_t i = 0; i < v->money.url_count; i++) {
+        if (strcmp(v->money.urls[i], v->gateway) == 0)
+            return false;
+        if (i >= from)
+            out->urls[out->count++] = span_str(v->money.urls[i]);
+    }
+    out->urls[out->count++] = span_str(v->gateway);
+    return true;
+}
+
+/* Deposits first, then what others are told. */
 static struct plan_worker_effect deposits(struct plan_worker *p, const struct view *v,
                                           const struct plan_worker_rules *rules)
 {
@@ -80,13 +97,17 @@ static struct plan_worker_effect deposits(struct plan_worker *p, const struct vi
         out.what = PLAN_WORKER_DEPOSIT;
     } else {
         missing = amount_sat_sub(rules->collateral, v->money.held_merchant);
-        if (amount_is_zero(missing) || amount_cmp(have, missing) < 0)
-            return out;
-        out.amount = missing;
+        out.amount = amount_cmp(have, missing) < 0 ? AMOUNT_ZERO : missing;
         out.what = PLAN_WORKER_COLLATERAL;
     }
-    if (amount_is_zero(out.amount))
-        return (struct plan_worker_effect){ .what = PLAN_WORKER_NOTHING };
+    struct tx_urls urls;
+    if (amount_is_zero(out.amount)) {
+        bool tell =
+            plan_worker_urls(&urls, v) && amount_cmp(v->money.usable, v->params.fee_base) > 0;
+        out.what = tell ? PLAN_WORKER_URLS : PLAN_WORKER_NOTHING;
+        if (!tell)
+            return out;
+    }
     p->state = PLAN_WORKER_SENDING;
     return out;
 }

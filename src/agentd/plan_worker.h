@@ -7,6 +7,7 @@
 #define CRUST_AGENTD_PLAN_WORKER_H
 
 #include "agentd/plan_report.h"
+#include "codec/tx.h"
 
 enum { PLAN_WORKER_PAUSE_MS = 1000, PLAN_WORKER_PAUSE_MAX_MS = 60000 };
 
@@ -40,6 +41,7 @@ enum plan_worker_do {
     PLAN_WORKER_REGISTER,     /* worker.register with the evidence */
     PLAN_WORKER_DEPOSIT,      /* worker.deposit of amount */
     PLAN_WORKER_COLLATERAL,   /* merchant.deposit of amount */
+    PLAN_WORKER_URLS,         /* merchant.urls: see plan_worker_urls */
 };
 
 struct plan_worker_effect {
@@ -49,6 +51,10 @@ struct plan_worker_effect {
 
 struct plan_worker_effect plan_worker_next(struct plan_worker *p, const struct view *v,
                                            const struct plan_worker_rules *rules, uint64_t now_ms);
+
+/* The account's URLs with view's gateway added, which is missing there; of four the oldest goes.
+ * The spans borrow from v. False when it is there, or crust-ipfsd names none. */
+bool plan_worker_urls(struct tx_urls *out, const struct view *v);
 
 /* Evidence about worker has come, or not (e, why). */
 void plan_worker_evidence(struct plan_worker *p, const uint8_t worker[32], enum err e,

@@ -162,6 +162,31 @@ static void deposits_are_kept_full(void **unused)
     CHECK(next(PLAN_WORKER_PAUSE_MS).what == PLAN_WORKER_NOTHING);
 }
 
+static void the_gateway_is_told_to_others(void **unused)
+{
+    (void)unused;
+    struct tx_urls urls;
+    registered();
+    CHECK(next(0).what == PLAN_WORKER_NOTHING); /* crust-ipfsd names none */
+    snprintf(v.gateway, sizeof(v.gateway), "http://me");
+    CHECK(next(0).what == PLAN_WORKER_URLS);
+    CHECK(plan_worker_urls(&urls, &v) && urls.count == 1);
+    plan_worker_sent(&p, OK, RESULT_OK, 10, 0);
+    v.money.url_count = 4;
+    for (int i = 0; i < 4; i++)
+        snprintf(v.money.urls[i], sizeof(v.money.urls[i]), "http://%d", i);
+    CHECK(next(0).what == PLAN_WORKER_URLS);
+    CHECK(plan_worker_urls(&urls, &v) && urls.count == 4);
+    CHECK(span_eq(urls.urls[0], span_str("http://1")) &&
+          span_eq(urls.urls[3], span_str("http://me")));
+    plan_worker_sent(&p, OK, RESULT_OK, 10, 0);
+    snprintf(v.money.urls[2], sizeof(v.money.urls[2]), "http://me");
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    snprintf(v.money.urls[2], sizeof(v.money.urls[2]), "http://2");
+    v.money.usable = AMOUNT_ZERO;
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+}
+
 /* ---- room ---- */
 
 static struct plan_room room;
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup(without_money_it_waits_and_says_so, setup),
         cmocka_unit_test_setup(failures_pause_longer_and_longer, setup),
         cmocka_unit_test_setup(deposits_are_kept_full, setup),
+        cmocka_unit_test_setup(the_gateway_is_told_to_others, setup),
         cmocka_unit_test_setup(free_space_is_filled_beside_the_slack, setup),
         cmocka_unit_test_setup(extents_are_given_up_for_orders_once, setup),
     };

@@ -50,6 +50,7 @@ struct view {
     bool node_fresh; /* nothing that we asked for has changed it since it was read */
     uint64_t node_session;
     struct view_node node;
+    char gateway[CHAIN_CLIENT_ORIGIN_MAX]; /* URL of crust-ipfsd's gateway for others; or "" */
 
     bool worker_asked; /* the chain has been asked about node.worker, and said ... */
     bool worker_known; /* ... that it is registered */
