@@ -16,6 +16,7 @@ enum {
     AGENT_REPORT_SILENCE_MS = 120000,
     AGENT_ASK_SILENCE_MS = 30000,
     AGENT_SEALS_MAX = 8,
+    AGENT_HEIGHT_MS = 30000, /* between two writes of the height */
     AGENT_EVENTS_PAGE = 200,
     AGENT_ORDERS_PAGE = 50,
     AGENT_EXPIRY_BLOCKS = 60, /* of transactions that are not reports */
@@ -50,6 +51,14 @@ struct agent_seal {
     uint32_t row;
 };
 
+/* The file that remembers up to where events were read. */
+struct agent_height {
+    char path[SETTINGS_PATH_MAX + 16];
+    uint64_t value, next_ms;
+    bool busy; /* a worker has it */
+    enum err result;
+};
+
 struct http_server;
 struct decisions;
 
@@ -78,7 +87,7 @@ struct agent {
     uint64_t next_read_ms;
     uint64_t params_slot, peers_slot; /* slot + 1 of the last read */
     uint64_t next_event;              /* height of the next event to read; 0: not known */
-    uint64_t saved_event;             /* as in the file */
+    struct agent_height height;       /* what is saved of it */
     char peers_cursor[CHAIN_CLIENT_CURSOR_MAX];
     uint32_t peers_found;
     struct view_peer peers[VIEW_PEERS_MAX]; /* while they are read */

@@ -17,15 +17,33 @@ static bool has_worker(const struct agent *a)
     return a->view.node_known && memcmp(a->view.node.worker, none, 32) != 0;
 }
 
+/* On a worker thread: a busy disk takes seconds for it, and the loop has reports to send. */
+static void write_height(void *ctx)
+{
+    struct agent_height *h = ctx;
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)h->value);
+    h->result = path_write_file(h->path, span_of(text, (size_t)n), 0600);
+}
+
+static void height_written(void *ctx)
+{
+    struct agent_height *h = ctx;
+    h->busy = false;
+    if (h->result != OK)
+        log_warn("height-not-saved", "path=\"%s\" reason=\"%s\"", h->path, err_text(h->result));
+}
+
+/* It only saves reading old events again, so now and then is enough. */
 static void save_height(struct agent *a)
 {
-    char path[SETTINGS_PATH_MAX + 16], text[32];
-    if (a->next_event == a->saved_event ||
-        path_join(path, sizeof(path), a->settings.folder, "height") != OK)
+    struct agent_height *h = &a->height;
+    if (h->busy || a->next_event == h->value || (h->value != 0 && agent_now(a) < h->next_ms) ||
+        path_join(h->path, sizeof(h->path), a->settings.folder, "height") != OK)
         return;
-    int n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)a->next_event);
-    if (path_write_file(path, span_of(text, (size_t)n), 0600) == OK)
-        a->saved_event = a->next_event;
+    h->value = a->next_event;
+    h->next_ms = agent_now(a) + AGENT_HEIGHT_MS;
+    h->busy = loop_work(a->loop, write_height, height_written, h) == OK;
 }
 
 static void load_height(struct agent *a)
@@ -40,7 +58,7 @@ static void load_height(struct agent *a)
     uint64_t saved = strtoull((const char *)text.p, NULL, 10);
     free(text.p);
     if (saved != 0 && saved <= height + 1 && height - saved < AGENT_BACKLOG_BLOCKS)
-        a->next_event = a->saved_event = saved;
+        a->next_event = a->height.value = saved;
 }
 
 /* The chain is shorter than it was: what we waited for at greater heights is open again. */

@@ -384,6 +384,19 @@ uint64_t plan_order_need(const struct orders *o)
     return need;
 }
 
+/* What the order has earned us for that many blocks is worth the fee many times. */
+static bool settling_pays(const struct order *r, const struct view *v,
+                          const struct plan_order_rules *rules, uint64_t blocks)
+{
+    struct amount income, fee;
+    if (amount_mul(&income, r->rate, blocks / v->params.slot_blocks) != OK)
+        return true;
+    if (amount_mul(&fee, v->params.fee_byte, PLAN_ORDER_SETTLE_BYTES) != OK ||
+        amount_mul(&fee, amount_sat_add(fee, v->params.fee_base), rules->settle_gain) != OK)
+        return false;
+    return amount_cmp(income, fee) >= 0;
+}
+
 uint32_t plan_order_to_settle(const struct orders *o, const struct view *v,
                               const struct plan_order_rules *rules)
 {
@@ -395,7 +408,8 @@ uint32_t plan_order_to_settle(const struct orders *o, const struct view *v,
         if (r->state == CHAIN_CLIENT_EXPIRED && v->chain.height >= r->settled_at + 10)
             return i;
         if (rules->settle_blocks != 0 && r->step == ORDER_VERIFIED &&
-            v->chain.height >= since + rules->settle_blocks)
+            v->chain.height >= since + rules->settle_blocks &&
+            settling_pays(r, v, rules, v->chain.height - since))
             return i;
     }
     return ORDERS_NONE;

@@ -8,10 +8,11 @@
 enum {
     PLAN_ORDER_RETRY_MS = 2000, /* after the first failure to seal; doubles */
     PLAN_ORDER_RETRY_MAX_MS = 600000,
-    PLAN_ORDER_TRIES_MAX = 10,   /* failures before we give an order up */
-    PLAN_ORDER_TURN_MAX = 10,    /* slots that the last in the rendezvous order waits */
-    PLAN_ORDER_SWEEP_SLOTS = 24, /* between two looks at an order that is well */
-    PLAN_ORDER_VOID_SLOTS = 2,   /* after a report of a replica before it counts as void */
+    PLAN_ORDER_TRIES_MAX = 10,     /* failures before we give an order up */
+    PLAN_ORDER_TURN_MAX = 10,      /* slots that the last in the rendezvous order waits */
+    PLAN_ORDER_SWEEP_SLOTS = 24,   /* between two looks at an order that is well */
+    PLAN_ORDER_SETTLE_BYTES = 400, /* size of a settle transaction, about */
+    PLAN_ORDER_VOID_SLOTS = 2,     /* after a report of a replica before it counts as void */
 };
 
 struct plan_order_rules {
@@ -23,6 +24,7 @@ struct plan_order_rules {
     uint32_t seals;          /* orders that are sealed at a time */
     struct amount claim_min; /* a reward below it is left to grow */
     uint64_t settle_blocks;  /* between two settlements of an order for its income; 0: never */
+    uint64_t settle_gain;    /* it must bring so many times its fee */
 };
 
 struct plan_verdict {

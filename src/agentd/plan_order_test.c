@@ -283,7 +283,11 @@ static void a_replica_is_followed_until_it_is_verified(void **unused)
     /* Income is settled now and then, and when it has ended. */
     CHECK(plan_order_to_settle(&o, &v, &rules) == ORDERS_NONE);
     v.chain.height += rules.settle_blocks;
+    rules.settle_gain = 2;
+    o.rows[row].rate = v.params.fee_base; /* five slots have passed */
     CHECK(plan_order_to_settle(&o, &v, &rules) == row);
+    rules.settle_gain = 5; /* with the bytes of the transaction that is too much */
+    CHECK(plan_order_to_settle(&o, &v, &rules) == ORDERS_NONE);
     o.rows[row].settled_at = v.chain.height;
     CHECK(plan_order_to_settle(&o, &v, &rules) == ORDERS_NONE);
     c.state = CHAIN_CLIENT_EXPIRED;

@@ -221,7 +221,7 @@ uint64_t plan_report_last_height(const struct view *v)
 bool plan_report_tell(struct plan_report *r, struct node_accepted *out, const struct view *v,
                       uint64_t now_ms)
 {
-    if (r->telling || !v->node_known || !v->node.storage || !v->work_known || now_ms < r->retry_ms)
+    if (r->telling || !v->node_known || !v->node.storage || !v->work_known || now_ms < r->tell_ms)
         return false;
     if (r->told && r->told_session == v->node_session && r->told_seq == v->work.volumes.seq &&
         memcmp(r->told_s, v->work.state, 32) == 0)
@@ -239,6 +239,6 @@ void plan_report_told(struct plan_report *r, enum err e, uint64_t now_ms)
 {
     r->telling = false;
     r->told = e == OK;
-    if (e != OK && r->retry_ms < now_ms + PLAN_REPORT_PAUSE_MS)
-        r->retry_ms = now_ms + PLAN_REPORT_PAUSE_MS;
+    if (e != OK)
+        r->tell_ms = now_ms + PLAN_REPORT_TELL_MS;
 }

@@ -13,6 +13,7 @@
 enum {
     PLAN_REPORT_PAUSE_MS = 300,       /* after the first failure of a slot; doubles */
     PLAN_REPORT_PAUSE_MAX_MS = 10000, /* a devnet slot has seven seconds, production 48 minutes */
+    PLAN_REPORT_TELL_MS = 2000,       /* after crust-ipfsd did not take what it was told */
     PLAN_TEXT_MAX = 256,
 };
 
@@ -31,6 +32,7 @@ struct plan_report {
     uint64_t told_seq;
     uint8_t told_s[32];
     bool telling;
+    uint64_t tell_ms; /* not before */
     /* For people. */
     uint64_t accepted, refused; /* reports so far */
     uint64_t accepted_slot;     /* last slot with a first report of ours; 0: none */

@@ -229,7 +229,7 @@ static void the_node_is_told_what_the_chain_has(void **unused)
     CHECK(!plan_report_tell(&r, &a, &v, 0));
     plan_report_told(&r, ERR_CLOSED, 0);
     CHECK(!plan_report_tell(&r, &a, &v, 0));
-    CHECK(plan_report_tell(&r, &a, &v, PLAN_REPORT_PAUSE_MS));
+    CHECK(plan_report_tell(&r, &a, &v, PLAN_REPORT_TELL_MS));
     plan_report_told(&r, OK, 0);
     CHECK(!plan_report_tell(&r, &a, &v, 10000));
     v.node_session++; /* crust-ipfsd was restarted */

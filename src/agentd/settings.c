@@ -37,6 +37,7 @@ static const struct config_key keys[] = {
     { "claim-min", CONFIG_STRING, "0.01", "claim income once it is this many CRU" },
     { "settle-blocks", CONFIG_U64, "14400",
       "blocks between settlements of an order; 0: only its end" },
+    { "settle-gain", CONFIG_U64, "10", "settle only what earned this many times the fee" },
     { "log-level", CONFIG_STRING, "info", "debug, info, warn, error or off" },
 };
 
@@ -119,6 +120,7 @@ static enum err numbers_of(struct settings *s, const struct config *c, char *err
     s->room.srd_percent = (uint32_t)share;
     s->room.slack = s->orders.slack = config_u64(c, "slack");
     s->orders.size_max = config_u64(c, "order-size-max");
+    s->orders.settle_gain = config_u64(c, "settle-gain");
     s->orders.settle_blocks = config_u64(c, "settle-blocks");
     return OK;
 }
