@@ -334,6 +334,9 @@ enum err agent_open(struct agent *a)
     for (size_t i = 0; i < AGENT_SEALS_MAX; i++)
         a->seals[i].agent = a;
     TRY(path_make_dirs(a->settings.folder, 0700));
+    a->scratch = malloc(sizeof(*a->scratch));
+    if (a->scratch == NULL)
+        return ERR_MEMORY;
     TRY(tables_new(a));
     TRY(decisions_open(&a->decisions, a->settings.folder));
     TRY(loop_new(&a->loop, 0));
@@ -359,6 +362,7 @@ void agent_close(struct agent *a)
         loop_free(a->loop);
     }
     decisions_close(a->decisions);
+    free(a->scratch);
     free(a->orders.rows);
     free(a->orders.slots);
 }

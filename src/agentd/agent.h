@@ -17,7 +17,8 @@ enum {
     AGENT_ASK_SILENCE_MS = 30000,
     AGENT_SEALS_MAX = 8,
     AGENT_HEIGHT_MS = 30000, /* between two writes of the height */
-    AGENT_EVENTS_PAGE = 200,
+    AGENT_EVENTS_PAGE = 200, /* asked for; whole blocks come, so it may be more */
+    AGENT_EVENTS_MAX = 2000,
     AGENT_ORDERS_PAGE = 50,
     AGENT_EXPIRY_BLOCKS = 60, /* of transactions that are not reports */
     AGENT_BACKLOG_BLOCKS =
@@ -51,6 +52,15 @@ struct agent_seal {
     uint32_t row;
 };
 
+/* Room for decoding answers, taken once at the start. */
+struct agent_scratch {
+    struct chain_client_order order;
+    struct chain_client_order orders[AGENT_ORDERS_PAGE];
+    struct chain_client_worker workers[AGENT_ORDERS_PAGE];
+    struct chain_client_event events[AGENT_EVENTS_MAX];
+    uint8_t room[1 << 20]; /* what the events point to */
+};
+
 /* The file that remembers up to where events were read. */
 struct agent_height {
     char path[SETTINGS_PATH_MAX + 16];
@@ -72,7 +82,7 @@ struct agent {
     struct node_link node;
     struct http_server *http;
     struct decisions *decisions;
-    int exit_code;
+    struct agent_scratch *scratch;
 
     struct view view;
     struct plan_report report;

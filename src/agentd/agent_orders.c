@@ -67,13 +67,11 @@ static void on_list(void *ctx, enum err e, uint16_t status, struct span body)
 {
     struct agent *a = ctx;
     struct chain_client_page page;
-    struct chain_client_order *orders = malloc(AGENT_ORDERS_PAGE * sizeof(*orders));
+    struct chain_client_order *orders = a->scratch->orders;
     a->listing = false;
-    if (orders == NULL || e != OK || status != 200 ||
-        chain_client_decode_orders(&page, orders, AGENT_ORDERS_PAGE, body) != OK) {
-        free(orders);
+    if (e != OK || status != 200 ||
+        chain_client_decode_orders(&page, orders, AGENT_ORDERS_PAGE, body) != OK)
         return; /* the next step asks again */
-    }
     for (size_t i = 0; i < page.count; i++) {
         const struct chain_client_order *o = &orders[i];
         if (o->replicas_all >= o->replicas_wanted)
@@ -87,7 +85,6 @@ static void on_list(void *ctx, enum err e, uint16_t status, struct span body)
         r->look = r->look || r->step == ORDER_SEEN ||
                   (r->step == ORDER_DECLINED && r->reason == ORDER_WHY_ENOUGH_REPLICAS);
     }
-    free(orders);
     (void)snprintf(a->list_cursor, sizeof(a->list_cursor), "%s", page.cursor);
     if (page.cursor[0] == '\0')
         a->list++;
@@ -117,14 +114,11 @@ static void step_list(struct agent *a)
 /* ---- one order
  * --------------------------------------------------------------------------------- */
 
-static struct chain_client_order *decode_order(struct span body)
+/* NULL when body is none; valid until the next answer. */
+static struct chain_client_order *decode_order(struct agent *a, struct span body)
 {
-    struct chain_client_order *o = malloc(sizeof(*o));
-    if (o != NULL && chain_client_decode_order(o, body) != OK) {
-        free(o);
-        o = NULL;
-    }
-    return o;
+    struct chain_client_order *o = &a->scratch->order;
+    return chain_client_decode_order(o, body) == OK ? o : NULL;
 }
 
 static void on_look(void *ctx, enum err e, uint16_t status, struct span body)
@@ -137,11 +131,10 @@ static void on_look(void *ctx, enum err e, uint16_t status, struct span body)
     if (status == 404) {
         r->gone = true;
     } else {
-        struct chain_client_order *o = status == 200 ? decode_order(body) : NULL;
+        struct chain_client_order *o = status == 200 ? decode_order(a, body) : NULL;
         if (o == NULL)
             return;
         orders_see(r, o, a->view.work.lineage, a->view.chain.height);
-        free(o);
     }
     plan_order_seen(&a->orders, a->look_row, &a->view, &a->settings.orders);
     agent_step(a);
@@ -220,11 +213,20 @@ static void on_origins(void *ctx, enum err e, uint16_t status, struct span body)
     struct agent_seal *s = ctx;
     struct agent *a = s->agent;
     struct order *r = &a->orders.rows[s->row];
-    struct chain_client_order *o = e == OK && status == 200 ? decode_order(body) : NULL;
+    struct chain_client_order *o = e == OK && status == 200 ? decode_order(a, body) : NULL;
     if (o == NULL) {
         seal_end(s, status == 404 ? ERR_NOT_FOUND : ERR_BUSY, "the chain did not give the order");
         return;
     }
+    /* Judged once more, by what the chain says now. */
+    r->step = ORDER_TAKEN;
+    orders_see(r, o, a->view.work.lineage, a->view.chain.height);
+    plan_order_seen(&a->orders, s->row, &a->view, &a->settings.orders);
+    if (r->step != ORDER_TAKEN) {
+        s->busy = false;
+        return;
+    }
+    r->step = ORDER_SEALING;
     struct node_seal rq = { .key = r->key, .size_max = r->size };
     memcpy(rq.order, r->id, 32);
     rq.has_data_root = r->has_data_root;
@@ -235,7 +237,6 @@ static void on_origins(void *ctx, enum err e, uint16_t status, struct span body)
     e = node_link_ask(&a->node, NODE_SEAL, &w, AGENT_SEAL_SILENCE_MS, on_sealed, s);
     if (e != OK)
         seal_end(s, e, "crust-ipfsd takes no more requests");
-    free(o);
 }
 
 void agent_orders_seal(struct agent *a, uint32_t row)
@@ -294,8 +295,8 @@ static void on_orders_of_key(void *ctx, enum err e, uint16_t status, struct span
 {
     struct agent *a = ctx;
     struct chain_client_page page;
-    struct chain_client_order *orders = malloc(AGENT_ORDERS_PAGE * sizeof(*orders));
-    bool good = orders != NULL && e == OK && status == 200 &&
+    struct chain_client_order *orders = a->scratch->orders;
+    bool good = e == OK && status == 200 &&
                 chain_client_decode_orders(&page, orders, AGENT_ORDERS_PAGE, body) == OK;
     a->walk = AGENT_WALK_IDLE; /* on to the next, or the same again */
     for (size_t i = 0; good && i < page.count; i++) {
@@ -304,7 +305,6 @@ static void on_orders_of_key(void *ctx, enum err e, uint16_t status, struct span
             orders_see(&a->orders.rows[row], &orders[i], a->view.work.lineage,
                        a->view.chain.height);
     }
-    free(orders);
     if (!good)
         return;
     plan_order_held(&a->orders, &a->walk_replica, &a->view);

@@ -130,19 +130,15 @@ static enum err take_worker(struct agent *a, uint16_t status, struct span body)
 static enum err take_peers(struct agent *a, struct span body)
 {
     struct chain_client_page page;
-    struct chain_client_worker *w = malloc(AGENT_ORDERS_PAGE * sizeof(*w));
-    if (w == NULL)
-        return ERR_MEMORY;
-    enum err e = chain_client_decode_workers(&page, w, AGENT_ORDERS_PAGE, body);
-    for (size_t i = 0; e == OK && i < page.count && a->peers_found < VIEW_PEERS_MAX; i++) {
+    struct chain_client_worker *w = a->scratch->workers;
+    TRY(chain_client_decode_workers(&page, w, AGENT_ORDERS_PAGE, body));
+    for (size_t i = 0; i < page.count && a->peers_found < VIEW_PEERS_MAX; i++) {
         if (w[i].faulted || w[i].absent)
             continue;
         struct view_peer *p = &a->peers[a->peers_found++];
         memcpy(p->worker, w[i].worker, 32);
         p->free_bytes = w[i].srd_bytes;
     }
-    free(w);
-    TRY(e);
     (void)snprintf(a->peers_cursor, sizeof(a->peers_cursor), "%s", page.cursor);
     if (page.cursor[0] != '\0' && a->peers_found < VIEW_PEERS_MAX)
         return ERR_BUSY; /* one more page */
@@ -155,26 +151,29 @@ static enum err take_peers(struct agent *a, struct span body)
 /* ERR_BUSY: there are more. */
 static enum err take_events(struct agent *a, struct span body)
 {
-    enum { ROOM = 2 << 20 };
-    struct chain_client_event *events = malloc((2 * AGENT_EVENTS_PAGE + 4096) * sizeof(*events));
-    uint8_t *room = malloc(ROOM);
     size_t count = 0;
     uint64_t next = 0;
-    enum err e = ERR_MEMORY;
-    if (events != NULL && room != NULL) {
-        struct arena arena = arena_of(room, ROOM);
-        e = chain_client_decode_events(events, 2 * AGENT_EVENTS_PAGE + 4096, &count, &next, &arena,
-                                       body);
-        for (size_t i = 0; e == OK && i < count; i++)
-            agent_orders_event(a, &events[i]);
-    }
-    free(events);
-    free(room);
-    TRY(e);
+    struct chain_client_event *events = a->scratch->events;
+    struct arena arena = arena_of(a->scratch->room, sizeof(a->scratch->room));
+    TRY(chain_client_decode_events(events, AGENT_EVENTS_MAX, &count, &next, &arena, body));
+    for (size_t i = 0; i < count; i++)
+        agent_orders_event(a, &events[i]);
     if (next <= a->next_event)
         return OK;
     a->next_event = next;
     return next <= a->view.chain.height ? ERR_BUSY : OK;
+}
+
+/* More events than we have room for: what they say is seen in the lists of orders too. */
+static void skip_events(struct agent *a)
+{
+    log_warn("events-skipped", "from=%llu to=%llu", (unsigned long long)a->next_event,
+             (unsigned long long)a->view.chain.height);
+    a->next_event = a->view.chain.height + 1;
+    for (uint32_t i = 0; i < a->orders.count; i++)
+        a->orders.rows[i].look = true;
+    if (a->list == AGENT_LIST_DONE)
+        a->list = AGENT_LIST_IDLE;
 }
 
 /* The answer of the present step goes into the view. ERR_BUSY: the same step again. */
@@ -220,6 +219,10 @@ static void on_read(void *ctx, enum err e, uint16_t status, struct span body)
     struct agent *a = ctx;
     if (e == OK)
         e = take(a, status, body);
+    if (e == ERR_LIMIT && a->reading == AGENT_READ_EVENTS) {
+        skip_events(a);
+        e = OK;
+    }
     if (e == ERR_STATE)
         chain_link_refuse(&a->chain);
     if (e != OK && e != ERR_BUSY) {

@@ -136,6 +136,7 @@ void orders_see(struct order *row, const struct chain_client_order *in, const ui
 {
     row->known = true;
     row->gone = false;
+    row->gone_since = 0;
     row->size = in->size;
     row->has_data_root = in->has_data_root;
     memcpy(row->data_root, in->data_root, 32);

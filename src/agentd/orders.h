@@ -72,8 +72,9 @@ struct order {
     uint64_t placed_at, expires_at;
     struct amount amount, rate;
 
-    bool held; /* crust-ipfsd has a replica of the content in its trees for us */
-    bool gone; /* the chain knows no such order any more */
+    bool held;           /* crust-ipfsd has a replica of the content in its trees for us */
+    bool gone;           /* the chain knows no such order any more */
+    uint64_t gone_since; /* height at which that was first seen; 0: it is known */
     enum order_step step;
     enum order_reason reason;
     char detail[ORDER_DETAIL_MAX]; /* what crust-ipfsd said, in its words; or "" */

@@ -115,7 +115,11 @@ static void seen_held(struct order *r, const struct view *v)
     if (r->step == ORDER_REMOVING)
         return;
     if (r->gone) {
-        orders_set(r, ORDER_OVER, ORDER_WHY_EXPIRED, height);
+        /* A chain node that lags knows a new order no more than an ended one: ask for a slot. */
+        if (r->gone_since == 0 || r->gone_since > height)
+            r->gone_since = height;
+        if (height >= r->gone_since + v->params.slot_blocks)
+            orders_set(r, ORDER_OVER, ORDER_WHY_EXPIRED, height);
         return;
     }
     if (r->mine) {
@@ -173,6 +177,8 @@ void plan_order_seen(struct orders *o, uint32_t row, const struct view *v,
 static uint64_t look_interval(const struct order *r, const struct view *v)
 {
     uint64_t slot = v->params.slot_blocks;
+    if (r->held && r->gone && r->step != ORDER_OVER && r->step != ORDER_REMOVING)
+        return 2;
     switch (r->step) {
     case ORDER_SEALED:
         return 2;
@@ -316,7 +322,10 @@ void plan_order_removed(struct orders *o, uint32_t row, enum err e, const struct
 /* The row that this replica was made for: the one that counts it, else one that would take it. */
 static uint32_t row_of_replica(const struct orders *o, const struct node_sealed *replica)
 {
+    static const uint8_t no_root[32];
     uint32_t best = ORDERS_NONE;
+    /* Of a replica whose disk is away only the key is known. */
+    bool away = replica->size == 0 && memcmp(replica->data_root, no_root, 32) == 0;
     for (uint32_t i = orders_find_key(o, &replica->key, ORDERS_NONE); i != ORDERS_NONE;
          i = orders_find_key(o, &replica->key, i)) {
         const struct order *r = &o->rows[i];
@@ -324,7 +333,7 @@ static uint32_t row_of_replica(const struct orders *o, const struct node_sealed 
                                      : replica->size <= r->size;
         if (r->mine)
             return i;
-        if (r->known && !r->gone && fits && best == ORDERS_NONE)
+        if (r->known && !r->gone && (fits || away) && best == ORDERS_NONE)
             best = i;
     }
     return best;

@@ -295,7 +295,10 @@ static void a_replica_is_followed_until_it_is_verified(void **unused)
     tell(&c);
     CHECK(plan_order_to_settle(&o, &v, &rules) == row);
     /* Closed: the replica goes. */
-    o.rows[row].gone = true;
+    o.rows[row].gone = true; /* it may be a chain node that lags: once is not enough */
+    plan_order_seen(&o, row, &v, &rules);
+    CHECK(o.rows[row].step == ORDER_VERIFIED);
+    v.chain.height += v.params.slot_blocks;
     plan_order_seen(&o, row, &v, &rules);
     check_is(row, ORDER_OVER, ORDER_WHY_EXPIRED);
     struct plan_order_effect f = plan_order_work(&o, &v, &rules, 0);
@@ -342,12 +345,24 @@ static void replicas_found_at_the_start_find_their_order(void **unused)
     struct node_sealed s = { .key = c.key, .size = c.size };
     plan_order_held(&o, &s, &v);
     CHECK(o.rows[row].held && !o.rows[1 - row].held && o.rows[row].step == ORDER_SEALED);
+    /* Of one whose disk is away only the key is known; it is nobody's to remove. */
+    struct chain_client_order away = chain_order(3);
+    away.has_data_root = true;
+    away.data_root[0] = 1;
+    uint32_t far = tell(&away);
+    s = (struct node_sealed){ .key = away.key };
+    plan_order_held(&o, &s, &v);
+    CHECK(o.rows[far].held && o.rows[far].step == ORDER_SEALED);
     /* One that belongs to nothing is removed. */
     struct chain_client_order lost = chain_order(2);
     s.key = lost.key;
     plan_order_held(&o, &s, &v);
     uint32_t orphan = orders_find_key(&o, &lost.key, ORDERS_NONE);
     CHECK(orphan != ORDERS_NONE);
+    CHECK(o.rows[orphan].step == ORDER_SEALED);
+    v.chain.height += v.params.slot_blocks;
+    o.rows[row].look = false;
+    plan_order_seen(&o, orphan, &v, &rules);
     check_is(orphan, ORDER_OVER, ORDER_WHY_EXPIRED);
     CHECK(plan_order_work(&o, &v, &rules, 0).what == PLAN_ORDER_REMOVE);
 }
