@@ -93,10 +93,14 @@ static bool check_chain(struct doctor *d, struct chain_client_status *s)
     }
     found(d, GOOD, "chain", NULL, "%s answers at block %llu", s->chain_id,
           (unsigned long long)s->height);
+    return true;
+}
+
+static void check_pin(struct doctor *d)
+{
     if (config_text(&d->c->config, "genesis")[0] == '\0')
         found(d, NOTE, "network", "crust network use URL",
               "no network is pinned: whatever answers is believed");
-    return true;
 }
 
 static void check_key(struct doctor *d, bool chain)
@@ -213,6 +217,8 @@ static void doctor_machine(struct doctor *d)
     if (check_daemon(d, &daemon) && chain)
         check_worker(d, &daemon, &now);
     ipc_sink_close(&daemon);
+    if (chain)
+        check_pin(d);
 }
 
 /* ---- disks ---------------------------------------------------------------------------------- */

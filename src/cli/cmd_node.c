@@ -78,16 +78,18 @@ static json_t *place_json(const struct node_place *p)
     return json_pack("{s:s, s:b, s:I, s:I, s:I, s:b, s:s?, s:I, s:I, s:I}", "path", p->path,
                      "there", p->there, "limit", (json_int_t)p->limit, "free", (json_int_t)p->free,
                      "total", (json_int_t)p->total, "running", p->running, "state",
-                     p->running ? p->state : NULL, "volume", (json_int_t)p->volume, "replicas",
-                     (json_int_t)p->replicas, "extents", (json_int_t)p->extents);
+                     p->running ? p->state : NULL, "volume", (json_int_t)p->volume, "replica_bytes",
+                     (json_int_t)p->replicas, "extent_bytes", (json_int_t)p->extents);
 }
 
 static void print_place(const struct node_place *p)
 {
-    char free[24], total[24], limit[24];
+    char free[24], total[24], limit[24], replicas[24], extents[24];
     cli_format_size(free, p->free);
     cli_format_size(total, p->total);
     cli_format_size(limit, p->limit);
+    cli_format_size(replicas, p->replicas);
+    cli_format_size(extents, p->extents);
     printf("%s\n  ", p->path);
     if (!p->there)
         printf("is no folder that can be written to");
@@ -96,8 +98,8 @@ static void print_place(const struct node_place *p)
     if (p->limit > 0)
         printf(", at most %s for Crust", limit);
     if (p->running)
-        printf("; volume %u, %s: %llu replicas, %llu extents", p->volume, p->state,
-               (unsigned long long)p->replicas, (unsigned long long)p->extents);
+        printf("; volume %u, %s: %s of replicas, %s of sealed random data", p->volume, p->state,
+               replicas, extents);
     else
         printf("; not in use now");
     printf("\n");

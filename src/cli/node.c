@@ -54,6 +54,25 @@ static void merge(struct node_place *p, const struct node_status *status)
     }
 }
 
+/* Disks that the daemon has from its command line, not from crust.conf. */
+static void add_running(struct node_place out[NODE_DISKS_MAX], size_t *count,
+                        const struct node_status *status)
+{
+    for (uint32_t i = 0; i < status->disk_count && *count < NODE_DISKS_MAX; i++) {
+        struct span path = status->disks[i].path;
+        size_t k = 0;
+        while (k < *count && !span_eq(path, span_str(out[k].path)))
+            k++;
+        if (k < *count || path.n >= NODE_PATH_MAX)
+            continue;
+        struct node_place *p = &out[(*count)++];
+        *p = (struct node_place){ 0 };
+        memcpy(p->path, path.p, path.n);
+        node_place_look(p);
+        merge(p, status);
+    }
+}
+
 enum cli_exit node_places(const struct cli *c, struct node_place out[NODE_DISKS_MAX], size_t *count,
                           const struct node_status *status)
 {
@@ -75,6 +94,8 @@ enum cli_exit node_places(const struct cli *c, struct node_place out[NODE_DISKS_
             merge(p, status);
         (*count)++;
     }
+    if (status != NULL)
+        add_running(out, count, status);
     return CLI_OK;
 }
 

@@ -16,10 +16,11 @@ struct node_place {
     bool running;         /* crust-ipfsd uses it: what follows is set */
     char state[16];       /* "ok" ... */
     uint32_t volume;
-    uint64_t replicas, extents;
+    uint64_t replicas, extents; /* bytes of each */
 };
 
-/* node_places reads the disks of crust.conf, at most NODE_DISKS_MAX; status may be NULL. */
+/* node_places reads the disks of crust.conf and, when status is given, those that the daemon has
+ * besides; at most NODE_DISKS_MAX. */
 enum cli_exit node_places(const struct cli *c, struct node_place out[NODE_DISKS_MAX], size_t *count,
                           const struct node_status *status);
 

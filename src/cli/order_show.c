@@ -230,8 +230,9 @@ static void print_agent(const json_t *agent)
         printf("  %s: has not seen it\n", url);
         return;
     }
-    printf("  %s: %s%s%s\n", url, state == NULL ? "" : state,
-           state == NULL || text == NULL ? "" : ": ", text == NULL ? "" : text);
+    if (text == NULL || text[0] == '\0') /* the text says the state too */
+        text = state == NULL ? "?" : state;
+    printf("  %s: %s\n", url, text);
 }
 
 static void print_next(const struct chain_client_status *now, const struct chain_client_order *o,
