@@ -171,7 +171,7 @@ static void event_read(struct block_event *out, struct cbor_reader *c)
     out->type = cbor_read_text(c);
     size_t count = cbor_read_array(c);
     cbor_require(c, count % 2 == 0, ERR_FORMAT);
-    cbor_require(c, count <= 2 * BLOCK_EVENT_ATTRS_MAX, ERR_LIMIT);
+    cbor_require(c, count / 2 <= BLOCK_EVENT_ATTRS_MAX, ERR_LIMIT);
     for (size_t i = 0; i < count / 2 && c->r.err == OK; i++) {
         out->attrs[i].key = cbor_read_text(c);
         out->attrs[i].value = cbor_read_text(c);

@@ -242,7 +242,7 @@ void cbor_read_bytes_of(struct cbor_reader *c, uint8_t *out, size_t n)
 {
     struct span s = cbor_read_bytes(c);
     cbor_require(c, s.n == n, ERR_FORMAT);
-    if (c->r.err == OK && n != 0)
+    if (c->r.err == OK && s.p != NULL && n != 0)
         memcpy(out, s.p, n);
     else if (n != 0)
         memset(out, 0, n);

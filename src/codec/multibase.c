@@ -127,7 +127,7 @@ static enum err parse_big(uint8_t *out, size_t *size, size_t n, const struct alp
 {
     uint8_t reversed[MULTIBASE_BIG_MAX];
     size_t zeros = 0, len = 0;
-    if (text.n > 2 * MULTIBASE_BIG_MAX)
+    if (text.n > (size_t)2 * MULTIBASE_BIG_MAX)
         return ERR_LIMIT;
     while (zeros < text.n && text.p[zeros] == (uint8_t)a->digits[0])
         zeros++;
@@ -182,7 +182,9 @@ enum err multibase_format(char *out, size_t n, enum multibase base, struct span 
         return ERR_LIMIT;
     }
     enum err e = multibase_format_bare(out + 1, n - 1, base, in);
-    out[0] = e == OK ? (char)base : '\0';
+    out[0] = '\0';
+    if (e == OK)
+        out[0] = (char)base;
     return e;
 }
 

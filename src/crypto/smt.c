@@ -502,7 +502,7 @@ enum err smt_proof_decode(struct smt_proof *out, struct span in)
     }
     uint8_t map[SMT_DEPTH_MAX / 8] = { 0 };
     read_into(&r, map, (out->depth + 7) / 8);
-    for (size_t i = 0; i < (out->depth + 7) / 8 * 8; i++) {
+    for (size_t i = 0; i < ((size_t)out->depth + 7) / 8 * 8; i++) {
         if (!(map[i / 8] >> i % 8 & 1))
             continue;
         /* SPEC state-tree 4.2: "Bits of the map at or above depth MUST be zero, a listed sibling

@@ -166,6 +166,7 @@ static void recheck(struct embedded *e)
 static enum err decided_commit(struct embedded *e)
 {
     AUTO(deletions_free) struct deletions gone;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by AUTO */
     TRY(deletions_of(&gone, e));
     TRY(e->app.commit(e->app.ctx, gone.rows, gone.count));
     for (size_t i = 0; i < e->next.tx_count; i++) {
@@ -483,6 +484,7 @@ static enum err reload(struct embedded *e)
 {
     AUTO(pool_rows_free) struct pool_rows rows = { 0 };
     const struct kv pool = statedb_committed(e->db, STATEDB_POOL);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by AUTO */
     TRY(pool_rows_read(&rows, &pool));
     sigpool_check(e->sigs, rows.ok, rows.bytes, rows.count);
     for (size_t i = 0; i < rows.count; i++)

@@ -17,7 +17,7 @@ enum err unixfs_add_profile(struct unixfs_add_params *out, const char *name)
                                    .file_links = 1024,
                                    .hamt_fanout = 256,
                                    .estimate = UNIXFS_ADD_BLOCK_BYTES,
-                                   .hamt_above = 256 * 1024 };
+                                   .hamt_above = (uint64_t)256 * 1024 };
     *out = (struct unixfs_add_params){ 0 };
     if (strcmp(name, "unixfs-v0-2015") == 0) {
         p.cid_version = 0;

@@ -17,7 +17,7 @@ static enum err take_line(struct disks *d, char *line)
     if (end == line || *end != ' ' || number >= DISKS_MAX)
         return ERR_FORMAT;
     char *id = end + 1, *path = strchr(id, ' ');
-    if (path == NULL || path - id != 2 * VOLUME_ID_SIZE)
+    if (path == NULL || path - id != (ptrdiff_t)2 * VOLUME_ID_SIZE)
         return ERR_FORMAT;
     struct disk *disk = &d->disks[number];
     *path = '\0';

@@ -54,7 +54,7 @@ enum err replica_writer_init(struct replica_writer *w, const struct replica_at *
     memset(w, 0, sizeof(*w));
     w->at = *at;
     w->node_room = 64;
-    w->group = malloc(REPLICA_GROUP * REPLICA_PLACED_SIZE);
+    w->group = malloc((size_t)REPLICA_GROUP * REPLICA_PLACED_SIZE);
     w->nodes = malloc(w->node_room * NODE_SIZE);
     merkle_sum_init(&w->tree, node_tag());
     return w->group != NULL && w->nodes != NULL ? OK : ERR_MEMORY;

@@ -511,7 +511,7 @@ enum err config_init(struct config *c, const struct config_table *t)
 /* --home and --config decide which file is read, so they are looked for before the rest. */
 static enum err find_home(struct config *c, int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    for (int i = 1; i < argc && argv[i] != NULL && strcmp(argv[i], "--") != 0; i++) {
         static const char *const names[] = { "--home", "--config" };
         for (int k = 0; k < 2; k++) {
             size_t n = strlen(names[k]);

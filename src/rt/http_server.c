@@ -186,6 +186,7 @@ static void call_handler(struct http_server *s, struct http_request *rq)
         s->o.handler(s->o.ctx, rq);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd prescribes eight parameters */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **req_cls)

@@ -28,7 +28,9 @@ static void read_holder(struct lockfile_holder *out, int fd)
         len = sizeof(out->program) - 1;
     for (size_t i = 0; i < len; i++) {
         char c = end[1 + i];
-        out->program[i] = c > 0x20 && c < 0x7f ? c : '?';
+        out->program[i] = '?';
+        if (c > 0x20 && c < 0x7f)
+            out->program[i] = c;
     }
 }
 

@@ -31,14 +31,14 @@ static void sum_add_times(struct seal_sum *a, const struct seal_sum *b, uint64_t
 static struct seal_sum sum_load(const uint8_t p[32])
 {
     struct seal_sum s;
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         s.limb[i] = load_le64(p + 8 * i);
     return s;
 }
 
 static void sum_store(uint8_t p[32], const struct seal_sum *s)
 {
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         store_le64(p + 8 * i, s->limb[i]);
 }
 

@@ -62,13 +62,15 @@ static enum err insert(struct blockstore *s, struct blockstore_segment *seg)
         return ERR_LIMIT;
     if (s->seg_count == s->seg_cap) {
         size_t cap = s->seg_cap * 2 + 64;
-        struct blockstore_segment **more = realloc(s->segs, cap * sizeof(*more));
+        struct blockstore_segment **more =
+            realloc(s->segs, cap * sizeof(struct blockstore_segment *));
         if (more == NULL)
             return ERR_MEMORY;
         s->segs = more;
         s->seg_cap = cap;
     }
-    memmove(s->segs + at + 1, s->segs + at, (s->seg_count - at) * sizeof(*s->segs));
+    memmove(s->segs + at + 1, s->segs + at,
+            (s->seg_count - at) * sizeof(struct blockstore_segment *));
     s->segs[at] = seg;
     s->seg_count++;
     return OK;
@@ -109,7 +111,8 @@ void blockstore_segment_remove(struct blockstore *s, struct blockstore_segment *
     size_t at = position(s, seg->number);
     ASSERT(at < s->seg_count && s->segs[at] == seg && seg->refs == 0);
     close_file(s, seg);
-    memmove(s->segs + at, s->segs + at + 1, (s->seg_count - at - 1) * sizeof(*s->segs));
+    memmove(s->segs + at, s->segs + at + 1,
+            (s->seg_count - at - 1) * sizeof(struct blockstore_segment *));
     s->seg_count--;
     blockstore_unlock(&s->read_mutex);
     free(seg);

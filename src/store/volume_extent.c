@@ -20,7 +20,7 @@ enum err volume_extent_begin(struct volume_extent *out, struct volume *v, uint32
 {
     char path[FILE_PATH_MAX];
     uint64_t there;
-    int rows;
+    int rows = -1;
     *out = (struct volume_extent){ .volume = v, .number = number, .handle = -1, .size = size };
     if (size == 0 || size % VOLUME_ROW_SPAN != 0)
         return ERR_RANGE;
@@ -55,7 +55,7 @@ enum err volume_extent_append(struct volume_extent *e, struct span data)
 enum err volume_extent_row(struct volume_extent *e, const uint8_t node[VOLUME_ROW_SIZE])
 {
     struct volume *v = e->volume;
-    int rows;
+    int rows = -1;
     if (e->rows == e->size / VOLUME_ROW_SPAN)
         return ERR_LIMIT;
     TRY(volume_writable(v));
@@ -70,7 +70,7 @@ enum err volume_extent_row(struct volume_extent *e, const uint8_t node[VOLUME_RO
 
 static enum err sync_rows(const struct volume_extent *e)
 {
-    int rows;
+    int rows = -1;
     TRY(open_rows(e, &rows, FILE_WRITE));
     enum err result = e->volume->files.sync(e->volume->files.ctx, rows);
     e->volume->files.close(e->volume->files.ctx, rows);

@@ -189,7 +189,7 @@ static enum err list_replica(void *ctx, const char *name)
 {
     const struct lister *l = ctx;
     struct volume_replica replica;
-    if (strlen(name) != 2 * VOLUME_REPLICA_SIZE ||
+    if (strlen(name) != (size_t)2 * VOLUME_REPLICA_SIZE ||
         hex_parse(replica.bytes, VOLUME_REPLICA_SIZE, name) != OK)
         return OK;
     return l->visit(l->ctx, &replica);
