@@ -4,6 +4,7 @@
 #include "codec/ss58.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"
+#include "crypto/sha256.h"
 #include "rt/clock.h"
 #include "rt/path.h"
 
@@ -181,9 +182,23 @@ enum cli_exit devnet_files_make(struct devnet *d)
     return e == OK ? CLI_OK : failed(d, "the files of the devnet", e);
 }
 
+/* The hash by which crust.conf pins this network. */
+static enum err genesis_hash(const struct devnet *d, char out[65])
+{
+    char path[DEVNET_PATH_MAX];
+    struct mspan text;
+    uint8_t hash[32];
+    TRY(join(d, path, "chain/genesis.json"));
+    TRY(path_read_file(&text, path, GENESIS_MAX));
+    sha256(hash, span_of(text.p, text.n));
+    free(text.p);
+    hex_format(out, span_of(hash, sizeof(hash)));
+    return OK;
+}
+
 enum cli_exit devnet_files_env(struct devnet *d)
 {
-    char path[DEVNET_PATH_MAX], text[4096], agents[1024] = "";
+    char path[DEVNET_PATH_MAX], text[4096], agents[1024] = "", genesis[65];
     const struct devnet_member *chain = devnet_find(d, "chain"), *user = devnet_find(d, "user");
     for (uint32_t i = 0; i < d->nodes; i++) {
         char name[24];
@@ -193,12 +208,15 @@ enum cli_exit devnet_files_env(struct devnet *d)
         if (agent != NULL && agent->url[0] != '\0')
             (void)snprintf(agents + n, sizeof(agents) - n, "%s%s", n == 0 ? "" : ",", agent->url);
     }
+    enum err e = genesis_hash(d, genesis);
+    if (e != OK)
+        return failed(d, "the hash of the genesis", e);
     (void)snprintf(text, sizeof(text),
-                   "# Written by crust devnet.\n[cli]\nchain = %s\ngateway = %s\n"
-                   "password-file = %s/password\n%s%s%s",
-                   chain->url, user->url, d->dir, agents[0] == '\0' ? "" : "agents = ", agents,
-                   agents[0] == '\0' ? "" : "\n");
-    enum err e = join(d, path, "user/crust.conf");
+                   "# Written by crust devnet.\n[cli]\nchain = %s\nchain-id = %s\ngenesis = %s\n"
+                   "gateway = %s\npassword-file = %s/password\n%s%s%s",
+                   chain->url, d->chain_id, genesis, user->url, d->dir,
+                   agents[0] == '\0' ? "" : "agents = ", agents, agents[0] == '\0' ? "" : "\n");
+    e = join(d, path, "user/crust.conf");
     if (e == OK)
         e = path_write_file(path, span_str(text), 0600);
     if (e == OK)
