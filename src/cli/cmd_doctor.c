@@ -74,7 +74,7 @@ static enum cli_exit finish(struct doctor *d)
 
 static bool check_chain(struct doctor *d, struct chain_client_status *s)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     const char *urls = config_text(&d->c->config, "chain");
     enum err e = ledger_quiet(d->c, &r, CHAIN_CLIENT_STATUS);
     if (e == ERR_DENIED) {
@@ -106,7 +106,7 @@ static void check_pin(struct doctor *d)
 static void check_key(struct doctor *d, bool chain)
 {
     struct keystore k;
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     struct chain_client_account a;
     char path[CHAIN_CLIENT_PATH_MAX], text[AMOUNT_TEXT_MAX + 8];
     const char *name = config_text(&d->c->config, "key");
@@ -177,7 +177,7 @@ static void check_worker(struct doctor *d, struct ipc_sink *daemon,
                          const struct chain_client_status *now)
 {
     struct node_status s;
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     struct chain_client_worker w;
     char path[CHAIN_CLIENT_PATH_MAX];
     if (!daemon->storage)
@@ -312,7 +312,7 @@ static void check_orders(struct doctor *d, const struct cid *root)
 {
     static struct chain_client_order orders[ORDER_FOUND_MAX];
     struct chain_client_page page = { 0 };
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     struct content_key key;
     char path[CHAIN_CLIENT_PATH_MAX];
     if (cid_key(&key, root) != OK)

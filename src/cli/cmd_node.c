@@ -145,7 +145,7 @@ struct plan {
 
 static enum cli_exit read_chain(struct cli *c, struct plan *p)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     enum cli_exit exit = ledger_status(c, &p->chain);
     if (exit == CLI_OK)
         exit = ledger_get(c, &r, "/v1/params");

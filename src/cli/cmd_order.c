@@ -34,7 +34,7 @@ static enum cli_exit list_page(const struct cli *c, const struct chain_client_st
 {
     static struct chain_client_order orders[PAGE];
     struct chain_client_page page;
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     enum cli_exit exit = ledger_get(c, &r, path);
     if (exit != CLI_OK)
         return exit;
@@ -88,7 +88,7 @@ enum cli_exit cmd_order_list(struct cli *c)
 static enum cli_exit price_of(const struct cli *c, struct chain_client_price *out,
                               const struct chain_client_order *o)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     chain_client_price_path(path, o->size, o->replicas_wanted);
     enum cli_exit exit = ledger_get(c, &r, path);

@@ -36,7 +36,7 @@ struct page {
 
 static void read_chain(const struct cli *c, struct page *p)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     struct keystore k;
     const char *key = config_text(&c->config, "key");
@@ -58,7 +58,7 @@ static void read_chain(const struct cli *c, struct page *p)
 
 static void read_worker(const struct cli *c, struct page *p)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     chain_client_worker_path(path, p->worker);
     if (!p->chain_answers || ledger_quiet(c, &r, path) != OK)

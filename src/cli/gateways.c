@@ -48,7 +48,7 @@ static void add(struct gateways *g, const char *url, bool allow_private)
 
 static bool private_allowed(const struct cli *c)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     struct params p;
     if (ledger_quiet(c, &r, "/v1/params") != OK)
         return false;
@@ -77,7 +77,7 @@ static void add_holders(struct gateways *g)
     static struct chain_client_order orders[ORDERS_MAX];
     struct chain_client_page page;
     struct content_key key;
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     if (!g->has_root || cid_key(&key, &g->root) != OK)
         return;

@@ -164,7 +164,7 @@ static enum err take_small(struct import *im, struct child *c, const struct hash
     arena_reset(&im->arena);
     unixfs_add_file_init(&file, &im->add, &im->arena, &meta);
     TRY(take_leaf(im, &file, r));
-    struct unixfs_add_node node;
+    struct unixfs_add_node node = { 0 };
     TRY(unixfs_add_file_finish(&file, &node));
     im->out->files++;
     return child_finish(im, c, &node);
@@ -360,7 +360,7 @@ static enum err add_subfolder(struct import *im, const struct folder *f, struct 
     if (fd < 0)
         return err_of_errno();
     size_t mark = im->path_n;
-    struct unixfs_add_node node;
+    struct unixfs_add_node node = { 0 };
     enum err e = path_push(im, c->name);
     if (e == OK)
         e = add_folder(im, &node, fd, &c->st, depth + 1);
@@ -400,7 +400,7 @@ static enum err add_children(struct import *im, struct folder *f, unsigned depth
         struct child *c = &f->list[i];
         if (c->done)
             continue;
-        struct unixfs_add_node node;
+        struct unixfs_add_node node = { 0 };
         enum err e = ERR_UNSUPPORTED;
         if (S_ISREG(c->st.st_mode))
             e = add_file_at(im, &node, f->fd, c->name);
@@ -506,7 +506,7 @@ static enum err add_root(struct import *im, struct unixfs_add_node *node, const 
 enum err import_path(struct import_result *out, const struct import_options *o, const char *path)
 {
     struct import im;
-    struct unixfs_add_node node;
+    struct unixfs_add_node node = { 0 };
     enum err e = import_begin(&im, out, o);
     if (e == OK)
         e = path_push(&im, path);
@@ -547,7 +547,7 @@ static enum err add_stream(struct import *im, struct unixfs_add_node *node, int 
 enum err import_stream(struct import_result *out, const struct import_options *o, int fd)
 {
     struct import im;
-    struct unixfs_add_node node;
+    struct unixfs_add_node node = { 0 };
     enum err e = import_begin(&im, out, o);
     if (e == OK)
         e = add_stream(&im, &node, fd);

@@ -132,7 +132,7 @@ enum cli_exit ledger_get(const struct cli *c, struct ledger_reply *out, const ch
 
 enum cli_exit ledger_json(const struct cli *c, json_t **out, const char *path)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     enum cli_exit exit = ledger_get(c, &r, path);
     if (exit != CLI_OK)
         return exit;
@@ -145,7 +145,7 @@ enum cli_exit ledger_json(const struct cli *c, json_t **out, const char *path)
 
 enum cli_exit ledger_status(const struct cli *c, struct chain_client_status *out)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     enum cli_exit exit = ledger_get(c, &r, CHAIN_CLIENT_STATUS);
     if (exit != CLI_OK)
         return exit;
@@ -160,7 +160,7 @@ enum cli_exit ledger_status(const struct cli *c, struct chain_client_status *out
 enum cli_exit ledger_account(const struct cli *c, struct chain_client_account *out,
                              const uint8_t id[32])
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     chain_client_account_path(path, id);
     enum cli_exit exit = ledger_get(c, &r, path);
@@ -251,7 +251,7 @@ static enum cli_exit refused(const struct cli *c, const struct chain_client_tx *
 
 static enum cli_exit post(struct cli *c, struct chain_client_tx *out, struct span tx)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     enum err e = ask_all(c, &r, CHAIN_CLIENT_SUBMIT, tx);
     if (e != OK)
         return unreachable(c, e);
@@ -280,7 +280,7 @@ static enum cli_exit wait_for(struct cli *c, struct chain_client_tx *tx)
     chain_client_tx_path(path, id);
     uint64_t deadline = clock_deadline(BLOCK_PATIENCE_MS);
     while (tx->state == CHAIN_CLIENT_TX_PENDING && clock_left(deadline) > 0) {
-        struct ledger_reply r;
+        struct ledger_reply r = { 0 };
         clock_sleep_ms(POLL_MS);
         if (ledger_quiet(c, &r, path) != OK)
             continue;

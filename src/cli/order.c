@@ -43,7 +43,7 @@ enum cli_exit order_find(const struct cli *c, struct order_found *out, const cha
     uint8_t id[32];
     struct cid cid;
     struct content_key key;
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     out->count = 0;
     bool by_id = hex_parse(id, 32, text) == OK;
     if (!by_id && cid_parse(&cid, span_str(text)) != OK)

@@ -26,7 +26,7 @@ static bool worker_of(const struct cli *c, struct chain_client_worker *out,
 {
     static struct chain_client_worker list[WORKERS_MAX];
     struct chain_client_page page;
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     chain_client_workers_path(path, h->account);
     if (ledger_quiet(c, &r, path) != OK)
@@ -149,7 +149,7 @@ static void print_state(const struct chain_client_status *now, const struct chai
 /* How the price of an order is split: a rule of the network. */
 static void print_split(const struct cli *c)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     struct params p;
     if (ledger_quiet(c, &r, "/v1/params") != OK)
         return;

@@ -125,7 +125,7 @@ enum cli_exit put_known(struct cli *c, struct put *p, const struct cid *root)
 
 enum cli_exit put_quote(struct cli *c, struct put *p)
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     chain_client_price_path(path, p->commitment.size, p->replicas);
     enum cli_exit exit = ledger_get(c, &r, path);
@@ -155,7 +155,7 @@ void put_price_split(struct put_split *out, const struct put *p)
 
 enum cli_exit put_order(struct cli *c, struct chain_client_order *out, const uint8_t id[32])
 {
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     char path[CHAIN_CLIENT_PATH_MAX];
     chain_client_order_path(path, id);
     enum cli_exit exit = ledger_get(c, &r, path);
@@ -210,7 +210,7 @@ enum cli_exit put_follow_once(struct cli *c, const struct put *p, struct chain_c
                               struct put_progress *progress, put_tell tell, void *ctx)
 {
     char path[CHAIN_CLIENT_PATH_MAX];
-    struct ledger_reply r;
+    struct ledger_reply r = { 0 };
     struct chain_client_status status = { 0 };
     static struct chain_client_order now;
     if (ledger_quiet(c, &r, CHAIN_CLIENT_STATUS) == OK) {
