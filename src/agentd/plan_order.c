@@ -1,6 +1,6 @@
 #include "agentd/plan_order.h"
 
-#include "agentd/rendezvous.h"
+#include "api/rendezvous.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "cli/cmd_add.h"
 #include "cli/keyring.h"
+#include "cli/push.h"
 #include "cli/put.h"
 #include "codec/ss58.h"
 
@@ -119,7 +120,11 @@ static enum cli_exit place_and_follow(struct cli *c, struct put *p, uint64_t pat
 {
     AUTO(ed25519_wipe) struct ed25519_key key = { 0 };
     static struct chain_client_order order;
+    static struct push push;
     enum cli_exit exit = keyring_unlock(c, &key, config_text(&c->config, "key"));
+    /* Who could take it is asked before it is paid. */
+    if (exit == CLI_OK && p->origin_count == 0)
+        exit = push_find(c, &push, p, &key);
     if (exit == CLI_OK)
         exit = put_place(c, p, &key);
     if (exit != CLI_OK)
@@ -129,6 +134,10 @@ static enum cli_exit place_and_follow(struct cli *c, struct put *p, uint64_t pat
     else if (!c->json)
         printf("ordered in block %llu\n", (unsigned long long)p->tx.height);
     fflush(stdout);
+    if (p->origin_count == 0)
+        exit = push_run(c, &push, p, &key);
+    if (exit != CLI_OK)
+        return exit;
     if (patience_s == 0) {
         exit = put_order(c, &order, p->order);
         return exit == CLI_OK ? print_result(c, p, &order, CLI_OK) : exit;
@@ -162,7 +171,7 @@ static enum cli_exit run_put(struct cli *c)
 static const struct cli_option put_options[] = {
     { "replicas", 0, "N", "how many nodes shall keep it; default: the network's" },
     { "tip", 0, "CRU", "on top, for those who keep it" },
-    { "origin", 0, "URL", "a gateway that has it now; default: this machine's" },
+    { "origin", 0, "URL", "a gateway that has it now; default: this machine's, or push it" },
     { "hidden", 'H', NULL, "with names that begin with a dot" },
     { "dry-run", 0, NULL, "quote the price, pay nothing" },
     { "yes", 'y', NULL, "pay without asking" },

@@ -46,7 +46,7 @@ static void add(struct gateways *g, const char *url, bool allow_private)
     memcpy(one->url, url, n);
 }
 
-static bool private_allowed(const struct cli *c)
+bool gateways_private_allowed(const struct cli *c)
 {
     struct ledger_reply r = { 0 };
     struct params p;
@@ -88,7 +88,7 @@ static void add_holders(struct gateways *g)
     ledger_free(&r);
     if (e != OK || page.count == 0)
         return;
-    bool allow_private = private_allowed(g->c);
+    bool allow_private = gateways_private_allowed(g->c);
     for (size_t i = 0; i < page.count; i++)
         add_order(g, &orders[i], allow_private);
 }

@@ -46,6 +46,9 @@ struct block_source gateways_source(struct gateways *g);
 /* gateways_list finds out who can be asked, if that has not been done. */
 void gateways_list(struct gateways *g);
 
+/* Whether the network's parameters let us dial private addresses that the chain names. */
+bool gateways_private_allowed(const struct cli *c);
+
 /* gateways_fetch asks one of them for a block. OK; ERR_NOT_FOUND (it has not got it), ERR_CORRUPT
  * (other bytes), ERR_CLOSED, ERR_DENIED (a private address), ERR_TIMEOUT, ERR_IO. */
 NODISCARD enum err gateways_fetch(struct gateways_one *one, size_t *size, struct mspan buf,

@@ -26,19 +26,15 @@ static enum cli_exit set_root(const struct cli *c, struct put *p, const struct c
     return CLI_OK;
 }
 
-/* Where others can fetch it: the running daemon's gateway. */
-static enum cli_exit find_origin(const struct cli *c, struct put *p, const struct local *l)
+/* Where others can fetch it: the running daemon's gateway. Without one there is no origin, and the
+ * content is pushed (cli/push.h). */
+static void find_origin(struct put *p, const struct local *l)
 {
-    if (p->origin_count > 0)
-        return CLI_OK;
-    if (l->repo.store != NULL)
-        return cli_fail(c, CLI_UNREACHABLE, "crust-ipfsd &, or --origin URL",
-                        "nobody could fetch the content: no crust-ipfsd serves this store");
-    if (l->daemon.gateway[0] == '\0' || strlen(l->daemon.gateway) > TX_ORIGIN_SIZE_MAX)
-        return cli_fail(c, CLI_UNREACHABLE, "crust-ipfsd --url URL, or --origin URL",
-                        "crust-ipfsd has no gateway under which others reach it");
-    (void)snprintf(p->origins[p->origin_count++], sizeof(p->origins[0]), "%s", l->daemon.gateway);
-    return CLI_OK;
+    bool gateway = l->repo.store == NULL && l->daemon.gateway[0] != '\0' &&
+                   strlen(l->daemon.gateway) <= TX_ORIGIN_SIZE_MAX;
+    if (p->origin_count == 0 && gateway)
+        (void)snprintf(p->origins[p->origin_count++], sizeof(p->origins[0]), "%s",
+                       l->daemon.gateway);
 }
 
 enum cli_exit put_add(struct cli *c, struct put *p, const char *path,
@@ -49,7 +45,7 @@ enum cli_exit put_add(struct cli *c, struct put *p, const char *path,
     struct local local;
     enum cli_exit exit = local_open(c, &local);
     if (exit == CLI_OK)
-        exit = find_origin(c, p, &local);
+        find_origin(p, &local);
     o.recursive = true;
     o.commitment = true;
     o.sink = &local.sink;
@@ -108,7 +104,7 @@ enum cli_exit put_known(struct cli *c, struct put *p, const struct cid *root)
     struct local local;
     enum cli_exit exit = local_open(c, &local);
     if (exit == CLI_OK)
-        exit = find_origin(c, p, &local);
+        find_origin(p, &local);
     enum err e = exit == CLI_OK ? commit_to(p, &local.source, root) : OK;
     local_close(&local);
     if (exit != CLI_OK)

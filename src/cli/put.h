@@ -22,7 +22,7 @@ struct put {
 };
 
 /* put_add imports a path into the local store with its commitment, and takes the running
- * crust-ipfsd's gateway as origin unless origins are there. */
+ * crust-ipfsd's gateway as origin unless origins are there. Without either p->origin_count is 0. */
 enum cli_exit put_add(struct cli *c, struct put *p, const char *path,
                       const struct import_options *o);
 

@@ -119,22 +119,62 @@ bool push_take_feed(struct push_take *t, struct push_take_result *r, struct span
     return true;
 }
 
-/* The blocks stay until whoever seals them takes the pin away. */
+/* ---- the pin -------------------------------------------------------------------------------- */
+
+#define PIN_NAME "pushed"
+
+static struct span pin_cid(uint8_t out[CID_SIZE_MAX], const struct content_key *key)
+{
+    struct writer w = writer_of(out, CID_SIZE_MAX);
+    struct cid cid = cid_of_key(key);
+    cid_write(&w, &cid);
+    return span_of(out, w.len);
+}
+
+static bool is_ours(const struct pin *pin)
+{
+    return span_eq(pin->name, span_str(PIN_NAME));
+}
+
+/* The blocks stay until whoever seals them takes the pin away. Somebody else's pin keeps them as
+ * well, and is not ours to replace. */
 static enum err keep(struct push_take *t)
 {
-    uint8_t cid_bytes[CID_SIZE_MAX];
-    struct writer w = writer_of(cid_bytes, sizeof(cid_bytes));
-    struct cid cid = cid_of_key(&t->root);
-    cid_write(&w, &cid);
+    uint8_t bytes[CID_SIZE_MAX];
+    struct blockstore_pin there;
+    struct span cid = pin_cid(bytes, &t->root);
     struct storer_op pin = { .kind = STORER_PIN,
                              .client = t->client,
-                             .pin = { .cid = span_of(cid_bytes, w.len),
+                             .pin = { .cid = cid,
                                       .mode = PIN_RECURSIVE,
-                                      .name = span_str("pushed"),
+                                      .name = span_str(PIN_NAME),
                                       .time_unix_s = clock_wall_ms() / 1000 } };
     struct storer_op commit = { .kind = STORER_COMMIT, .client = t->client };
-    TRY(storer_run(t->storer, &pin));
+    bool kept = blockstore_pin_get(t->storer->store, &there, cid) == OK &&
+                there.pin.mode == PIN_RECURSIVE && !is_ours(&there.pin);
+    if (!kept)
+        TRY(storer_run(t->storer, &pin));
     return storer_run(t->storer, &commit);
+}
+
+enum err push_take_release(struct storer *s, const struct content_key *key)
+{
+    uint8_t bytes[CID_SIZE_MAX];
+    struct blockstore_pin there;
+    struct span cid = pin_cid(bytes, key);
+    enum err e = blockstore_pin_get(s->store, &there, cid);
+    if (e == ERR_NOT_FOUND || (e == OK && !is_ours(&there.pin)))
+        return OK;
+    TRY(e);
+    struct storer_op unpin = { .kind = STORER_UNPIN, .client = STORER_CLIENT_SELF, .data = cid };
+    struct storer_op commit = { .kind = STORER_COMMIT, .client = STORER_CLIENT_SELF };
+    struct storer_op gone = { .kind = STORER_GONE, .client = STORER_CLIENT_SELF };
+    e = storer_run(s, &unpin);
+    if (e == OK)
+        e = storer_run(s, &commit);
+    enum err ended = storer_run(s, &gone);
+    ASSERT(ended == OK || ended == ERR_CLOSED);
+    return e == ERR_NOT_FOUND ? OK : e;
 }
 
 void push_take_finish(struct push_take *t, struct push_take_result *r)

@@ -41,4 +41,8 @@ __attribute__((format(printf, 4, 5))) void push_take_refuse(struct push_take_res
                                                             uint16_t status, const char *code,
                                                             const char *fmt, ...);
 
+/* push_take_release takes the pin away that a push of key has left, if there is one; pins of
+ * others stay. For whoever has sealed the content. Not the loop's or the storer's thread. */
+NODISCARD enum err push_take_release(struct storer *s, const struct content_key *key);
+
 #endif

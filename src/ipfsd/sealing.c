@@ -5,6 +5,7 @@
 #include "ipfsd/gather.h"
 #include "ipfsd/host.h"
 #include "ipfsd/ipfsd.h"
+#include "ipfsd/push_take.h"
 #include "rt/log.h"
 
 #include <stdlib.h>
@@ -293,12 +294,22 @@ static void clean(struct sealing *s)
     }
 }
 
+/* What was pushed to us is in the replica now; a pin that stays costs room, not the replica. */
+static void release_pushed(struct call *c, const struct content_key *key)
+{
+    enum err e = push_take_release(&c->node->storer, key);
+    if (e != OK)
+        log_warn("pushed-pin-not-removed", "reason=\"%s\"", err_text(e));
+}
+
 enum err sealing_run(struct call *c, const struct node_seal *order, struct node_sealed *out)
 {
     struct host *h = c->node->host;
     struct replicas_entry entry;
-    if (replicas_get(&h->index, &entry, &order->key) == OK)
+    if (replicas_get(&h->index, &entry, &order->key) == OK) {
+        release_pushed(c, &order->key);
         return host_sealed(h, out, &entry);
+    }
     struct sealing *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return ERR_MEMORY;
@@ -311,6 +322,7 @@ enum err sealing_run(struct call *c, const struct node_seal *order, struct node_
     } else {
         log_info("sealed", "volume=%u bytes=%llu blocks=%llu", s->volume,
                  (unsigned long long)s->gather.bytes, (unsigned long long)s->gather.blocks);
+        release_pushed(c, &order->key);
         e = host_sealed(h, out, &s->file.entry);
     }
     gather_close(&s->gather);

@@ -1,4 +1,4 @@
-#include "agentd/rendezvous.h"
+#include "api/rendezvous.h"
 
 #include "crypto/sha256.h"
 

@@ -1,8 +1,9 @@
 /* rendezvous: which workers should take an order first, so that not all fetch it at once and each
  * has a chance in the measure of its free space. Weighted highest-random-weight hashing in
- * integers: docs/design/agent.md. A rule of manners between merchants, not of the chain. Pure. */
-#ifndef CRUST_AGENTD_RENDEZVOUS_H
-#define CRUST_AGENTD_RENDEZVOUS_H
+ * integers: docs/design/agent.md. A rule of manners between merchants, not of the chain;
+ * `crust put` pushes by it too. Pure. */
+#ifndef CRUST_API_RENDEZVOUS_H
+#define CRUST_API_RENDEZVOUS_H
 
 #include "base/amount.h"
 #include "codec/cid.h"
