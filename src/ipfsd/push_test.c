@@ -4,6 +4,7 @@
 #include "api/car_push.h"
 #include "base/hex.h"
 #include "ipfsd/fetch_dag_test.h"
+#include "ipfsd/push_take.h"
 #include "ipfsd/storer.h"
 #include "rt/path.h"
 #include "store/repo.h"
@@ -204,6 +205,44 @@ static void the_owner_of_an_open_order_gets_it_in(void **state)
     place_free(p);
 }
 
+/* The name of the pin on the content, NULL when there is none. */
+static const char *pin_name(struct place *p, struct span cid)
+{
+    static struct blockstore_pin there;
+    static char name[PIN_NAME_MAX + 1];
+    if (blockstore_pin_get(p->repo.store, &there, cid) != OK)
+        return NULL;
+    memcpy(name, there.pin.name.p, there.pin.name.n);
+    name[there.pin.name.n] = '\0';
+    return name;
+}
+
+static void the_pin_goes_when_it_is_released_and_others_stay(void **state)
+{
+    (void)state;
+    struct place *p = place_new();
+    const struct content_key *key = &p->w->blocks[0].key;
+    uint8_t bytes[CID_SIZE_MAX];
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    struct cid cid = cid_of_key(key);
+    cid_write(&w, &cid);
+    CHECK_OK(push_take_release(&p->storer, key)); /* nothing is there */
+    CHECK(push_as(p, &p->owner, HEIGHT, whole(p)) == 201);
+    CHECK(strcmp(pin_name(p, writer_span(&w)), "pushed") == 0);
+    CHECK_OK(push_take_release(&p->storer, key));
+    CHECK(pin_name(p, writer_span(&w)) == NULL);
+    struct pin mine = {
+        .cid = writer_span(&w), .mode = PIN_RECURSIVE, .name = span_str("mine"), .time_unix_s = 1
+    };
+    CHECK_OK(blockstore_pin(p->repo.store, &mine));
+    CHECK_OK(blockstore_commit(p->repo.store));
+    CHECK(push_as(p, &p->owner, HEIGHT, whole(p)) == 201);
+    CHECK(strcmp(pin_name(p, writer_span(&w)), "mine") == 0);
+    CHECK_OK(push_take_release(&p->storer, key));
+    CHECK(strcmp(pin_name(p, writer_span(&w)), "mine") == 0);
+    place_free(p);
+}
+
 static void nobody_else_gets_anything_in(void **state)
 {
     (void)state;
@@ -376,6 +415,7 @@ int main(void)
     log_init("push-test", LOG_LEVEL_OFF);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_owner_of_an_open_order_gets_it_in),
+        cmocka_unit_test(the_pin_goes_when_it_is_released_and_others_stay),
         cmocka_unit_test(nobody_else_gets_anything_in),
         cmocka_unit_test(only_the_content_gets_in),
         cmocka_unit_test(places_are_bounded_and_slow_chains_waited_for),
