@@ -103,6 +103,8 @@ static void *worker(void *ctx)
         }
         struct slot *s = &p->slots[p->next++ % HASHPOOL_SLOTS];
         s->state = SLOT_RUNNING;
+        /* Taken now, not when the job was queued: the buffer used last is still in the cache. */
+        s->buffer = p->free_buffers[--p->free_count];
         pthread_mutex_unlock(&p->lock);
         run(p, s);
         pthread_mutex_lock(&p->lock);
@@ -185,7 +187,6 @@ void hashpool_submit(struct hashpool *p, const struct hashpool_job *job)
     ASSERT(hashpool_room(p, job->size) && job->size <= p->params.chunk_size);
     struct slot *s = &p->slots[p->head % HASHPOOL_SLOTS];
     s->result = (struct hashpool_result){ .job = *job };
-    s->buffer = p->free_buffers[--p->free_count];
     p->big += is_big(p, job->size);
     pthread_mutex_lock(&p->lock);
     s->state = SLOT_QUEUED;
@@ -213,7 +214,9 @@ void hashpool_release(struct hashpool *p)
 {
     struct slot *s = &p->slots[p->tail % HASHPOOL_SLOTS];
     ASSERT(p->tail != p->head && s->state == SLOT_DONE);
+    pthread_mutex_lock(&p->lock);
     p->free_buffers[p->free_count++] = s->buffer;
+    pthread_mutex_unlock(&p->lock);
     p->big -= is_big(p, s->result.job.size);
     s->state = SLOT_FREE;
     p->tail++;
