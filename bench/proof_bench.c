@@ -211,7 +211,7 @@ static void bench_report(uint32_t count)
     s.volumes[0].files = (struct work_tree){ levels[SUMTREE_DEPTH][0], count };
     model_root(&s.volumes[0].srd.root, &srd);
     s.volumes[0].srd.count = srd.count;
-    a.chain = a.beacon = a.account = worker.seed;
+    a.chain = a.state = a.beacon = a.account = worker.seed;
     a.worker = worker.public_key;
     a.return_volume = a.suspend_volume = REPORT_NO_VOLUME;
     a.entry_count = 1;
