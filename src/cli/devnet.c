@@ -280,16 +280,20 @@ bool devnet_revive(struct devnet *d)
 {
     for (size_t i = 0; i < d->count; i++) {
         struct devnet_member *m = &d->members[i];
-        if (!m->running || !ended(m))
+        if (m->running && !ended(m))
             continue;
+        if (!m->running && m->process.pidfd < 0)
+            continue; /* it was stopped on purpose */
         printf("%s ended (exit %d); starting it again\n", m->name, m->process.exit_code);
         fflush(stdout);
         process_fini(&m->process);
         if (++m->restarts > DEVNET_RESTARTS_MAX)
             return false;
         keep_port(m);
-        if (spawn(d, m) != CLI_OK || wait_url(d, m) != CLI_OK)
+        if (spawn(d, m) != CLI_OK)
             return false;
+        if (wait_url(d, m) != CLI_OK)
+            continue; /* the next round tries again */
         printf("%s runs again, process %d\n", m->name, (int)m->process.pid);
         fflush(stdout);
     }

@@ -4,12 +4,18 @@
 #include "ipfsd/fetch_rank.h"
 #include "ipfsd/host.h"
 #include "ipfsd/service.h"
+#include "rt/clock.h"
 #include "rt/http_client.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum {
+    STORE_PATIENCE_MS = 10000, /* as the command line waits for us */
+    STORE_RETRY_MS = 50,
+};
 
 static struct config config; /* large for a stack */
 static struct ipfsd node;
@@ -19,7 +25,15 @@ static enum err open_store(struct ipfsd *n)
     struct lockfile_holder holder = { 0 };
     const struct blockstore_config options = { .quota_bytes = n->settings.store_quota,
                                                .reserve_bytes = n->settings.store_reserve };
-    enum err e = repo_open(&n->repo, &holder, n->settings.store, "crust-ipfsd", &options);
+    /* A `crust add` that runs without us holds the store for a moment: it is waited for. */
+    uint64_t deadline = clock_deadline(STORE_PATIENCE_MS);
+    enum err e;
+    for (;;) {
+        e = repo_open(&n->repo, &holder, n->settings.store, "crust-ipfsd", &options);
+        if (e != ERR_BUSY || clock_left(deadline) == 0)
+            break;
+        clock_sleep_ms(STORE_RETRY_MS);
+    }
     if (e == ERR_BUSY)
         log_error("store-in-use", "path=\"%s\" by=\"%s\" pid=%d", n->settings.store, holder.program,
                   (int)holder.pid);
