@@ -19,6 +19,15 @@ static void note(struct agent *a, const struct order *r)
     decisions_note(a->decisions, r, a->view.chain.height);
 }
 
+/* Something has happened that may have made the data reachable. */
+static void try_soon(struct order *r)
+{
+    if (r->step == ORDER_RETRY) {
+        r->tries = 0;
+        r->retry_ms = 0;
+    }
+}
+
 /* Placed, or placed again: whatever we thought of it before, it is judged anew. */
 static void placed(struct agent *a, const uint8_t id[32], const struct content_key *key)
 {
@@ -34,6 +43,7 @@ static void placed(struct agent *a, const uint8_t id[32], const struct content_k
         r->step = ORDER_SEEN;
         r->tries = 0;
     }
+    try_soon(r);
 }
 
 void agent_orders_event(struct agent *a, const struct chain_client_event *ev)
@@ -57,6 +67,8 @@ void agent_orders_event(struct agent *a, const struct chain_client_event *ev)
         r->look = true;
         if (r->step == ORDER_DECLINED && strcmp(ev->type, "replica.removed") == 0)
             r->step = ORDER_SEEN;
+        if (r->reason == ORDER_WHY_FETCH && strcmp(ev->type, "replica.verified") == 0)
+            try_soon(r); /* there is one more to fetch it from */
     }
 }
 
@@ -147,7 +159,8 @@ static bool step_look(struct agent *a, uint32_t row)
         return false;
     a->look_row = row;
     memcpy(a->look_id, a->orders.rows[row].id, 32);
-    chain_client_order_path(path, a->look_id);
+    /* An order may have more holders than one answer names: asked for from ours on. */
+    chain_client_order_holder_path(path, a->look_id, a->view.work.lineage);
     a->looking = chain_link_get(&a->chain, path, on_look, a) == OK;
     return a->looking;
 }
@@ -301,9 +314,14 @@ static void on_orders_of_key(void *ctx, enum err e, uint16_t status, struct span
     a->walk = AGENT_WALK_IDLE; /* on to the next, or the same again */
     for (size_t i = 0; good && i < page.count; i++) {
         uint32_t row = orders_add(&a->orders, orders[i].id, &orders[i].key);
-        if (row != ORDERS_NONE)
-            orders_see(&a->orders.rows[row], &orders[i], a->view.work.lineage,
-                       a->view.chain.height);
+        if (row == ORDERS_NONE)
+            continue;
+        struct order *r = &a->orders.rows[row];
+        orders_see(r, &orders[i], a->view.work.lineage, a->view.chain.height);
+        if (orders[i].more_holders && !r->mine) {
+            r->look = true; /* we may be among those */
+            r->looked_at = 0;
+        }
     }
     if (!good)
         return;

@@ -24,7 +24,7 @@ enum order_step {
     ORDER_REPORTED = 6,   /* the chain counts our replica */
     ORDER_VERIFIED = 7,   /* and pays it */
     ORDER_RETRY = 8,      /* sealing failed: again at retry_ms */
-    ORDER_GIVEN_UP = 9,   /* failed too often, or for good */
+    ORDER_GIVEN_UP = 9,   /* failed for good: the data cannot be sealed */
     ORDER_OVER = 10,      /* ended on chain: our replica is to be removed */
     ORDER_REMOVING = 11,  /* crust-ipfsd has been asked to remove it */
     ORDER_FORGOTTEN = 12, /* nothing of it is left here */

@@ -150,8 +150,11 @@ void plan_order_seen(struct orders *o, uint32_t row, const struct view *v,
     case ORDER_REMOVING:
     case ORDER_GIVEN_UP:
     case ORDER_FORGOTTEN:
-    case ORDER_RETRY:
         return;
+    case ORDER_RETRY:
+        if (!r->gone)
+            return; /* its time comes */
+        break;
     case ORDER_SEEN:
     case ORDER_WAITING:
     case ORDER_DECLINED:
@@ -295,14 +298,16 @@ void plan_order_sealed(struct orders *o, uint32_t row, enum err e, const char *w
     (void)snprintf(r->detail, sizeof(r->detail), "%s", why);
     if (e != ERR_CLOSED && e != ERR_BUSY) /* those say nothing about the order */
         r->tries++;
-    if (is_final(e) || r->tries >= PLAN_ORDER_TRIES_MAX) {
+    /* Everything else may pass: as long as the order is open and wanted it is tried again, ever
+     * more seldom. Whether it still is, the chain is asked before each try. */
+    if (is_final(e)) {
         orders_set(r, ORDER_GIVEN_UP, reason_of(e), v->chain.height);
         return;
     }
     uint64_t pause = PLAN_ORDER_RETRY_MS;
     for (uint32_t i = 1; i < r->tries && pause < PLAN_ORDER_RETRY_MAX_MS; i++)
         pause *= 2;
-    r->retry_ms = now_ms + pause;
+    r->retry_ms = now_ms + (pause < PLAN_ORDER_RETRY_MAX_MS ? pause : PLAN_ORDER_RETRY_MAX_MS);
     orders_set(r, ORDER_RETRY, reason_of(e), v->chain.height);
 }
 

@@ -179,15 +179,16 @@ static uint32_t sealing(uint8_t n)
     return row;
 }
 
-static void failures_to_seal_are_tried_again_then_given_up(void **unused)
+static void failures_to_seal_are_tried_again_as_long_as_it_is_wanted(void **unused)
 {
+    (void)unused;
     uint32_t row = sealing(1);
     uint64_t now = 0, pause = PLAN_ORDER_RETRY_MS;
-    for (int i = 1; i < PLAN_ORDER_TRIES_MAX; i++) {
-        plan_order_sealed(&o, row, ERR_NOT_FOUND, "nobody", &v, now);
+    for (uint32_t i = 1; i < 40; i++) {
+        plan_order_sealed(&o, row, i % 2 == 0 ? ERR_NOT_FOUND : ERR_TIMEOUT, "nobody", &v, now);
         check_is(row, ORDER_RETRY, ORDER_WHY_FETCH);
         CHECK(strcmp(o.rows[row].detail, "nobody") == 0);
-        CHECK(o.rows[row].retry_ms == now + pause);
+        CHECK(o.rows[row].retry_ms == now + pause && o.rows[row].tries == i);
         o.rows[row].note = false;
         v.chain.height++;
         now += pause;
@@ -198,13 +199,29 @@ static void failures_to_seal_are_tried_again_then_given_up(void **unused)
         struct chain_client_order c = chain_order(1);
         tell(&c);
         CHECK(plan_order_work(&o, &v, &rules, now).what == PLAN_ORDER_SEAL);
-        pause *= 2;
-        if (pause > PLAN_ORDER_RETRY_MAX_MS)
-            break;
+        pause = pause * 2 < PLAN_ORDER_RETRY_MAX_MS ? pause * 2 : PLAN_ORDER_RETRY_MAX_MS;
     }
-    o.rows[row].tries = PLAN_ORDER_TRIES_MAX - 1;
-    plan_order_sealed(&o, row, ERR_TIMEOUT, "", &v, now);
-    check_is(row, ORDER_GIVEN_UP, ORDER_WHY_FETCH);
+    CHECK(pause == PLAN_ORDER_RETRY_MAX_MS);
+    /* Others have stored it meanwhile: no further try. */
+    plan_order_sealed(&o, row, ERR_NOT_FOUND, "nobody", &v, now);
+    v.chain.height++;
+    CHECK(plan_order_next(&o, &v, now + pause).what == PLAN_ORDER_NOTE);
+    CHECK(plan_order_next(&o, &v, now + pause).what == PLAN_ORDER_LOOK);
+    struct chain_client_order full = chain_order(1);
+    full.replicas_all = full.replicas_wanted;
+    tell(&full);
+    check_is(row, ORDER_DECLINED, ORDER_WHY_ENOUGH_REPLICAS);
+    /* Gone from the chain while it waits: it is forgotten at once. */
+    row = sealing(2);
+    plan_order_sealed(&o, row, ERR_NOT_FOUND, "nobody", &v, now);
+    o.rows[row].gone = true;
+    plan_order_seen(&o, row, &v, &rules);
+    check_is(row, ORDER_DECLINED, ORDER_WHY_EXPIRED);
+}
+
+static void some_failures_are_for_good(void **unused)
+{
+    uint32_t row;
     const struct {
         enum err e;
         enum order_step step;
@@ -433,7 +450,8 @@ int main(void)
         cmocka_unit_test_setup(room_counts_what_extents_hold, setup),
         cmocka_unit_test_setup(a_price_is_per_size, setup),
         cmocka_unit_test_setup(those_first_in_rendezvous_order_begin, setup),
-        cmocka_unit_test_setup(failures_to_seal_are_tried_again_then_given_up, setup),
+        cmocka_unit_test_setup(failures_to_seal_are_tried_again_as_long_as_it_is_wanted, setup),
+        cmocka_unit_test_setup(some_failures_are_for_good, setup),
         cmocka_unit_test_setup(at_most_so_many_are_sealed_at_a_time, setup),
         cmocka_unit_test_setup(a_replica_is_followed_until_it_is_verified, setup),
         cmocka_unit_test_setup(a_void_replica_is_removed_but_not_too_early, setup),

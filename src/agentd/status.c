@@ -45,12 +45,11 @@ static void order_text(char out[STATUS_TEXT_MAX], const struct order *r)
         (void)snprintf(out, STATUS_TEXT_MAX, "kept and proven in every slot");
         return;
     case ORDER_RETRY:
-        (void)snprintf(out, STATUS_TEXT_MAX, "tries again soon (%u failures): %s%s%s", r->tries,
-                       why, sep, r->detail);
+        (void)snprintf(out, STATUS_TEXT_MAX, "tries again (%u failures): %s%s%s", r->tries, why,
+                       sep, r->detail);
         return;
     case ORDER_GIVEN_UP:
-        (void)snprintf(out, STATUS_TEXT_MAX, "given up after %u failures: %s%s%s", r->tries, why,
-                       sep, r->detail);
+        (void)snprintf(out, STATUS_TEXT_MAX, "given up: %s%s%s", why, sep, r->detail);
         return;
     case ORDER_OVER:
     case ORDER_REMOVING:

@@ -5,7 +5,7 @@
 #include "chain/market_store.h"
 #include "codec/cid.h"
 
-enum { HOLDERS_MAX = 32 }; /* named in one order */
+enum { HOLDERS_MAX = 32 }; /* of an order in one answer; others follow by "after" */
 
 /* Where the account's gateways are reached, as it says. */
 static void member_urls(struct chain_api_call *call, const uint8_t account[32])
@@ -182,23 +182,52 @@ static void holder_value(struct chain_api_call *call, const uint8_t lineage[32],
     json_out_object_end(j);
 }
 
+/* after: the lineage behind which the holders begin; those are in the order of lineages. */
 static void order_value(struct chain_api_call *call, const uint8_t id[32],
-                        const struct market_order *o)
+                        const struct market_order *o, const uint8_t after[32])
 {
     struct json_out *j = &call->j;
     struct market_replica r;
-    uint8_t lineage[32] = { 0 };
+    uint8_t lineage[32], last[32];
+    bool more = true;
+    memcpy(lineage, after, 32);
+    memcpy(last, after, 32);
     json_out_object(j);
     order_members(call, id, o);
     json_out_key(j, "holders");
     json_out_array(j);
-    for (int i = 0; i < HOLDERS_MAX; i++) {
-        if (!market_replica_next(&call->chain.ledger, lineage, &r, id))
-            break;
-        holder_value(call, lineage, &r);
+    for (int i = 0; i < HOLDERS_MAX && more; i++) {
+        more = market_replica_next(&call->chain.ledger, lineage, &r, id);
+        if (more) {
+            holder_value(call, lineage, &r);
+            memcpy(last, lineage, 32);
+        }
     }
     json_out_array_end(j);
+    more = more && market_replica_next(&call->chain.ledger, lineage, &r, id);
+    json_out_key(j, "holders_next");
+    if (more)
+        json_out_hex(j, span_of(last, 32));
+    else
+        json_out_null(j);
     json_out_object_end(j);
+}
+
+static const uint8_t first_holder[32];
+
+/* One order; "after" names the lineage behind which its holders begin. */
+static void order_of_id(struct chain_api_call *call, const uint8_t id[32])
+{
+    uint8_t after[32];
+    struct market_order o;
+    const char *text = chain_api_param(call, "after");
+    memcpy(after, first_holder, 32);
+    if (text != NULL && !chain_api_hash(call, after, "after", text))
+        return;
+    if (market_order(&call->chain.ledger, &o, id))
+        order_value(call, id, &o, after);
+    else
+        chain_api_refuse(call, 404, "order", "no such order", "");
 }
 
 /* Walks order ids that stand at the end of the index's keys under prefix. */
@@ -223,7 +252,7 @@ static void orders_list(struct chain_api_call *call, const struct chain_index_ke
         if (market_order(&call->chain.ledger, &o, id)) {
             count++;
             if (with_holders) {
-                order_value(call, id, &o);
+                order_value(call, id, &o, first_holder);
             } else {
                 json_out_object(&call->j);
                 order_members(call, id, &o);
@@ -249,17 +278,12 @@ static void account_orders(struct chain_api_call *call)
 static void order_one(struct chain_api_call *call)
 {
     const char *text = call->segments[0];
-    struct market_order o;
     struct content_key key;
     struct cid cid;
     uint8_t id[32];
     if (strlen(text) == 64) {
-        if (!chain_api_hash(call, id, "order", text))
-            return;
-        if (market_order(&call->chain.ledger, &o, id))
-            order_value(call, id, &o);
-        else
-            chain_api_refuse(call, 404, "order", "no such order", "");
+        if (chain_api_hash(call, id, "order", text))
+            order_of_id(call, id);
         return;
     }
     if (cid_parse(&cid, span_str(text)) != OK) {

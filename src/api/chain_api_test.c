@@ -176,6 +176,44 @@ static void urls_of_holders_and_accounts(void **state)
     market_store_replica_del(l, source->order, lineage, &r);
 }
 
+static void holders_come_in_pages(void **state)
+{
+    (void)state;
+    enum { COUNT = 70 };
+    char path[CHAIN_CLIENT_PATH_MAX];
+    static struct chain_client_order o;
+    struct ledger *l = &source->w.chain.ledger;
+    struct market_replica r = { .verified = true };
+    uint8_t lineage[32] = { 0 }, after[32] = { 0 };
+    memcpy(r.account, source->w.keys[2].public_key, 32);
+    for (uint8_t i = 0; i < COUNT; i++) {
+        lineage[0] = (uint8_t)(2 * i + 1);
+        market_store_replica_put(l, source->order, lineage, &r);
+    }
+    uint32_t seen = 0;
+    for (o.more_holders = true; o.more_holders;) {
+        chain_client_order_holders_path(path, source->order, after);
+        CHECK_OK(chain_client_decode_order(&o, get(path)));
+        CHECK(o.holder_count == (seen == 64 ? COUNT - 64 : CHAIN_CLIENT_HOLDERS_MAX));
+        for (uint32_t i = 0; i < o.holder_count; i++)
+            CHECK(o.holders[i].lineage[0] == 2 * seen++ + 1);
+        memcpy(after, o.holders[o.holder_count - 1].lineage, 32);
+    }
+    CHECK(seen == COUNT);
+    /* From a lineage on: itself first, when it is a holder; else the next one. */
+    for (uint8_t i = 1; i <= 2 * COUNT; i++) {
+        lineage[0] = i;
+        chain_client_order_holder_path(path, source->order, lineage);
+        CHECK_OK(chain_client_decode_order(&o, get(path)));
+        CHECK(i == 2 * COUNT ? o.holder_count == 0 : o.holders[0].lineage[0] == (i | 1));
+        CHECK(o.more_holders == (2 * COUNT - i > 2 * CHAIN_CLIENT_HOLDERS_MAX));
+    }
+    for (uint8_t i = 0; i < COUNT; i++) {
+        lineage[0] = (uint8_t)(2 * i + 1);
+        market_store_replica_del(l, source->order, lineage, &r);
+    }
+}
+
 static void workers_and_their_duty(void **state)
 {
     (void)state;
@@ -448,6 +486,7 @@ int main(void)
         cmocka_unit_test(blocks_and_transactions),
         cmocka_unit_test(accounts_and_orders),
         cmocka_unit_test(urls_of_holders_and_accounts),
+        cmocka_unit_test(holders_come_in_pages),
         cmocka_unit_test(workers_and_their_duty),
         cmocka_unit_test(lists_come_in_pages),
         cmocka_unit_test(events_as_a_list),

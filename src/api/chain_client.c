@@ -94,6 +94,26 @@ void chain_client_order_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[3
     chain_client_path_end(out, &p);
 }
 
+void chain_client_order_holders_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32],
+                                     const uint8_t after[32])
+{
+    struct chain_client_path p = chain_client_path_of("/v1/orders/");
+    chain_client_path_hash(&p, id);
+    chain_client_path_param(&p, "after");
+    chain_client_path_hash(&p, after);
+    chain_client_path_end(out, &p);
+}
+
+void chain_client_order_holder_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32],
+                                    const uint8_t lineage[32])
+{
+    uint8_t after[32];
+    memcpy(after, lineage, 32);
+    for (size_t i = 32; i-- > 0 && after[i]-- == 0;)
+        ; /* the number before it */
+    chain_client_order_holders_path(out, id, after);
+}
+
 void chain_client_orders_of_key_path(char out[CHAIN_CLIENT_PATH_MAX], const struct content_key *key)
 {
     struct chain_client_path p = chain_client_path_of("/v1/orders/");
@@ -323,6 +343,8 @@ static void read_order(struct chain_client_order *out, struct json_value v)
     struct json_value holders = json_find(v, "holders");
     for (size_t i = 0; i < json_count(holders) && i < CHAIN_CLIENT_HOLDERS_MAX; i++)
         read_holder(&out->holders[out->holder_count++], json_at(holders, i));
+    struct json_value next = json_find(v, "holders_next");
+    out->more_holders = json_kind(next) == JSON_KIND_TEXT;
 }
 
 enum err chain_client_decode_order(struct chain_client_order *out, struct span body)

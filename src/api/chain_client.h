@@ -20,16 +20,14 @@ enum {
     CHAIN_CLIENT_TEXT_MAX = 200, /* reasons and such, with the NUL */
     CHAIN_CLIENT_NAME_MAX = 64,
     CHAIN_CLIENT_CURSOR_MAX = 200,
-    CHAIN_CLIENT_HOLDERS_MAX = 32, /* replicas named in an order */
+    CHAIN_CLIENT_HOLDERS_MAX = 32, /* replicas of an order in one answer */
     CHAIN_CLIENT_ORIGIN_MAX = 129,
     CHAIN_CLIENT_ATTRS_MAX = 16,
     CHAIN_CLIENT_TX_TYPE_MAX = 32,
 };
 #define CHAIN_CLIENT_TX_MEDIA "application/vnd.ipld.dag-cbor"
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
-
+/* ---- errors ---- */
 /* The body of any 4xx or 5xx answer. */
 struct chain_client_error {
     char code[CHAIN_CLIENT_NAME_MAX];   /* "not_found" */
@@ -82,9 +80,7 @@ struct chain_client_account {
 void chain_client_account_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32]);
 NODISCARD enum err chain_client_decode_account(struct chain_client_account *out, struct span body);
 
-/* ---- orders ------------------------------------------------------------------------------------
- */
-
+/* ---- orders ---- */
 struct chain_client_holder {
     uint8_t lineage[32];
     uint8_t account[32];
@@ -115,8 +111,9 @@ struct chain_client_order {
     struct amount amount, prepaid, rate;
     uint32_t origin_count;
     char origins[4][CHAIN_CLIENT_ORIGIN_MAX];
-    uint32_t holder_count; /* the first ones; lists of orders carry none */
+    uint32_t holder_count; /* in the order of lineages; lists of orders carry none */
     struct chain_client_holder holders[CHAIN_CLIENT_HOLDERS_MAX];
+    bool more_holders; /* behind the last of these */
 };
 
 struct chain_client_page {
@@ -126,6 +123,11 @@ struct chain_client_page {
 
 /* By order id: one order. By content key: a page, as several entries may hold one content. */
 void chain_client_order_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32]);
+/* An order with the holders behind a lineage; or from one on: when it holds, it is the first. */
+void chain_client_order_holders_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32],
+                                     const uint8_t after[32]);
+void chain_client_order_holder_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32],
+                                    const uint8_t lineage[32]);
 void chain_client_orders_of_key_path(char out[CHAIN_CLIENT_PATH_MAX],
                                      const struct content_key *key);
 /* Of an account; or all of one state. cursor: "" for the first page. limit 0: the default. */
@@ -139,9 +141,7 @@ NODISCARD enum err chain_client_decode_orders(struct chain_client_page *page,
                                               struct chain_client_order *orders, size_t max,
                                               struct span body);
 
-/* ---- workers -----------------------------------------------------------------------------------
- */
-
+/* ---- workers ---- */
 struct chain_client_worker {
     uint8_t worker[32];
     uint8_t lineage[32];

@@ -79,12 +79,29 @@ static json_t *agents_of(const struct cli *c, const uint8_t id[32])
     return list;
 }
 
+/* The holders behind those in page, which an answer of the chain had no room for, take their place;
+ * said, when asked for, gets the same as JSON. False when there are no more. */
+static bool next_holders(const struct cli *c, struct chain_client_order *page, json_t **said)
+{
+    struct ledger_reply r = { 0 };
+    char path[CHAIN_CLIENT_PATH_MAX];
+    if (!page->more_holders || page->holder_count == 0)
+        return false;
+    chain_client_order_holders_path(path, page->id, page->holders[page->holder_count - 1].lineage);
+    if (ledger_quiet(c, &r, path) != OK)
+        return false;
+    bool good = chain_client_decode_order(page, span_of(r.body.p, r.body.n)) == OK;
+    if (good && said != NULL)
+        *said = json_loadb((const char *)r.body.p, r.body.n, 0, NULL);
+    ledger_free(&r);
+    return good && (said == NULL || *said != NULL);
+}
+
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static json_t *order_json(const struct cli *c, const struct chain_client_status *now,
-                          const struct chain_client_order *o, json_t *said)
+static void add_reports(const struct cli *c, const struct chain_client_status *now,
+                        const struct chain_client_order *o, json_t *holders)
 {
-    json_t *holders = json_object_get(said, "holders");
     for (size_t i = 0; i < o->holder_count && i < json_array_size(holders); i++) {
         struct chain_client_worker w;
         json_t *h = json_array_get(holders, i);
@@ -97,6 +114,24 @@ static json_t *order_json(const struct cli *c, const struct chain_client_status 
                             json_pack("{s:I, s:I, s:I}", "slot", (json_int_t)due.slot, "from",
                                       (json_int_t)due.from, "to", (json_int_t)due.to));
     }
+}
+
+/* What the chain says, with all holders, when each reports next, and what agents say. */
+static json_t *order_json(const struct cli *c, const struct chain_client_status *now,
+                          const struct chain_client_order *o, json_t *said)
+{
+    static struct chain_client_order page;
+    json_t *holders = json_object_get(said, "holders"), *more = NULL;
+    page = *o;
+    add_reports(c, now, o, holders);
+    while (next_holders(c, &page, &more)) {
+        json_t *list = json_object_get(more, "holders");
+        add_reports(c, now, &page, list);
+        json_array_extend(holders, list);
+        json_decref(more);
+        more = NULL;
+    }
+    json_object_set_new(said, "holders_next", json_null());
     json_object_set_new(said, "agents", agents_of(c, o->id));
     return json_incref(said);
 }
@@ -216,6 +251,17 @@ static void print_holder(const struct cli *c, const struct chain_client_status *
                (unsigned long long)w.next_slot);
 }
 
+static void print_holders(const struct cli *c, const struct chain_client_status *now,
+                          const struct chain_client_order *o)
+{
+    static struct chain_client_order page;
+    page = *o;
+    do {
+        for (uint32_t i = 0; i < page.holder_count; i++)
+            print_holder(c, now, &page.holders[i]);
+    } while (next_holders(c, &page, NULL));
+}
+
 static void print_agent(const json_t *agent)
 {
     const json_t *order = json_object_get(agent, "order");
@@ -265,8 +311,7 @@ static void print_order(const struct cli *c, const struct chain_client_status *n
         printf("origin    %s\n", o->origins[i]);
     printf("replicas  %u wanted, %u reported, %u of these proven\n", o->replicas_wanted,
            o->replicas_all, o->replicas);
-    for (uint32_t i = 0; i < o->holder_count; i++)
-        print_holder(c, now, &o->holders[i]);
+    print_holders(c, now, o);
     json_t *agents = agents_of(c, o->id);
     if (json_array_size(agents) > 0)
         printf("agents\n");

@@ -44,6 +44,8 @@ class Signer:
 
 
 class Chaind:
+    chain_id = CHAIN
+
     def __init__(self, accounts=(), block_ms=100, params=None):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="crust-chain-e2e-"))
         self.process = None
@@ -81,6 +83,26 @@ class Chaind:
 
     def run(self, *more):
         return subprocess.run(self.command(*more), capture_output=True, text=True, timeout=300)
+
+    @property
+    def params(self):
+        """The parameters, numbers as numbers."""
+        if not hasattr(self, "_params"):
+            p = self.get("/v1/params")[1]
+            self._params = {k: int(v) if isinstance(v, str) and v.isdigit() else v for k, v in p.items()}
+        return self._params
+
+    def events(self, start=1, end=None):
+        """Events of the blocks from start on as the event list gives them, each with its height."""
+        found, at = [], start
+        end = end or self.get("/v1/status")[1]["height"]
+        while at <= end:
+            answer = self.get(f"/v1/events?format=json&from={at}")[1]
+            found += answer["items"]
+            if answer["next"] <= at:
+                break
+            at = answer["next"]
+        return [e for e in found if e["height"] <= end]
 
     def connect(self, timeout=10):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
