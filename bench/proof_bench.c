@@ -4,7 +4,7 @@
  *
  * Usage: proof_bench [FILES]   (files in the worker's tree; default 400000) */
 #include "crypto/random.h"
-#include "proof/chunk_hash.h"
+#include "crypto/sha256_pair.h"
 #include "proof/model_worker.h"
 
 #include <stdio.h>
@@ -75,7 +75,7 @@ static void bench_chunks(void)
     double content = speed(tree_content);
     double extent = speed(tree_srd);
     printf("SHA-256 of 1 KiB messages     %8.0f MB/s  (two at once: %s)\n", base,
-           chunk_hash_accelerated() ? "yes" : "no");
+           sha256_pair_accelerated() ? "yes" : "no");
     printf("chunk tree of 1 MiB blocks    %8.0f MB/s  ratio %.2f\n", content, content / base);
     printf("SRD tree of 1 MiB rows        %8.0f MB/s  ratio %.2f\n", extent, extent / base);
 }

@@ -25,7 +25,7 @@ void write_bytes(struct writer *w, const void *p, size_t n)
     if (n == 0)
         return;
     uint8_t *at = writer_reserve(w, n);
-    if (at != NULL)
+    if (at != NULL && at != p)
         memcpy(at, p, n);
 }
 

@@ -32,6 +32,7 @@ void writer_fail(struct writer *w, enum err e);
  * The caller fills them, at once or later (a length that is known at the end). */
 uint8_t *writer_reserve(struct writer *w, size_t n);
 
+/* Bytes that stand at the place where they go already are not copied. */
 void write_bytes(struct writer *w, const void *p, size_t n);
 void write_span(struct writer *w, struct span s);
 void write_u8(struct writer *w, uint8_t v);

@@ -6,7 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { THREADS_MAX = 64 };
+enum {
+    THREADS_MAX = 64,
+    DATA_AT = 64,   /* where a piece begins in its buffer: behind the head of its block */
+    TAIL_MAX = 256, /* of a block, behind the piece */
+};
+_Static_assert(DATA_AT - UNIXFS_ADD_HEAD_MAX >= 0, "a block begins in its buffer");
 
 enum slot_state { SLOT_FREE, SLOT_QUEUED, SLOT_RUNNING, SLOT_DONE };
 
@@ -70,29 +75,75 @@ static enum err read_piece(const struct hashpool_job *job, uint8_t *out)
     return e;
 }
 
-static void run(const struct hashpool *p, struct slot *s)
+/* Reads the piece to where its block will have it; *scratch begins with the block. */
+static enum err load(const struct hashpool *p, struct slot *s, struct unixfs_add_chunk *chunk,
+                     struct mspan *scratch)
 {
-    struct hashpool_result *r = &s->result;
+    const struct hashpool_job *job = &s->result.job;
     uint8_t *buffer = buffer_of(p, s->buffer);
-    r->err = read_piece(&r->job, buffer);
-    if (r->err != OK)
-        return;
-    struct unixfs_add_chunk chunk = { .data = span_of(buffer, r->job.size),
-                                      .only = r->job.only,
-                                      .meta = r->job.keep_meta ? &r->job.meta : NULL };
-    /* The second half of the buffer takes a leaf that is wrapped in dag-pb. */
-    struct mspan scratch = { buffer + p->params.chunk_size, p->buffer_size - p->params.chunk_size };
-    unixfs_add_leaf(&r->node, &r->block, &p->params, &chunk, scratch);
-    if (!p->records)
-        return;
-    struct content_key key;
-    if (cid_key(&key, &r->node.cid) == OK)
-        content_record_of(&r->record, &key, r->block);
+    uint8_t *data = buffer + DATA_AT;
+    *chunk = (struct unixfs_add_chunk){ .data = span_of(data, job->size),
+                                        .only = job->only,
+                                        .meta = job->keep_meta ? &job->meta : NULL };
+    scratch->p = data - unixfs_add_leaf_head(&p->params, chunk);
+    scratch->n = (size_t)(buffer + p->buffer_size - scratch->p);
+    return read_piece(job, data);
+}
+
+/* Two pieces of one length are hashed side by side, in little more time than one. */
+static void run(const struct hashpool *p, struct slot *const s[2], size_t count)
+{
+    struct unixfs_add_chunk chunk[2];
+    struct unixfs_add_node node[2];
+    struct span block[2];
+    struct mspan scratch[2];
+    size_t good = 0;
+    for (size_t i = 0; i < count; i++) {
+        s[i]->result.err = load(p, s[i], &chunk[i], &scratch[i]);
+        good += s[i]->result.err == OK;
+    }
+    if (good == 2)
+        unixfs_add_leaf_pair(node, block, &p->params, chunk, scratch);
+    for (size_t i = 0; i < count; i++) {
+        struct hashpool_result *r = &s[i]->result;
+        if (r->err != OK)
+            continue;
+        if (good != 2)
+            unixfs_add_leaf(&node[i], &block[i], &p->params, &chunk[i], scratch[i]);
+        r->node = node[i];
+        r->block = block[i];
+        struct content_key key;
+        if (p->records && cid_key(&key, &r->node.cid) == OK)
+            content_record_of(&r->record, &key, r->block);
+    }
+}
+
+static struct slot *take_job(struct hashpool *p)
+{
+    struct slot *s = &p->slots[p->next++ % HASHPOOL_SLOTS];
+    s->state = SLOT_RUNNING;
+    /* Taken now, not when the job was queued: the buffer used last is still in the cache. */
+    s->buffer = p->free_buffers[--p->free_count];
+    return s;
+}
+
+/* A second job is taken along when it has the first one's length and no worker waits for it. */
+static size_t take_jobs(struct hashpool *p, struct slot *out[2])
+{
+    out[0] = take_job(p);
+    if (p->head - p->next <= p->idle)
+        return 1;
+    const struct slot *second = &p->slots[p->next % HASHPOOL_SLOTS];
+    if (second->result.job.size != out[0]->result.job.size)
+        return 1;
+    out[1] = take_job(p);
+    return 2;
 }
 
 static void *worker(void *ctx)
 {
     struct hashpool *p = ctx;
+    struct slot *s[2];
     pthread_mutex_lock(&p->lock);
     while (!p->stop) {
         if (p->next == p->head) {
@@ -101,15 +152,13 @@ static void *worker(void *ctx)
             p->idle--;
             continue;
         }
-        struct slot *s = &p->slots[p->next++ % HASHPOOL_SLOTS];
-        s->state = SLOT_RUNNING;
-        /* Taken now, not when the job was queued: the buffer used last is still in the cache. */
-        s->buffer = p->free_buffers[--p->free_count];
+        size_t count = take_jobs(p, s);
         pthread_mutex_unlock(&p->lock);
-        run(p, s);
+        run(p, s, count);
         pthread_mutex_lock(&p->lock);
-        s->state = SLOT_DONE;
-        if (p->owner_waits && s == &p->slots[p->tail % HASHPOOL_SLOTS])
+        for (size_t i = 0; i < count; i++)
+            s[i]->state = SLOT_DONE;
+        if (p->owner_waits && p->slots[p->tail % HASHPOOL_SLOTS].state == SLOT_DONE)
             pthread_cond_signal(&p->done);
     }
     pthread_mutex_unlock(&p->lock);
@@ -124,7 +173,7 @@ enum err hashpool_new(struct hashpool **out, const struct unixfs_add_params *par
         return ERR_MEMORY;
     p->params = *params;
     p->records = records;
-    p->buffer_size = (size_t)params->chunk_size * 2 + 4096;
+    p->buffer_size = ((size_t)params->chunk_size + DATA_AT + TAIL_MAX + 4095) / 4096 * 4096;
     p->memory = mmap(NULL, p->buffer_size * HASHPOOL_SLOTS, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p->memory == MAP_FAILED) {

@@ -2,6 +2,7 @@
 
 #include "codec/dagpb.h"
 #include "crypto/sha256.h"
+#include "crypto/sha256_pair.h"
 
 enum {
     TRICKLE_REPEAT = 4,                  /* sub-trees of each depth */
@@ -44,13 +45,26 @@ enum err unixfs_add_check(const struct unixfs_add_params *p)
 /* ---- blocks -----------------------------------------------------------------------------------
  */
 
+static bool is_inlined(const struct unixfs_add_params *p, struct span block)
+{
+    return p->inline_max != 0 && block.n <= p->inline_max;
+}
+
+static struct cid cid_of_digest(const struct unixfs_add_params *p, uint32_t codec,
+                                const uint8_t digest[SHA256_SIZE])
+{
+    struct content_key key = { .codec = codec };
+    memcpy(key.digest, digest, SHA256_SIZE);
+    return codec == CID_CODEC_DAG_PB && p->cid_version == 0 ? cid_v0(digest) : cid_of_key(&key);
+}
+
 static struct cid cid_of_block(const struct unixfs_add_params *p, uint32_t codec, struct span block)
 {
-    if (p->inline_max != 0 && block.n <= p->inline_max)
+    if (is_inlined(p, block))
         return cid_identity(codec, block);
-    struct content_key key = { .codec = codec };
-    sha256(key.digest, block);
-    return codec == CID_CODEC_DAG_PB && p->cid_version == 0 ? cid_v0(key.digest) : cid_of_key(&key);
+    uint8_t digest[SHA256_SIZE];
+    sha256(digest, block);
+    return cid_of_digest(p, codec, digest);
 }
 
 static enum err put_block(struct unixfs_add *add, const struct cid *cid, struct span block)
@@ -73,35 +87,78 @@ enum err unixfs_add_put(struct unixfs_add *add, struct unixfs_add_node *out, str
     return put_block(add, &out->cid, block);
 }
 
-/* Balanced leaves are files, trickle leaves are of type Raw. */
+/* A leaf that is raw has no fields: its block is the data. Balanced leaves are files, trickle
+ * leaves are of type Raw. */
+static bool leaf_is_raw(struct unixfs_fields *f, const struct unixfs_add_params *p,
+                        const struct unixfs_add_chunk *chunk)
+{
+    bool meta = chunk->only && !p->trickle && chunk->meta != NULL &&
+                (chunk->meta->has_mode || chunk->meta->has_mtime);
+    *f = (struct unixfs_fields){ .type = p->trickle ? UNIXFS_RAW : UNIXFS_FILE,
+                                 .has_data = chunk->data.n != 0,
+                                 .data = chunk->data,
+                                 .has_size = true,
+                                 .size = chunk->data.n,
+                                 .meta = meta ? chunk->meta : NULL };
+    return p->raw_leaves && !meta;
+}
+
+size_t unixfs_add_leaf_head(const struct unixfs_add_params *p, const struct unixfs_add_chunk *chunk)
+{
+    struct unixfs_fields f;
+    if (leaf_is_raw(&f, p, chunk))
+        return 0;
+    size_t n = unixfs_size(&f);
+    f.data.n = 0;
+    f.has_size = false;
+    f.meta = NULL;
+    /* Tag and length of the message, its type, tag and length of the data: the last is counted as
+     * the one byte that a length of 0 takes. */
+    return 1 + uvarint_size(n) + unixfs_size(&f) - 1 + uvarint_size(chunk->data.n);
+}
+
+/* Everything but the hash; returns the codec. */
+static uint32_t leaf_block(struct span *block, const struct unixfs_add_params *p,
+                           const struct unixfs_add_chunk *chunk, struct mspan scratch)
+{
+    struct unixfs_fields f;
+    *block = chunk->data;
+    if (leaf_is_raw(&f, p, chunk))
+        return CID_CODEC_RAW;
+    struct writer w = writer_of(scratch.p, scratch.n);
+    size_t n = unixfs_size(&f);
+    write_u8(&w, 0x0a); /* the Data field of dag-pb */
+    write_uvarint(&w, n);
+    unixfs_write(&w, &f);
+    ASSERT(w.err == OK);
+    *block = writer_span(&w);
+    return CID_CODEC_DAG_PB;
+}
+
 void unixfs_add_leaf(struct unixfs_add_node *out, struct span *block,
                      const struct unixfs_add_params *p, const struct unixfs_add_chunk *chunk,
                      struct mspan scratch)
 {
-    bool meta = chunk->only && !p->trickle && chunk->meta != NULL &&
-                (chunk->meta->has_mode || chunk->meta->has_mtime);
-    bool raw = p->raw_leaves && !meta;
-    *block = chunk->data;
-    if (!raw) {
-        struct unixfs_fields f = { .type = p->trickle ? UNIXFS_RAW : UNIXFS_FILE,
-                                   .has_data = chunk->data.n != 0,
-                                   .data = chunk->data,
-                                   .has_size = true,
-                                   .size = chunk->data.n,
-                                   .meta = meta ? chunk->meta : NULL };
-        struct writer w = writer_of(scratch.p, scratch.n);
-        size_t n = unixfs_size(&f);
-        write_u8(&w, 0x0a); /* the Data field of dag-pb */
-        write_uvarint(&w, n);
-        unixfs_write(&w, &f);
-        ASSERT(w.err == OK);
-        *block = writer_span(&w);
+    uint32_t codec = leaf_block(block, p, chunk, scratch);
+    *out = (struct unixfs_add_node){ .cid = cid_of_block(p, codec, *block),
+                                     .tsize = block->n,
+                                     .size = chunk->data.n };
+}
+
+void unixfs_add_leaf_pair(struct unixfs_add_node *out, struct span *block,
+                          const struct unixfs_add_params *p, const struct unixfs_add_chunk *chunk,
+                          const struct mspan *scratch)
+{
+    uint32_t codec[2];
+    uint8_t digest[2 * SHA256_SIZE];
+    for (size_t i = 0; i < 2; i++)
+        codec[i] = leaf_block(&block[i], p, &chunk[i], scratch[i]);
+    sha256_pair(digest, span_of(NULL, 0), block[0], block[1]);
+    for (size_t i = 0; i < 2; i++) {
+        out[i] = (struct unixfs_add_node){ .tsize = block[i].n, .size = chunk[i].data.n };
+        out[i].cid = is_inlined(p, block[i]) ? cid_identity(codec[i], block[i])
+                                             : cid_of_digest(p, codec[i], digest + i * SHA256_SIZE);
     }
-    *out = (struct unixfs_add_node){
-        .cid = cid_of_block(p, raw ? CID_CODEC_RAW : CID_CODEC_DAG_PB, *block),
-        .tsize = block->n,
-        .size = chunk->data.n,
-    };
 }
 
 /* ---- nodes of a file --------------------------------------------------------------------------

@@ -22,6 +22,7 @@ enum {
     UNIXFS_ADD_SCRATCH = BLOCK_SIZE_MAX,         /* what the scratch spans must hold */
     UNIXFS_ADD_LEVELS = 24,                      /* depth of a file DAG */
     UNIXFS_ADD_NAME_MAX = 255,                   /* bytes of a name, as file systems have it */
+    UNIXFS_ADD_HEAD_MAX = 32,                    /* bytes of a leaf before its data */
 };
 
 /* How the size of a directory is estimated before it becomes a HAMT. */
@@ -70,7 +71,8 @@ struct unixfs_add {
 /* unixfs_add_leaf encodes and hashes one chunk; nothing is put. only: the chunk is the whole file,
  * so meta (may be NULL) goes into it, which turns a raw leaf into a dag-pb one.
  *
- * Out: *out, and *block, which borrows data or scratch (of at least data.n + 256 bytes). */
+ * Out: *out, and *block, which borrows data or scratch (of at least data.n + 256 bytes). data may
+ * lie in scratch, unixfs_add_leaf_head bytes behind its start: then it is not copied. */
 struct unixfs_add_chunk {
     struct span data;
     bool only;
@@ -79,6 +81,16 @@ struct unixfs_add_chunk {
 void unixfs_add_leaf(struct unixfs_add_node *out, struct span *block,
                      const struct unixfs_add_params *p, const struct unixfs_add_chunk *chunk,
                      struct mspan scratch);
+
+/* Two leaves at once, each of the arrays of two; faster when their chunks have one length. */
+void unixfs_add_leaf_pair(struct unixfs_add_node *out, struct span *block,
+                          const struct unixfs_add_params *p, const struct unixfs_add_chunk *chunk,
+                          const struct mspan *scratch);
+
+/* unixfs_add_leaf_head gives the bytes of a leaf's block before its data, at most
+ * UNIXFS_ADD_HEAD_MAX, from the chunk's length and meta. */
+size_t unixfs_add_leaf_head(const struct unixfs_add_params *p,
+                            const struct unixfs_add_chunk *chunk);
 
 /* A node that still takes links. */
 struct unixfs_add_level {

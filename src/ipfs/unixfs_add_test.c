@@ -485,6 +485,62 @@ static void leaves_hashed_elsewhere_give_the_same_file(void **state)
     CHECK(cid_eq(&got.cid, &want.cid) && got.tsize == want.tsize && got.size == SIZE);
 }
 
+/* A leaf whose data stands where its block needs it, and leaves made in pairs, of one length or
+ * two, raw or wrapped, inlined or not, are what unixfs_add_leaf makes of a copy. */
+static void check_leaf_pair(const struct unixfs_add_params *p, const struct unixfs_add_chunk *chunk)
+{
+    enum { ROOM = 1024 };
+    static uint8_t room[3][ROOM];
+    struct unixfs_add_chunk placed[2] = { chunk[0], chunk[1] };
+    struct mspan scratch[2];
+    struct unixfs_add_node node[2];
+    struct span block[2];
+    for (size_t i = 0; i < 2; i++) {
+        size_t head = unixfs_add_leaf_head(p, &chunk[i]);
+        CHECK(head <= UNIXFS_ADD_HEAD_MAX);
+        scratch[i] = (struct mspan){ room[i] + UNIXFS_ADD_HEAD_MAX - head, ROOM / 2 };
+        placed[i].data.p = scratch[i].p + head;
+        memset(room[i], 0xee, ROOM);
+        memcpy(room[i] + UNIXFS_ADD_HEAD_MAX, chunk[i].data.p, chunk[i].data.n);
+    }
+    unixfs_add_leaf_pair(node, block, p, placed, scratch);
+    for (size_t i = 0; i < 2; i++) {
+        struct unixfs_add_node want;
+        struct span want_block;
+        struct mspan other = { room[2], ROOM };
+        unixfs_add_leaf(&want, &want_block, p, &chunk[i], other);
+        CHECK(cid_eq(&node[i].cid, &want.cid));
+        CHECK(node[i].tsize == want.tsize && node[i].size == want.size);
+        CHECK_SPAN(block[i], want_block);
+        CHECK(block[i].p == scratch[i].p);
+        for (size_t k = (size_t)(block[i].p + block[i].n - room[i]); k < ROOM; k++)
+            CHECK(room[i][k] == 0xee);
+    }
+}
+
+static void leaves_in_pairs_are_the_same_leaves(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t data[400];
+    random_bytes(data, sizeof(data), "pairs", 0);
+    const struct unixfs_meta meta = {
+        .has_mode = true, .mode = 0644, .has_mtime = true, .mtime_s = 1700000000, .mtime_ns = 5
+    };
+    for (unsigned kind = 0; kind < 32; kind++) {
+        profile(f, (kind & 1) != 0 ? "unixfs-v0-2015" : "unixfs-v1-2025");
+        f->add.params.trickle = (kind & 2) != 0;
+        f->add.params.inline_max = (kind & 4) != 0 ? 128 : 0;
+        for (size_t n = 1; n < 300; n++) {
+            size_t m = (kind & 16) != 0 ? (n * 7) % 300 + 1 : n;
+            const struct unixfs_add_chunk chunk[2] = {
+                { .data = span_of(data, n), .only = (kind & 8) != 0, .meta = &meta },
+                { .data = span_of(data + 77, m) },
+            };
+            check_leaf_pair(&f->add.params, chunk);
+        }
+    }
+}
+
 /* ---- the layouts against a model that is written as the definition reads, by recursion ----------
  */
 
@@ -713,6 +769,7 @@ int main(void)
         cmocka_unit_test(bad_parameters_names_and_repeats_are_refused),
         cmocka_unit_test(pieces_do_not_matter),
         cmocka_unit_test(leaves_hashed_elsewhere_give_the_same_file),
+        cmocka_unit_test(leaves_in_pairs_are_the_same_leaves),
         cmocka_unit_test(layouts_agree_with_their_definition),
         cmocka_unit_test(a_tee_sees_each_block_once),
         cmocka_unit_test(a_failing_sink_is_reported),

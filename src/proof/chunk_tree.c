@@ -1,6 +1,6 @@
 #include "proof/chunk_tree.h"
 
-#include "proof/chunk_hash.h"
+#include "crypto/sha256_pair.h"
 
 /* Literal text with its length; tags carry no NUL. */
 const struct merkle_tags chunk_tree_content = {
@@ -40,12 +40,13 @@ static void batch_root(uint8_t out[32], const struct merkle_tags *tags, const ui
 {
     uint8_t hashes[BATCH][32];
     for (size_t i = 0; i < BATCH; i += 2)
-        chunk_hash_pair(hashes[i], tags->leaf, data + i * CHUNK_SIZE, data + (i + 1) * CHUNK_SIZE,
-                        CHUNK_SIZE);
+        sha256_pair(hashes[i], tags->leaf, span_of(data + i * CHUNK_SIZE, CHUNK_SIZE),
+                    span_of(data + (i + 1) * CHUNK_SIZE, CHUNK_SIZE));
     size_t n = BATCH;
     for (; n > 2; n /= 2)
         for (size_t i = 0; i < n; i += 4)
-            chunk_hash_pair(hashes[i / 2], tags->node, hashes[i], hashes[i + 2], 64);
+            sha256_pair(hashes[i / 2], tags->node, span_of(hashes[i], 64),
+                        span_of(hashes[i + 2], 64));
     merkle_node(out, tags, hashes[0], hashes[1]);
 }
 

@@ -3,7 +3,6 @@
 #include "base/check.h"
 #include "base/hex.h"
 #include "base/prng.h"
-#include "proof/chunk_hash.h"
 #include "proof/srd.h"
 
 #include <jansson.h>
@@ -15,21 +14,6 @@ static void fill(uint64_t seed)
     struct prng g;
     prng_init(&g, seed);
     prng_fill(&g, data, sizeof(data));
-}
-
-static void pairs_hash_as_one_after_the_other(void **state)
-{
-    (void)state;
-    fill(1);
-    print_message("SHA instructions: %s\n", chunk_hash_accelerated() ? "yes" : "no");
-    for (size_t n = 0; n <= 1024; n++) {
-        uint8_t got[64];
-        uint8_t want[64];
-        chunk_hash_pair(got, chunk_tree_srd.leaf, data + 3, data + 2000, n);
-        merkle_leaf(want, &chunk_tree_srd, span_of(data + 3, n));
-        merkle_leaf(want + 32, &chunk_tree_srd, span_of(data + 2000, n));
-        CHECK(memcmp(got, want, 64) == 0);
-    }
 }
 
 /* The tree by its definition, leaf by leaf. */
@@ -317,7 +301,6 @@ static void extents_are_their_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pairs_hash_as_one_after_the_other),
         cmocka_unit_test(chunk_trees_of_all_lengths_around_chunk_boundaries),
         cmocka_unit_test(oracle_content),
         cmocka_unit_test(record_paths_of_all_counts),

@@ -1,9 +1,7 @@
-#include "proof/chunk_hash.h"
+#include "crypto/sha256_pair.h"
 
 #include "base/err.h"
 #include "crypto/sha256.h"
-
-enum { MESSAGE_MAX = 1024, TAG_MAX = 32 };
 
 static void hash_one(uint8_t out[32], struct span tag, struct span message)
 {
@@ -14,27 +12,30 @@ static void hash_one(uint8_t out[32], struct span tag, struct span message)
     sha256_final(&h, out);
 }
 
-static void pair_plain(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
+void sha256_pair_plain(uint8_t *out, struct span tag, struct span a, struct span b)
 {
     uint8_t first[32];
-    hash_one(first, tag, span_of(a, n));
-    hash_one(out + 32, tag, span_of(b, n));
+    hash_one(first, tag, a);
+    hash_one(out + 32, tag, b);
     memcpy(out, first, 32);
 }
 
 /* Two sanitizers are not ready when the loader makes its choice below. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define CHUNK_HASH_PLAIN 1
+#define SHA256_PAIR_PLAIN 1
 #endif
 #endif
 
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(CHUNK_HASH_PLAIN)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(SHA256_PAIR_PLAIN)
 
 #include <cpuid.h>
 #include <immintrin.h>
 
-enum { BUFFER_SIZE = 1088 }; /* 17 blocks hold tag, message and padding */
+enum {
+    BLOCK = 64,
+    SHORT_MAX = 2 * BLOCK - 9, /* a message up to here is padded as a whole */
+};
 
 #define SHA_TARGET __attribute__((target("sha,sse4.1,ssse3")))
 
@@ -137,19 +138,18 @@ SHA_TARGET static inline __attribute__((always_inline)) void store_lane(uint8_t 
     store_be32(out + 28, cdgh[0]);
 }
 
-SHA_TARGET static void hash_two(uint8_t *out, const uint8_t *p, const uint8_t *q, size_t blocks)
+/* Takes the next blocks of both messages into their states. */
+SHA_TARGET static void compress(struct lane *x, struct lane *y, const uint8_t *p, const uint8_t *q,
+                                size_t blocks)
 {
-    /* FIPS 180-4 5.3.3: A, B, E, F from high to low, then C, D, G, H. */
-    const __m128i abef = _mm_set_epi32(0x6a09e667, (int)0xbb67ae85, 0x510e527f, (int)0x9b05688c);
-    const __m128i cdgh = _mm_set_epi32(0x3c6ef372, (int)0xa54ff53a, 0x1f83d9ab, 0x5be0cd19);
     const __m128i *k = (const __m128i *)(const void *)round_constants;
-    struct lane a = { .abef = abef, .cdgh = cdgh };
-    struct lane b = a;
+    struct lane a = *x;
+    struct lane b = *y;
     for (size_t i = 0; i < blocks; i++) {
         const struct lane a_before = a;
         const struct lane b_before = b;
-        load_block(&a, p + 64 * i);
-        load_block(&b, q + 64 * i);
+        load_block(&a, p + BLOCK * i);
+        load_block(&b, q + BLOCK * i);
         sixteen_rounds(&a, &b, k, true);
         sixteen_rounds(&a, &b, k + 4, true);
         sixteen_rounds(&a, &b, k + 8, true);
@@ -159,45 +159,72 @@ SHA_TARGET static void hash_two(uint8_t *out, const uint8_t *p, const uint8_t *q
         b.abef = _mm_add_epi32(b.abef, b_before.abef);
         b.cdgh = _mm_add_epi32(b.cdgh, b_before.cdgh);
     }
-    store_lane(out, &a);
-    store_lane(out + 32, &b);
+    *x = a;
+    *y = b;
 }
 
-/* tag || message || 0x80 || zeros || length in bits; returns the number of blocks. */
-static size_t lay_out(uint8_t buffer[BUFFER_SIZE], struct span tag, const uint8_t *message,
-                      size_t n)
+/* What is left of a message of total bytes, padded by FIPS 180-4 5.1.1; returns the blocks. */
+static size_t pad(uint8_t out[2 * BLOCK], struct span tag, struct span rest, uint64_t total)
 {
-    size_t used = tag.n + n;
-    size_t blocks = (used + 9 + 63) / 64;
-    memcpy(buffer, tag.p, tag.n);
-    memcpy(buffer + tag.n, message, n);
-    memset(buffer + used, 0, blocks * 64 - used);
-    buffer[used] = 0x80;
-    store_be64(buffer + blocks * 64 - 8, (uint64_t)used * 8);
+    size_t used = tag.n + rest.n;
+    size_t blocks = used < BLOCK - 8 ? 1 : 2;
+    if (tag.n != 0)
+        memcpy(out, tag.p, tag.n);
+    if (rest.n != 0)
+        memcpy(out + tag.n, rest.p, rest.n);
+    memset(out + used, 0, blocks * BLOCK - used);
+    out[used] = 0x80;
+    store_be64(out + blocks * BLOCK - 8, total * 8);
     return blocks;
 }
 
-SHA_TARGET static void pair_sha_ni(uint8_t *out, struct span tag, const uint8_t *a,
-                                   const uint8_t *b, size_t n)
+SHA_TARGET static void pair_sha_ni(uint8_t *out, struct span tag, struct span a, struct span b)
 {
-    /* Not zeroed: lay_out writes each byte that is read. */
-    __attribute__((uninitialized)) uint8_t first[BUFFER_SIZE];
-    __attribute__((uninitialized)) uint8_t second[BUFFER_SIZE];
-    size_t blocks = lay_out(first, tag, a, n);
-    lay_out(second, tag, b, n);
-    hash_two(out, first, second, blocks);
+    if (a.n != b.n) {
+        sha256_pair_plain(out, tag, a, b);
+        return;
+    }
+    /* FIPS 180-4 5.3.3: A, B, E, F from high to low, then C, D, G, H. */
+    struct lane x = {
+        .abef = _mm_set_epi32(0x6a09e667, (int)0xbb67ae85, 0x510e527f, (int)0x9b05688c),
+        .cdgh = _mm_set_epi32(0x3c6ef372, (int)0xa54ff53a, 0x1f83d9ab, 0x5be0cd19),
+    };
+    struct lane y = x;
+    uint8_t p[2 * BLOCK];
+    uint8_t q[2 * BLOCK];
+    const uint64_t total = (uint64_t)tag.n + a.n;
+    size_t at = 0;
+    if (tag.n != 0 && total > SHORT_MAX) { /* the block that the tag begins */
+        at = BLOCK - tag.n;
+        memcpy(p, tag.p, tag.n);
+        memcpy(q, tag.p, tag.n);
+        memcpy(p + tag.n, a.p, at);
+        memcpy(q + tag.n, b.p, at);
+        compress(&x, &y, p, q, 1);
+        tag.n = 0;
+    }
+    if (total > SHORT_MAX) {
+        size_t blocks = (a.n - at) / BLOCK;
+        compress(&x, &y, a.p + at, b.p + at, blocks);
+        at += blocks * BLOCK;
+    }
+    size_t blocks = pad(p, tag, span_sub(a, at, a.n), total);
+    pad(q, tag, span_sub(b, at, b.n), total);
+    compress(&x, &y, p, q, blocks);
+    store_lane(out, &x);
+    store_lane(out + 32, &y);
 }
 
 /* Called by the loader too, before anything is initialised: touches nothing but registers, and a
  * sanitizer must not add calls of its own (clang's thread sanitizer does so even for no_sanitize).
  */
 #ifdef __clang__
-#define CHUNK_HASH_EARLY __attribute__((used, disable_sanitizer_instrumentation))
+#define SHA256_PAIR_EARLY __attribute__((used, disable_sanitizer_instrumentation))
 #else
-#define CHUNK_HASH_EARLY __attribute__((used))
+#define SHA256_PAIR_EARLY __attribute__((used))
 #endif
 
-CHUNK_HASH_EARLY static bool have_sha_ni(void)
+SHA256_PAIR_EARLY static bool have_sha_ni(void)
 {
     unsigned a;
     unsigned b;
@@ -213,41 +240,39 @@ CHUNK_HASH_EARLY static bool have_sha_ni(void)
     return (b & bit_SHA) != 0;
 }
 
-typedef void (*pair_fn)(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b,
-                        size_t n);
+typedef void (*pair_fn)(uint8_t *out, struct span tag, struct span a, struct span b);
 
-CHUNK_HASH_EARLY static pair_fn choose(void)
+SHA256_PAIR_EARLY static pair_fn choose(void)
 {
-    return have_sha_ni() ? pair_sha_ni : pair_plain;
+    return have_sha_ni() ? pair_sha_ni : sha256_pair_plain;
 }
 
 /* The loader chooses once. Asking the processor each time would trap to the hypervisor on a virtual
  * machine, and a flag of ours would be state. */
-static void pair(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
+static void pair(uint8_t *out, struct span tag, struct span a, struct span b)
     __attribute__((ifunc("choose")));
 
-bool chunk_hash_accelerated(void)
+bool sha256_pair_accelerated(void)
 {
     return have_sha_ni();
 }
 
-void chunk_hash_pair(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
-{
-    ASSERT(tag.n <= TAG_MAX && n <= MESSAGE_MAX);
-    pair(out, tag, a, b, n);
-}
-
 #else
 
-bool chunk_hash_accelerated(void)
+static void pair(uint8_t *out, struct span tag, struct span a, struct span b)
+{
+    sha256_pair_plain(out, tag, a, b);
+}
+
+bool sha256_pair_accelerated(void)
 {
     return false;
 }
 
-void chunk_hash_pair(uint8_t *out, struct span tag, const uint8_t *a, const uint8_t *b, size_t n)
-{
-    ASSERT(tag.n <= TAG_MAX && n <= MESSAGE_MAX);
-    pair_plain(out, tag, a, b, n);
-}
-
 #endif
+
+void sha256_pair(uint8_t *out, struct span tag, struct span a, struct span b)
+{
+    ASSERT(tag.n <= SHA256_PAIR_TAG_MAX);
+    pair(out, tag, a, b);
+}
