@@ -69,6 +69,22 @@ void chain_prepare(struct chain *c, struct chain_candidate *txs, size_t *count, 
 
 /* chain_process: false refuses a proposed block: more bytes than chain_prepare would put in, or a
  * transaction that does not decode. */
+enum { CHAIN_ADDRESS_SIZE = 20 }; /* SHA-256 of a consensus key, cut; CometBFT's */
+
+/* One validator's part in the agreement on the block before. */
+struct chain_vote {
+    uint8_t address[CHAIN_ADDRESS_SIZE];
+    bool signed_block; /* it signed for that block, not for none; else it was absent or said nil */
+};
+
+/* Evidence that the engine has checked: two votes where one is allowed, or an attack on light
+ * clients. Both cost the same. */
+struct chain_misbehaviour {
+    uint8_t address[CHAIN_ADDRESS_SIZE];
+    uint64_t height; /* of the offence */
+    uint64_t time_ms;
+};
+
 struct chain_block {
     uint64_t height;
     uint64_t time_ms;
@@ -76,7 +92,12 @@ struct chain_block {
     const struct span *txs;
     const bool *signatures; /* per tx: tx_check_signature said OK. NULL: checked here */
     size_t tx_count;
-    const uint8_t *author; /* account that gets the author's part of fees; may be NULL */
+    const uint8_t *author; /* account that gets the author's part of fees; may be NULL. With an
+                            * engine that knows addresses: chain_validator_account's */
+    const struct chain_vote *votes; /* on the block before; none with the embedded engine */
+    size_t vote_count;
+    const struct chain_misbehaviour *misbehaviour;
+    size_t misbehaviour_count;
 };
 bool chain_process(struct chain *c, const struct chain_block *block);
 
@@ -109,6 +130,10 @@ NODISCARD enum err chain_finalize(struct chain *c, struct chain_output *out,
 
 /* A validator of genesis: the account that gets its fees, and its power. False: unknown key. */
 bool chain_validator(struct chain *c, uint8_t account[32], uint64_t *power, const uint8_t key[32]);
+
+/* The account behind a validator's address. False: never a validator here. */
+bool chain_validator_account(struct chain *c, uint8_t account[32],
+                             const uint8_t address[CHAIN_ADDRESS_SIZE]);
 
 /* chain_contribution: in the beacon window, the beacon transaction of this key when it has not
  * contributed yet. Out: *out inside room. ERR_NOT_FOUND: nothing to contribute now. */

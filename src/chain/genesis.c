@@ -172,6 +172,27 @@ bool chain_validator(struct chain *c, uint8_t account[32], uint64_t *power, cons
     return cbor_finish(&r) == OK;
 }
 
+bool chain_validator_account(struct chain *c, uint8_t account[32],
+                             const uint8_t address[CHAIN_ADDRESS_SIZE])
+{
+    const uint8_t prefix[1] = { 'V' };
+    const struct state_range range = { .store = STATE_META, .prefix = span_of(prefix, 1) };
+    uint8_t from[33] = { 'V' };
+    struct span k, value;
+    memset(account, 0, 32);
+    for (bool after = false; state_next(&c->st, &k, &value, range, span_of(from, 33), after);
+         after = true) {
+        uint8_t hash[32];
+        uint64_t power;
+        ASSERT(k.n == sizeof(from));
+        memcpy(from, k.p, sizeof(from));
+        sha256(hash, span_of(from + 1, 32));
+        if (memcmp(hash, address, CHAIN_ADDRESS_SIZE) == 0)
+            return chain_validator(c, account, &power, from + 1);
+    }
+    return false;
+}
+
 static void read_genesis(struct chain *c, struct json_value root)
 {
     static const char *const names[] = { "chain_id",     "time_ms",    "params", "balances",
