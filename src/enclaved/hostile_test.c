@@ -631,74 +631,26 @@ static void test_rolled_back_journal_forks_into_steps_that_the_chain_refuses(voi
 
 /* ---- shared memory ---- */
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-static struct {
-    uint8_t *p;
-    size_t n;
-    atomic_bool stop;
-} ring;
-
-/* The ring as this process has it mapped. */
-static void find_ring(void)
-{
-    char line[512];
-    FILE *f = fopen("/proc/self/maps", "r");
-    CHECK(f != NULL);
-    ring.p = NULL;
-    while (fgets(line, sizeof(line), f) != NULL) {
-        if (strstr(line, "memfd:") == NULL || strstr(line, "rw-s") == NULL)
-            continue;
-        char *dash;
-        unsigned long from = strtoul(line, &dash, 16), to = strtoul(dash + 1, NULL, 16);
-        ring.p = (uint8_t *)from; /* NOLINT: an address that the kernel printed */
-        ring.n = to - from;
-    }
-    fclose(f);
-    CHECK(ring.p != NULL && ring.n >= 2 << 16);
-}
-
-static void *scribble(void *unused)
-{
-    (void)unused;
-    struct prng g;
-    prng_init(&g, 77);
-    while (!atomic_load(&ring.stop)) {
-        volatile uint8_t *at = ring.p + 4096 + prng_below(&g, ring.n - 4096);
-        *at = (uint8_t)(*at ^ 1);
-    }
-    return NULL;
-}
-
-static void test_shared_memory_changed_meanwhile_is_copied_once(void **state)
+/* A host that offers a ring gets none: there is no memory that it could change while the enclave
+ * looks at it. What it seals meanwhile goes through the stream. */
+static void test_a_ring_is_declined(void **state)
 {
     (void)state;
-    pthread_t thread;
-    unsigned sealed = 0, refused = 0;
+    char path[64], line[512];
     teardown(NULL);
     fake_enclave_open(&e, 1 << 18, "1");
     CHECK_OK(fake_start(&e.host));
     file = other = (struct fake_replica){ 0 };
     fake_dag_file(&file.dag, 1, 5, 5000);
     CHECK_OK(fake_seal_begin(&e.host, &file));
-    find_ring();
-    atomic_store(&ring.stop, false);
-    CHECK(pthread_create(&thread, NULL, scribble, NULL) == 0);
     static uint8_t block[100000];
-    for (unsigned i = 0; i < 300; i++) {
-        struct prng g;
-        prng_init(&g, i);
-        prng_fill(&g, block, sizeof(block));
-        enum err got = seal_as(CID_CODEC_RAW, span_of(block, sizeof(block)));
-        CHECK(got == OK || got == ERR_CORRUPT);
-        sealed += got == OK;
-        refused += got != OK;
-    }
-    atomic_store(&ring.stop, true);
-    pthread_join(thread, NULL);
-    CHECK(sealed + refused == 300);
-    /* Whatever was sealed had its digest: so the session is intact and closes. */
+    CHECK_OK(seal_as(CID_CODEC_RAW, span_of(block, sizeof(block))));
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)e.process.pid);
+    FILE *maps = fopen(path, "r");
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+        CHECK(strstr(line, "rw-s") == NULL);
+    if (maps != NULL) /* a process that is not dumpable shows them to root only */
+        fclose(maps);
     CHECK_OK(fake_number(&e.host, &(struct enclave_reply){ 0 }, ENCLAVE_SEAL_CLOSE, file.number));
 }
 
@@ -729,7 +681,7 @@ int main(void)
         T(test_wrong_paths_are_refused),
         T(test_changed_journal_and_keys_are_refused),
         T(test_rolled_back_journal_forks_into_steps_that_the_chain_refuses),
-        T(test_shared_memory_changed_meanwhile_is_copied_once),
+        T(test_a_ring_is_declined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,6 @@
 #include "crypto/random.h"
 #include "enclaved/policy.h"
 #include "enclaved/serve.h"
-#include "rt/clock.h"
-#include "rt/sandbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +14,7 @@
 static const char release[] = "0.1.0";
 
 enum {
-    LISTENER_FD = 3,
-    KEY_FD = 4,
+    KEY_FD = POLICY_LISTENER_FD + 1,
     EXIT_START = 1,     /* it could not start */
     EXIT_USAGE = 2,     /* wrong arguments */
     EXIT_VIOLATION = 3, /* the host asked for what no row of the table allows */
@@ -27,31 +24,28 @@ static const char usage[] =
     "crust-enclaved --provider software [--workers N]\n"
     "Started by crust-ipfsd: descriptor 3 is a listening socket, descriptor 4 the software key.\n";
 
-struct options {
-    bool software;
-    uint32_t workers;
-};
-
-static bool parse_options(struct options *o, int argc, char **argv)
+/* The number of workers that the arguments ask for, or -1. */
+static int parse_arguments(int argc, char **argv)
 {
-    *o = (struct options){ .workers = 1 };
+    bool software = false;
+    int workers = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--provider") == 0 && strcmp(argv[i + 1], "software") == 0) {
-            o->software = true;
-        } else if (strcmp(argv[i], "--workers") == 0) {
-            const char *digit = argv[i + 1];
-            if (digit[0] < '0' || digit[0] > '0' + SERVE_WORKERS_MAX || digit[1] != '\0')
-                return false;
-            o->workers = (uint32_t)(digit[0] - '0');
-        } else {
-            return false;
-        }
+        const char *value = argv[i + 1];
+        if (strcmp(argv[i], "--provider") == 0 && strcmp(value, "software") == 0)
+            software = true;
+        else if (strcmp(argv[i], "--workers") == 0 && value[0] >= '0' && value[0] <= '8' &&
+                 value[1] == '\0')
+            workers = value[0] - '0';
+        else
+            return -1;
     }
-    return argc % 2 == 1 && o->software;
+    return software && argc % 2 == 1 ? workers : -1;
 }
 
-__attribute__((noreturn)) static void fail(const char *what, enum err e)
+static void must(enum err e, const char *what)
 {
+    if (e == OK)
+        return;
     fprintf(stderr, "crust-enclaved: %s: %s\n", what, err_text(e));
     exit(EXIT_START);
 }
@@ -66,63 +60,32 @@ static enum err read_key(struct secret *key)
     return rest == 0 ? OK : ERR_FORMAT;
 }
 
-static void check_descriptors(void)
-{
-    static const int expected[] = { 0, 1, 2, LISTENER_FD, KEY_FD };
-    int odd = -1;
-    if (sandbox_check_fds(&odd, expected, sizeof(expected) / sizeof(expected[0])) == OK)
-        return;
-    fprintf(stderr, "crust-enclaved: descriptor %d is open or missing; it wants 0 to 4 exactly\n",
-            odd);
-    exit(EXIT_START);
-}
-
 static void enter_sandbox(void)
 {
-    static struct sandbox_policy policy;
-    const struct sandbox_limits limits = { .no_core = true,
-                                           .no_file_writes = true,
-                                           .no_processes = true };
-    enum err e = sandbox_parse(&policy, policy_text());
-    if (e != OK)
-        fail("the policy text", e);
 #ifdef CRUST_SANITIZED
-    (void)limits;
     fprintf(stderr, "crust-enclaved: a sanitizer build runs WITHOUT its sandbox\n");
 #else
-    e = sandbox_limit(&limits);
-    if (e != OK)
-        fail("resource limits", e);
-    e = sandbox_enter(&policy);
-    if (e != OK)
-        fail("the sandbox", e);
+    must(sandbox_limit(), "resource limits");
+    must(sandbox_enter(policy_rules, POLICY_RULES), "the sandbox");
 #endif
 }
 
 int main(int argc, char **argv)
 {
-    struct options o;
-    struct ipc_sync *ipc;
-    if (!parse_options(&o, argc, argv)) {
+    int workers = parse_arguments(argc, argv);
+    if (workers < 0) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    check_descriptors();
+    must(sandbox_check_fds(KEY_FD + 1), "it wants the descriptors 0 to 4 and no others");
     static struct seal_config config;
     config = (struct seal_config){ .provider = ATTEST_SOFTWARE,
                                    .release = span_str(release),
-                                   .workers = o.workers,
+                                   .workers = (uint32_t)workers,
                                    .entropy = random_bytes };
-    enum err e = random_init();
-    if (e == OK)
-        e = read_key(&config.sealing);
-    if (e != OK)
-        fail("descriptor 4 must hold the 32 bytes of the software key", e);
-    e = ipc_sync_new(&ipc, true);
-    if (e == OK)
-        e = serve_init(&config, ipc);
-    if (e != OK)
-        fail("start", e);
+    must(random_init(), "random numbers");
+    must(read_key(&config.sealing), "descriptor 4 must hold the 32 bytes of the software key");
+    must(serve_init(&config), "start");
     secret_wipe(&config.sealing);
     /* Keys should not reach a swap file; where the limit forbids it, the guide says so. */
     if (mlockall(MCL_CURRENT) != 0)
@@ -133,13 +96,11 @@ int main(int argc, char **argv)
     enter_sandbox();
     for (;;) {
         uint16_t type = 0;
-        e = ipc_sync_accept(ipc, LISTENER_FD, NULL, CLOCK_FOREVER);
-        if (e != OK)
-            fail("accept", e);
-        e = serve_connection(&type);
+        must(serve_accept(POLICY_LISTENER_FD), "accept");
+        enum err e = serve_connection(&type);
         if (e != OK) {
-            fprintf(stderr, "crust-enclaved: refused message %u (%s): %s; ending\n", (unsigned)type,
-                    enclave_msg_name(type), err_name(e));
+            fprintf(stderr, "crust-enclaved: refused message %u: %s; ending\n", (unsigned)type,
+                    err_text(e));
             _exit(EXIT_VIOLATION);
         }
     }

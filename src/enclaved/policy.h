@@ -1,10 +1,12 @@
-/* policy: the text of src/enclaved/policy.seccomp, taken into the program when it is built. */
+/* policy: what crust-enclaved may still do once it serves. Whatever is not in it kills the process.
+ */
 #ifndef CRUST_ENCLAVED_POLICY_H
 #define CRUST_ENCLAVED_POLICY_H
 
-#include "base/span.h"
+#include "rt/sandbox.h"
 
-/* Static storage. */
-struct span policy_text(void);
+enum { POLICY_LISTENER_FD = 3, POLICY_RULES = 21 };
+
+extern const struct sandbox_rule policy_rules[POLICY_RULES];
 
 #endif

@@ -1,8 +1,6 @@
 #include "enclaved/serve.h"
 
-#include "rt/clock.h"
-
-#include <pthread.h>
+#include "rt/ipc_answer.h"
 
 enum { STACK_SIZE = 512 << 10 }; /* of a worker: its memory is locked, so no more than it needs */
 
@@ -20,7 +18,7 @@ struct job {
 
 static struct server {
     struct seal seal;
-    struct ipc_sync *ipc;
+    struct ipc_answer ipc;
     pthread_mutex_t lock;
     pthread_cond_t work; /* a job was queued */
     pthread_cond_t done; /* a job became free */
@@ -46,7 +44,7 @@ static void answer(struct job *j)
                                .id = j->id,
                                .body = writer_span(&w),
                                .bulk = j->seal.reply_bulk };
-    (void)!ipc_sync_send(server.ipc, &m);
+    (void)!ipc_answer_send(&server.ipc, &m);
     if (type == ENCLAVE_UNSEAL || type == ENCLAVE_REPORT_FILE)
         secret_wipe_bytes(j->seal.data, SEAL_SESSION_HEADROOM + j->seal.bulk_size);
 }
@@ -94,12 +92,12 @@ static void wait_for_workers(void)
     pthread_mutex_unlock(&server.lock);
 }
 
-enum err serve_init(const struct seal_config *config, struct ipc_sync *ipc)
+enum err serve_init(const struct seal_config *config)
 {
     if (config->workers > SERVE_WORKERS_MAX)
         return ERR_LIMIT;
-    server.ipc = ipc;
     server.workers = config->workers;
+    TRY(ipc_answer_init(&server.ipc));
     TRY(seal_init(&server.seal, config));
     for (uint32_t i = 0; i <= server.workers; i++)
         TRY(seal_job_init(&server.jobs[i].seal));
@@ -171,11 +169,16 @@ static void dispatch(struct job *j)
     pthread_mutex_unlock(&server.lock);
 }
 
+enum err serve_accept(int listener)
+{
+    return ipc_answer_accept(&server.ipc, listener);
+}
+
 enum err serve_connection(uint16_t *type)
 {
     struct ipc_msg m;
     enum err e = OK;
-    while (e == OK && ipc_sync_recv(server.ipc, &m, CLOCK_FOREVER) == OK) {
+    while (e == OK && ipc_answer_recv(&server.ipc, &m) == OK) {
         struct job *j = free_job();
         *type = m.type;
         e = seal_take(&server.seal, &j->seal, m.type, m.body, m.bulk);
@@ -184,6 +187,7 @@ enum err serve_connection(uint16_t *type)
             dispatch(j);
     }
     wait_for_lane(SEAL_LANE_ALONE);
+    ipc_answer_close(&server.ipc);
     seal_reset(&server.seal);
     for (uint32_t i = 0; i <= server.workers; i++)
         secret_wipe_bytes(server.jobs[i].seal.data, sizeof(server.jobs[i].seal.data));

@@ -7,16 +7,16 @@
 #ifndef CRUST_ENCLAVED_SERVE_H
 #define CRUST_ENCLAVED_SERVE_H
 
-#include "rt/ipc_sync.h"
 #include "seal/seal.h"
 
 enum { SERVE_WORKERS_MAX = 8 };
 
-struct server; /* one in a process: static storage */
-
 /* serve_init prepares the enclave, its jobs and the workers' threads. To be called before the
  * sandbox. ERR_MEMORY, ERR_LIMIT (workers), ERR_IO (threads). */
-NODISCARD enum err serve_init(const struct seal_config *config, struct ipc_sync *ipc);
+NODISCARD enum err serve_init(const struct seal_config *config);
+
+/* serve_accept waits for the next client; see ipc_answer_accept. */
+NODISCARD enum err serve_accept(int listener);
 
 /* serve_connection takes requests until the client is gone; then it waits for the workers and wipes
  * everything that the connection brought.

@@ -36,13 +36,13 @@ enum err enclave_link_open(struct enclave_link *l, const struct enclave_link_opt
     l->process.ended = true;
     if (pthread_mutex_init(&l->lock, NULL) != 0)
         return ERR_MEMORY;
-    l->at = (struct ipc_endpoint){ .kind = IPC_UNIX, .ring_size = IPC_RING_MAX };
+    l->at = (struct ipc_endpoint){ .kind = IPC_UNIX }; /* the enclave takes no ring */
     size_t n = strlen(o->socket) + 1;
     if (n > sizeof(l->at.path))
         return ERR_LIMIT;
     memcpy(l->at.path, o->socket, n);
     TRY(make_key(o->key_file));
-    TRY(ipc_sync_new(&l->ipc, true));
+    TRY(ipc_sync_new(&l->ipc, false));
     return ipc_sync_listen(&l->listener, &l->at);
 }
 

@@ -15,7 +15,6 @@ enum {
     IPC_RING_DEFAULT = 4 << 20, /* bytes a direction */
     IPC_RING_MAX = 16 << 20,
     IPC_CONNECTIONS_DEFAULT = 16, /* a connection may hold a frame of 4 MiB: 64 MiB at worst */
-    IPC_HELLO_TIMEOUT_MS = 5000,
 };
 
 enum ipc_kind { IPC_UNIX, IPC_TCP };

@@ -14,6 +14,10 @@ enum {
     IPC_PAYLOAD_MAX = IPC_FRAME_MAX - IPC_PREFIX_MAX, /* body and bulk together, any carrier */
     IPC_REQUESTS_MAX = 32,                            /* in flight on a connection */
     IPC_BYTES_MAX = 8 << 20,                          /* in flight on a connection */
+    IPC_HELLO_VERSION = 1,
+    IPC_HELLO_SIZE = 8,  /* version u32, ring size u32; then nothing or a token */
+    IPC_TOKEN_SIZE = 64, /* hex digits */
+    IPC_HELLO_TIMEOUT_MS = 5000,
 };
 
 enum { IPC_TYPE_HELLO = 0 }; /* the carriers' own; messages of programs start at 1 */

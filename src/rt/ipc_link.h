@@ -7,12 +7,6 @@
 #include "rt/ipc.h"
 #include "rt/ipc_ring.h"
 
-enum {
-    IPC_TOKEN_SIZE = 64, /* hex digits */
-    IPC_HELLO_VERSION = 1,
-    IPC_HELLO_SIZE = 8, /* version u32, ring size u32; then nothing or a token */
-};
-
 struct ipc_link {
     int fd;
     bool may_pass_fds; /* a Unix socket */

@@ -6,15 +6,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 struct ipc_sync {
     struct ipc_link link;
-    pthread_mutex_t lock; /* the sending side, and the end of a connection */
-    bool asking;          /* we are the client */
     uint64_t next_id;
     uint32_t count; /* unanswered requests of ours */
     size_t bytes;
@@ -30,9 +25,7 @@ enum err ipc_sync_new(struct ipc_sync **out, bool ring)
     struct ipc_sync *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return ERR_MEMORY;
-    enum err e = ipc_link_init(&s->link, IPC_FRAME_MAX, ring, true);
-    if (e != OK || pthread_mutex_init(&s->lock, NULL) != 0) {
-        ipc_link_fini(&s->link);
+    if (ipc_link_init(&s->link, IPC_FRAME_MAX, ring, true) != OK) {
         free(s);
         return ERR_MEMORY;
     }
@@ -45,17 +38,14 @@ void ipc_sync_free(struct ipc_sync *s)
     if (s == NULL)
         return;
     ipc_link_fini(&s->link);
-    pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
 void ipc_sync_close(struct ipc_sync *s)
 {
-    pthread_mutex_lock(&s->lock);
     ipc_link_drop(&s->link);
     s->count = 0;
     s->bytes = 0;
-    pthread_mutex_unlock(&s->lock);
 }
 
 int ipc_sync_fd(const struct ipc_sync *s)
@@ -80,8 +70,7 @@ static enum err wait_for(int fd, short events, uint64_t deadline, short *got)
     }
 }
 
-/* The next message of any kind; flushes kept output of ours meanwhile when we are asking (the
- * answering side never keeps output: ipc_sync_send blocks). */
+/* The next message of any kind; flushes kept output of ours meanwhile. */
 static enum err next_message(struct ipc_sync *s, struct ipc_msg *m, uint64_t deadline)
 {
     for (;;) {
@@ -94,10 +83,10 @@ static enum err next_message(struct ipc_sync *s, struct ipc_msg *m, uint64_t dea
         if (e != ERR_BUSY)
             return ERR_CLOSED;
         short want = POLLIN, got = 0;
-        if (s->asking && ipc_link_pending(&s->link) > 0)
+        if (ipc_link_pending(&s->link) > 0)
             want |= POLLOUT;
         TRY(wait_for(s->link.fd, want, deadline, &got));
-        if ((got & POLLOUT) != 0 && s->asking)
+        if ((got & POLLOUT) != 0)
             TRY(ipc_link_flush(&s->link));
     }
 }
@@ -124,7 +113,6 @@ static enum err greet(struct ipc_sync *s, const struct ipc_endpoint *at, uint64_
 enum err ipc_sync_connect(struct ipc_sync *s, const struct ipc_endpoint *at, int64_t timeout_ms)
 {
     ipc_sync_close(s);
-    s->asking = true;
     enum err e = greet(s, at, clock_deadline(timeout_ms));
     if (e != OK)
         ipc_sync_close(s);
@@ -136,7 +124,7 @@ enum err ipc_sync_ask(struct ipc_sync *s, uint64_t *id, const struct ipc_msg *m)
     struct ipc_msg copy = *m;
     copy.flags = 0;
     copy.id = s->next_id + 1;
-    ASSERT(s->asking && m->type != IPC_TYPE_HELLO);
+    ASSERT(m->type != IPC_TYPE_HELLO);
     TRY(ipc_frame_check(&copy));
     size_t size = m->body.n + m->bulk.n;
     if (s->count == IPC_REQUESTS_MAX || size > IPC_BYTES_MAX - s->bytes)
@@ -179,10 +167,8 @@ static enum err settle(struct ipc_sync *s, const struct ipc_msg *m)
 enum err ipc_sync_recv(struct ipc_sync *s, struct ipc_msg *m, int64_t timeout_ms)
 {
     enum err e = next_message(s, m, clock_deadline(timeout_ms));
-    if (e == OK && s->asking)
+    if (e == OK)
         e = settle(s, m);
-    else if (e == OK && (m->flags != 0 || m->type == IPC_TYPE_HELLO))
-        e = ERR_CLOSED;
     if (e == OK || e == ERR_TIMEOUT)
         return e;
     *m = (struct ipc_msg){ 0 };
@@ -205,7 +191,7 @@ enum err ipc_sync_call(struct ipc_sync *s, struct ipc_msg *reply, const struct i
     return e;
 }
 
-/* ---- answering ---- */
+/* ---- for a launcher ---- */
 
 enum err ipc_sync_listen(int *fd, struct ipc_endpoint *at)
 {
@@ -214,52 +200,4 @@ enum err ipc_sync_listen(int *fd, struct ipc_endpoint *at)
         TRY(ipc_link_token(token, at->token_file, true));
     }
     return ipc_link_listen(fd, at);
-}
-
-static enum err welcome(struct ipc_sync *s, int fd, const char *token)
-{
-    int family = 0;
-    socklen_t n = sizeof(family);
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &n) != 0)
-        family = 0;
-    bool local = family == AF_UNIX;
-    ipc_link_attach(&s->link, fd, local);
-    if (local ? !ipc_link_peer_allowed(fd) : token == NULL)
-        return ERR_DENIED;
-    struct ipc_msg m;
-    TRY(next_message(s, &m, clock_deadline(IPC_HELLO_TIMEOUT_MS)));
-    return ipc_link_hello_receive(&s->link, &m, token);
-}
-
-enum err ipc_sync_accept(struct ipc_sync *s, int listener, const char *token, int64_t timeout_ms)
-{
-    uint64_t deadline = clock_deadline(timeout_ms);
-    for (;;) {
-        ipc_sync_close(s);
-        s->asking = false;
-        short got;
-        TRY(wait_for(listener, POLLIN, deadline, &got));
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-            if (errno == EINTR || errno == EAGAIN || errno == ECONNABORTED)
-                continue;
-            return path_errno(errno);
-        }
-        if (welcome(s, fd, token) == OK)
-            return OK;
-    }
-}
-
-enum err ipc_sync_send(struct ipc_sync *s, const struct ipc_msg *m)
-{
-    pthread_mutex_lock(&s->lock);
-    enum err e = ipc_link_send(&s->link, m);
-    while (e == OK && ipc_link_pending(&s->link) > 0) {
-        short got = 0;
-        e = wait_for(s->link.fd, POLLOUT, UINT64_MAX, &got);
-        if (e == OK)
-            e = ipc_link_flush(&s->link);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return e;
 }

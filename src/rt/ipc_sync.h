@@ -1,9 +1,6 @@
-/* ipc_sync: the local protocol without an event loop: the command line asks with it, and
- * crust-enclaved answers with it. No libuv. After ipc_sync_new nothing here allocates.
- * Format: docs/spec/ipc.md.
- *
- * System calls used after ipc_sync_new (for sandbox policies): accept4, recvmsg, sendmsg, ppoll or
- * poll, getsockopt, fcntl, close, and with a ring mmap, munmap, fstat; futex for the lock. */
+/* ipc_sync: asking over the local protocol without an event loop, as the command line and the
+ * enclave's host do. No libuv. After ipc_sync_new nothing here allocates.
+ * Format: docs/spec/ipc.md. */
 #ifndef CRUST_RT_IPC_SYNC_H
 #define CRUST_RT_IPC_SYNC_H
 
@@ -15,8 +12,6 @@ struct ipc_sync; /* one connection after the other, with the buffers for it */
  * through a ring. ERR_MEMORY. */
 NODISCARD enum err ipc_sync_new(struct ipc_sync **out, bool ring);
 void ipc_sync_free(struct ipc_sync *s); /* closes; NULL is fine */
-
-/* ---- asking ---- */
 
 /* ERR_NOT_FOUND (no socket file), ERR_CLOSED (nobody listens), ERR_DENIED (token, credentials),
  * ERR_TIMEOUT, ERR_IO. */
@@ -33,25 +28,9 @@ NODISCARD enum err ipc_sync_ask(struct ipc_sync *s, uint64_t *id, const struct i
 NODISCARD enum err ipc_sync_call(struct ipc_sync *s, struct ipc_msg *reply, const struct ipc_msg *m,
                                  int64_t timeout_ms);
 
-/* ---- answering ---- */
-
-/* ipc_sync_accept waits for a connection on a listening socket, checks the peer's credentials
- * (Unix: same user or root) and its hello, and takes its ring if `ring` was set. Refused peers are
- * closed and the wait goes on. TCP and vsock listeners need `token` (64 hex digits), else NULL. A
- * former connection is closed. ERR_TIMEOUT, ERR_IO. */
-NODISCARD enum err ipc_sync_accept(struct ipc_sync *s, int listener, const char *token,
-                                   int64_t timeout_ms);
-
 /* ipc_sync_listen binds a listening socket as ipc_server_open would; *fd is given. For the
  * launcher, which passes it on. at->port is set to the bound port. */
 NODISCARD enum err ipc_sync_listen(int *fd, struct ipc_endpoint *at);
-
-/* ipc_sync_send sends m as it is (a reply: IPC_REPLY in flags, the request's id) and blocks until
- * the kernel has taken it. Any thread: sends of several threads do not mix. ERR_CLOSED, ERR_LIMIT.
- */
-NODISCARD enum err ipc_sync_send(struct ipc_sync *s, const struct ipc_msg *m);
-
-/* ---- both ---- */
 
 /* ipc_sync_recv waits for the next message; its spans live until the next ipc_sync_recv or
  * ipc_sync_call. One thread at a time.
