@@ -89,6 +89,7 @@ static inline void source_block(struct source *s, const struct span *txs, size_t
     memcpy(h.app_hash, s->w.chain.app_hash, 32);
     memcpy(h.chain, s->w.chain_hash, 32);
     block_tx_root(h.tx_root, txs, count);
+    agreement_hash(h.agreement, NULL);
     struct chain_block block = {
         .height = h.height, .time_ms = h.time_ms, .txs = txs, .tx_count = count
     };
@@ -100,7 +101,7 @@ static inline void source_block(struct source *s, const struct span *txs, size_t
     if (chain_finalize(&s->w.chain, &out, results, &block, &sink) != OK)
         abort();
     struct writer w = writer_of(record, sizeof(record));
-    block_encode(&w, &h, txs, count);
+    block_encode(&w, &h, NULL, txs, count);
     store_be64(height, h.height);
     source_put(&s->tables[0], span_of(height, 8), writer_span(&w));
     for (size_t i = 0; i < count; i++) {

@@ -22,6 +22,7 @@ struct replay {
 /* One block's pieces. */
 struct piece {
     struct block block;
+    struct agreement agreement;
     struct span *txs;
     bool *signatures;
     struct chain_tx_result *results;
@@ -45,9 +46,10 @@ static enum err row_at(struct node *n, struct span *out, enum statedb_table tabl
 static enum err piece_load(struct piece *p, struct node *n, uint64_t height)
 {
     struct span record;
-    *p = (struct piece){ 0 };
+    memset(p, 0, sizeof(*p));
     TRY(row_at(n, &record, STATEDB_BLOCKS, height));
     TRY(block_decode(&p->block, record));
+    TRY(agreement_decode(&p->agreement, p->block.agreement));
     p->txs = calloc(p->block.tx_count + 1u, sizeof(*p->txs));
     p->signatures = calloc(p->block.tx_count + 1u, sizeof(*p->signatures));
     p->results = calloc(p->block.tx_count + 1u, sizeof(*p->results));
@@ -67,6 +69,7 @@ static enum err replay_piece(struct replay *r, struct piece *p, uint64_t height)
     TRY(piece_load(p, r->n, height));
     sigpool_check(r->n->sigs, p->signatures, p->txs, p->block.tx_count);
     const struct engine_block block = { .header = &p->block.header,
+                                        .agreement = &p->agreement,
                                         .txs = p->txs,
                                         .signatures = p->signatures,
                                         .tx_count = p->block.tx_count };

@@ -24,7 +24,7 @@ static void read_hash(struct cbor_reader *c, const char *key, uint8_t out[BLOCK_
 
 static void header_encode(struct writer *w, const struct block_header *h)
 {
-    cbor_write_map(w, 7);
+    cbor_write_map(w, 8);
     cbor_write_str(w, "time");
     cbor_write_uint(w, h->time_ms);
     write_hash(w, "chain", h->chain);
@@ -34,11 +34,12 @@ static void header_encode(struct writer *w, const struct block_header *h)
     write_hash(w, "tx_root", h->tx_root);
     write_hash(w, "app_hash", h->app_hash);
     write_hash(w, "proposer", h->proposer);
+    write_hash(w, "agreement", h->agreement);
 }
 
 static void header_read(struct block_header *h, struct cbor_reader *c)
 {
-    cbor_read_map_of(c, 7);
+    cbor_read_map_of(c, 8);
     cbor_read_key(c, "time");
     h->time_ms = cbor_read_uint(c);
     read_hash(c, "chain", h->chain);
@@ -48,23 +49,26 @@ static void header_read(struct block_header *h, struct cbor_reader *c)
     read_hash(c, "tx_root", h->tx_root);
     read_hash(c, "app_hash", h->app_hash);
     read_hash(c, "proposer", h->proposer);
+    read_hash(c, "agreement", h->agreement);
 }
 
-void block_encode(struct writer *w, const struct block_header *header, const struct span *txs,
-                  size_t tx_count)
+void block_encode(struct writer *w, const struct block_header *header,
+                  const struct agreement *agreement, const struct span *txs, size_t tx_count)
 {
-    cbor_write_map(w, 2);
+    cbor_write_map(w, 3);
     cbor_write_str(w, "txs");
     cbor_write_array(w, tx_count);
     for (size_t i = 0; i < tx_count; i++)
         cbor_write_bytes(w, txs[i]);
     cbor_write_str(w, "header");
     header_encode(w, header);
+    cbor_write_str(w, "agreement");
+    agreement_encode(w, agreement);
 }
 
 size_t block_encoded_max(const struct span *txs, size_t tx_count)
 {
-    size_t n = BLOCK_HEADER_MAX;
+    size_t n = BLOCK_HEADER_MAX + AGREEMENT_SIZE_MAX;
     for (size_t i = 0; i < tx_count; i++)
         n += txs[i].n + BLOCK_TX_OVERHEAD;
     return n;
@@ -86,13 +90,30 @@ static struct span read_txs(struct cbor_reader *c, size_t count, uint8_t root[BL
     return c->r.err == OK ? span_of(start, (size_t)(c->r.p - start)) : (struct span){ NULL, 0 };
 }
 
+/* The agreement's bytes, checked. */
+static struct span read_agreement(struct cbor_reader *c, const struct block_header *h)
+{
+    uint8_t hash[BLOCK_HASH_SIZE];
+    struct agreement ignored;
+    cbor_read_key(c, "agreement");
+    struct span encoded = cbor_read_item(c);
+    if (c->r.err != OK)
+        return encoded;
+    enum err e = agreement_decode(&ignored, encoded);
+    cbor_require(c, e == OK, e);
+    agreement_hash_encoded(hash, encoded);
+    /* SPEC block 4.4: "A record whose header has another hash MUST be refused." */
+    cbor_require(c, memcmp(hash, h->agreement, sizeof(hash)) == 0, ERR_FORMAT);
+    return encoded;
+}
+
 enum err block_decode(struct block *out, struct span in)
 {
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
     uint8_t root[BLOCK_HASH_SIZE];
     *out = (struct block){ 0 };
     cbor_require(&c, in.n <= BLOCK_BYTES_MAX, ERR_LIMIT);
-    cbor_read_map_of(&c, 2);
+    cbor_read_map_of(&c, 3);
     cbor_read_key(&c, "txs");
     size_t count = cbor_read_array(&c);
     cbor_require(&c, count <= BLOCK_TXS_MAX, ERR_LIMIT);
@@ -100,6 +121,7 @@ enum err block_decode(struct block *out, struct span in)
     out->txs = read_txs(&c, c.r.err == OK ? count : 0, root);
     cbor_read_key(&c, "header");
     header_read(&out->header, &c);
+    out->agreement = read_agreement(&c, &out->header);
     enum err e = cbor_finish(&c);
     /* SPEC block 1.5: "A record whose `tx_root` is another MUST be refused." */
     if (e == OK && memcmp(root, out->header.tx_root, sizeof(root)) != 0)

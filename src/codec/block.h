@@ -1,9 +1,9 @@
 /* block: the record of one block and of what came of it, as canonical DAG-CBOR.
  * Format: docs/spec/block.md. Pure. Decoded structs borrow from the bytes they came from.
  *
- *   block   { "txs": [tx bytes...], "header": header }
+ *   block   { "txs": [tx bytes...], "header": header, "agreement": codec/agreement.h }
  *   header  { "time": ms, "chain": bytes32, "height": uint, "parent": bytes32, "tx_root": bytes32,
- *             "app_hash": bytes32, "proposer": bytes32 }
+ *             "app_hash": bytes32, "proposer": bytes32, "agreement": bytes32 }
  *   result  { "txs": [[code, fee]...], "events": [[tx index or null, type, [key, value...]]...],
  *             "app_hash": bytes32 } */
 #ifndef CRUST_CODEC_BLOCK_H
@@ -14,12 +14,13 @@
 #include "base/reader.h"
 #include "base/span.h"
 #include "base/writer.h"
+#include "codec/agreement.h"
 
 enum {
     BLOCK_HASH_SIZE = 32,
     BLOCK_TXS_MAX = 20000,      /* spec 1.3 */
     BLOCK_BYTES_MAX = 24 << 20, /* spec 1.3 */
-    BLOCK_HEADER_MAX = 320,     /* encoded */
+    BLOCK_HEADER_MAX = 384,     /* encoded, with the record's keys */
     BLOCK_TX_OVERHEAD = 5,      /* bytes a transaction costs besides its own */
     BLOCK_EVENTS_MAX = 1 << 20, /* of one block, spec 2.3 */
     BLOCK_EVENT_ATTRS_MAX = 16,
@@ -35,23 +36,27 @@ struct block_header {
     uint8_t app_hash[BLOCK_HASH_SIZE]; /* after the parent */
     uint8_t
         proposer[BLOCK_HASH_SIZE]; /* account that gets the author's part of the fees, or zeros */
+    uint8_t agreement[BLOCK_HASH_SIZE]; /* agreement_hash */
 };
 
 struct block {
     struct block_header header;
     uint32_t tx_count;
-    struct span txs; /* their CBOR items, back to back; walked with block_next_tx */
+    struct span txs;       /* their CBOR items, back to back; walked with block_next_tx */
+    struct span agreement; /* encoded; agreement_decode takes it */
 };
 
-/* block_encode writes the record of header and txs. */
-void block_encode(struct writer *w, const struct block_header *header, const struct span *txs,
-                  size_t tx_count);
+/* block_encode writes the record of header and txs; agreement NULL: all zeros. */
+void block_encode(struct writer *w, const struct block_header *header,
+                  const struct agreement *agreement, const struct span *txs, size_t tx_count);
 
-/* block_encoded_max: a size that the record of these transactions does not exceed. */
+/* block_encoded_max: a size that the record of these transactions does not exceed, whatever the
+ * agreement. */
 size_t block_encoded_max(const struct span *txs, size_t tx_count);
 
-/* block_decode: OK, ERR_SHORT, ERR_TRAILING, ERR_FORMAT (not canonical, or a tx_root that is not
- * that of the transactions), ERR_LIMIT. *out zeroed on failure. */
+/* block_decode: OK, ERR_SHORT, ERR_TRAILING, ERR_FORMAT (not canonical; a tx_root or an
+ * agreement hash that is not that of what stands there), ERR_LIMIT, ERR_RANGE. *out zeroed on
+ * failure. */
 NODISCARD enum err block_decode(struct block *out, struct span in);
 
 /* block_next_tx takes the next transaction's bytes from *txs, which starts as block.txs. False at

@@ -18,8 +18,10 @@ static void check_block(struct span in, uint8_t *room, size_t room_size)
     while (block_next_tx(&list[n], &left))
         n++;
     ASSERT(n == b.tx_count);
+    struct agreement agreement;
+    ASSERT(agreement_decode(&agreement, b.agreement) == OK);
     struct writer w = writer_of(room, room_size);
-    block_encode(&w, &b.header, list, n);
+    block_encode(&w, &b.header, &agreement, list, n);
     ASSERT(w.err == OK && span_eq(writer_span(&w), in));
     free(list);
 }

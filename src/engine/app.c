@@ -328,15 +328,43 @@ static void prepare(void *ctx, struct chain_candidate *txs, size_t *count, size_
     chain_prepare(&app->reading, txs, count, max_bytes);
 }
 
-static struct chain_block block_of(const struct engine_block *block)
+/* What the chain wants to know of an agreement. */
+struct witnesses {
+    struct chain_vote votes[AGREEMENT_VOTES_MAX];
+    struct chain_misbehaviour misbehaviour[AGREEMENT_OFFENCES_MAX];
+};
+
+static void witnesses_fill(struct witnesses *w, const struct agreement *a)
+{
+    for (uint32_t i = 0; i < a->vote_count; i++) {
+        memcpy(w->votes[i].address, a->votes[i].address, AGREEMENT_ADDRESS_SIZE);
+        w->votes[i].signed_block = a->votes[i].flag == AGREEMENT_COMMIT;
+    }
+    for (uint32_t i = 0; i < a->offence_count; i++) {
+        struct chain_misbehaviour *m = &w->misbehaviour[i];
+        memcpy(m->address, a->offences[i].address, AGREEMENT_ADDRESS_SIZE);
+        m->height = a->offences[i].height;
+        m->time_ms = a->offences[i].time_ms;
+    }
+}
+
+static struct chain_block block_of(const struct engine_block *block, struct witnesses *w)
 {
     static const uint8_t nobody[32];
+    const struct agreement *a = block->agreement;
     struct chain_block b = { .height = block->header->height,
                              .time_ms = block->header->time_ms,
                              .txs = block->txs,
                              .signatures = block->signatures,
                              .tx_count = block->tx_count };
     block_hash(b.hash, block->header);
+    if (a != NULL) {
+        witnesses_fill(w, a);
+        b.votes = w->votes;
+        b.vote_count = a->vote_count;
+        b.misbehaviour = w->misbehaviour;
+        b.misbehaviour_count = a->offence_count;
+    }
     if (memcmp(block->header->proposer, nobody, 32) != 0)
         b.author = block->header->proposer;
     return b;
@@ -345,7 +373,8 @@ static struct chain_block block_of(const struct engine_block *block)
 static bool process(void *ctx, const struct engine_block *block)
 {
     struct app *app = ctx;
-    const struct chain_block b = block_of(block);
+    struct witnesses w;
+    const struct chain_block b = block_of(block, &w);
     return chain_process(&app->reading, &b);
 }
 
@@ -430,7 +459,8 @@ static enum err finalize(void *ctx, struct chain_output *out, struct chain_tx_re
     app->events.n = 0;
     app->event_count = 0;
     app->event_lost = false;
-    const struct chain_block b = block_of(block);
+    struct witnesses w;
+    const struct chain_block b = block_of(block, &w);
     const struct chain_sink sink = { .emit = emit, .ctx = app };
     TRY(chain_finalize(&app->writing, out, results, &b, &sink));
     if (app->event_lost)
@@ -464,6 +494,12 @@ static enum err commit(void *ctx, const struct statedb_row *rows, size_t row_cou
     return info_read(app);
 }
 
+static bool validator_account(void *ctx, uint8_t account[32], const uint8_t *address)
+{
+    struct app *app = ctx;
+    return chain_validator_account(&app->reading, account, address);
+}
+
 static enum err query(void *ctx, struct span *value, const char *path, struct span key)
 {
     struct app *app = ctx;
@@ -495,6 +531,7 @@ struct engine_app app_engine(struct app *app)
                                 .process = process,
                                 .finalize = finalize,
                                 .commit = commit,
+                                .validator_account = validator_account,
                                 .query = query };
 }
 

@@ -96,6 +96,7 @@ static enum err finalize(struct world *w, uint8_t hash[32], struct chain_tx_resu
     memcpy(h.app_hash, info.app_hash, 32);
     memcpy(h.chain, info.chain, 32);
     block_tx_root(h.tx_root, txs, count);
+    agreement_hash(h.agreement, NULL);
     const struct engine_block block = {
         .header = &h, .txs = txs, .signatures = good, .tx_count = count
     };

@@ -12,6 +12,7 @@ enum {
 /* The block in hand: decided and on disk, on its way through the ledger. */
 struct decided {
     struct block_header header;
+    struct agreement agreement;
     uint8_t *record; /* encoded; txs point into it. NULL: no block in hand */
     size_t record_size;
     struct span *txs;
@@ -77,6 +78,8 @@ static enum err decided_load(struct decided *d, struct span record)
     if (err != OK)
         return ERR_CORRUPT;
     d->header = block.header;
+    if (agreement_decode(&d->agreement, block.agreement) != OK)
+        return ERR_CORRUPT;
     d->txs = calloc(block.tx_count + 1u, sizeof(*d->txs));
     d->signatures = calloc(block.tx_count + 1u, sizeof(*d->signatures));
     d->results = calloc(block.tx_count + 1u, sizeof(*d->results));
@@ -89,9 +92,11 @@ static enum err decided_load(struct decided *d, struct span record)
 
 static struct engine_block decided_block(const struct decided *d)
 {
-    return (struct engine_block){
-        .header = &d->header, .txs = d->txs, .signatures = d->signatures, .tx_count = d->tx_count
-    };
+    return (struct engine_block){ .header = &d->header,
+                                  .agreement = &d->agreement,
+                                  .txs = d->txs,
+                                  .signatures = d->signatures,
+                                  .tx_count = d->tx_count };
 }
 
 static enum err decided_finalize(struct embedded *e)
@@ -239,12 +244,13 @@ static enum err proposal_build(struct embedded *e, const struct chain_candidate 
     memcpy(h.app_hash, e->info.app_hash, sizeof(h.app_hash));
     memcpy(h.proposer, e->config.proposer, sizeof(h.proposer));
     block_tx_root(h.tx_root, list, count);
+    agreement_hash(h.agreement, NULL);
     size_t room = block_encoded_max(list, count);
     uint8_t *record = malloc(room);
     enum err err = record == NULL ? ERR_MEMORY : OK;
     if (err == OK) {
         struct writer w = writer_of(record, room);
-        block_encode(&w, &h, list, count);
+        block_encode(&w, &h, NULL, list, count);
         ASSERT(w.err == OK);
         err = decided_load(&e->next, writer_span(&w));
         ASSERT(err == OK || err == ERR_MEMORY);
@@ -265,7 +271,7 @@ static enum err propose(struct embedded *e, uint64_t now_ms)
     size_t max = e->config.block_bytes_max != 0 ? e->config.block_bytes_max : BLOCK_BYTES_MAX;
     enum err err = candidates_gather(e, &txs, &count, (struct mspan){ .p = own, .n = sizeof(own) });
     if (err == OK) {
-        e->app.prepare(e->app.ctx, txs, &count, max - BLOCK_HEADER_MAX);
+        e->app.prepare(e->app.ctx, txs, &count, max - BLOCK_HEADER_MAX - AGREEMENT_SIZE_MAX);
         err = proposal_build(e, txs, count, now_ms);
     }
     struct engine_block block = decided_block(&e->next);

@@ -358,9 +358,10 @@ static void a_stored_block_that_does_not_follow_is_refused(void **state)
     memcpy(h.app_hash, w.fake.info.app_hash, 32);
     h.app_hash[5] ^= 1;
     block_tx_root(h.tx_root, NULL, 0);
+    agreement_hash(h.agreement, NULL);
     uint8_t record[512], key[8];
     struct writer wr = writer_of(record, sizeof(record));
-    block_encode(&wr, &h, NULL, 0);
+    block_encode(&wr, &h, NULL, NULL, 0);
     store_be64(key, 2);
     const struct statedb_row row = { .table = STATEDB_BLOCKS,
                                      .key = span_of(key, 8),

@@ -1,5 +1,5 @@
 /* engine: what an agreement engine asks of the ledger. The calls are those of ABCI 2.0: the
- * embedded engine makes them today, an ABCI server for CometBFT makes the same ones.
+ * embedded engine makes them, and the ABCI server makes the same ones for CometBFT.
  *
  * Order within a height: prepare (proposer only), process, finalize, commit. finalize writes
  * nothing durable and may be called again for the same height after a crash; commit makes its
@@ -12,6 +12,7 @@
 #include "chain/chain.h"
 #include "store/statedb.h"
 
+struct agreement;
 struct block_header;
 
 struct engine_info {
@@ -25,7 +26,8 @@ struct engine_info {
 
 /* A decided block. txs are borrowed during the call. */
 struct engine_block {
-    const struct block_header *header;
+    const struct block_header *header; /* its agreement is the hash of the one below */
+    const struct agreement *agreement; /* NULL: nothing is known of votes and offences */
     const struct span *txs;
     const bool *signatures; /* per tx: tx_check_signature said OK. Never NULL when tx_count > 0 */
     size_t tx_count;
@@ -63,6 +65,10 @@ struct engine_app {
      * index rows and its undo record. On failure (ERR_FULL: disk) nothing is changed and the call
      * may be repeated. */
     enum err (*commit)(void *ctx, const struct statedb_row *rows, size_t row_count);
+
+    /* The account behind a validator's address of 20 bytes, as of the last commit: it gets the
+     * author's part of the fees. False: unknown. */
+    bool (*validator_account)(void *ctx, uint8_t account[32], const uint8_t *address);
 
     /* Reads one record of the last commit: path is "/store/NAME", key the record's key.
      * ERR_NOT_FOUND; ERR_FORMAT (the path). *value borrowed until the next commit. */
