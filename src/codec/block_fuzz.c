@@ -1,6 +1,7 @@
 #include "codec/block.h"
 
 #include "base/err.h"
+#include "codec/cbor.h"
 
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ static void check_block(struct span in, uint8_t *room, size_t room_size)
     struct writer w = writer_of(room, room_size);
     block_encode(&w, &b.header, &agreement, list, n);
     ASSERT(w.err == OK && span_eq(writer_span(&w), in));
+    ASSERT(cbor_validate(in, CBOR_STRICT) == OK);
     free(list);
 }
 
@@ -48,6 +50,7 @@ static void check_result(struct span in, uint8_t *room, size_t room_size)
     struct writer w = writer_of(room, room_size);
     block_result_encode(&w, &r, list);
     ASSERT(w.err == OK && span_eq(writer_span(&w), in));
+    ASSERT(cbor_validate(in, CBOR_STRICT) == OK);
     free(list);
 }
 

@@ -1,4 +1,5 @@
 /* Any bytes as any request or reply: what decodes encodes back to the same bytes. */
+#include "codec/cbor.h"
 #include "codec/enclave_msg.h"
 #include "codec/enclave_reply.h"
 
@@ -24,5 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     ASSERT(w.err == OK);
     ASSERT(span_eq(writer_span(&w), body));
+    ASSERT(cbor_validate(body, CBOR_STRICT) == OK);
     return 0;
 }

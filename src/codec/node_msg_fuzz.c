@@ -1,5 +1,6 @@
 /* The first byte picks the message, the rest is its body. What decodes encodes to the same bytes.
  */
+#include "codec/cbor.h"
 #include "codec/node_msg.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,6 +16,7 @@ static uint8_t buf[1 << 20];
         struct writer w = writer_of(buf, sizeof(buf));                                             \
         node_msg_encode_##name(&w, &m);                                                            \
         ASSERT(w.err == OK && span_eq(writer_span(&w), body));                                     \
+        ASSERT(cbor_validate(body, CBOR_STRICT) == OK);                                            \
     }
 NODE_MSG_LIST(CASE)
 

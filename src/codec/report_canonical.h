@@ -3,6 +3,7 @@
 #ifndef CRUST_CODEC_REPORT_CANONICAL_H
 #define CRUST_CODEC_REPORT_CANONICAL_H
 
+#include "codec/cbor.h"
 #include "codec/report.h"
 
 static inline void canonical_op(struct writer *w, const struct report_op *op)
@@ -50,6 +51,7 @@ static inline void canonical_step(struct span in)
     struct writer w = writer_of(out, sizeof(out));
     report_step_encode(&w, &step);
     ASSERT(w.err == OK && span_eq(writer_span(&w), in));
+    ASSERT(cbor_validate(in, CBOR_STRICT) == OK);
 }
 
 static inline void canonical_attempt(struct span in)
@@ -61,6 +63,7 @@ static inline void canonical_attempt(struct span in)
     struct writer w = writer_of(out, sizeof(out));
     report_attempt_encode(&w, &attempt);
     ASSERT(w.err == OK && span_eq(writer_span(&w), in));
+    ASSERT(cbor_validate(in, CBOR_STRICT) == OK);
 }
 
 static inline void canonical_report(struct span in)
@@ -76,6 +79,7 @@ static inline void canonical_report(struct span in)
     report_encode(&w, report.has_step ? report.step_bytes : span_of(NULL, 0), report.attempt_bytes,
                   report.signature);
     ASSERT(w.err == OK && span_eq(writer_span(&w), in));
+    ASSERT(cbor_validate(in, CBOR_STRICT) == OK);
 }
 
 #endif

@@ -109,7 +109,7 @@ static void texts_encode(struct writer *w, const struct span *texts, uint32_t co
 
 static void order_decode(struct cbor_reader *c, struct tx_order *o)
 {
-    cbor_read_map_of(c, 7);
+    cbor_read_map_of(c, 6);
     cbor_read_key(c, "key");
     cbor_read_array_of(c, 2);
     /* SPEC transactions 3.15: "The codec of an order MUST be raw (0x55), dag-pb (0x70) or dag-cbor
@@ -137,7 +137,7 @@ static void order_decode(struct cbor_reader *c, struct tx_order *o)
 
 static void order_encode(struct writer *w, const struct tx_order *o)
 {
-    cbor_write_map(w, 7);
+    cbor_write_map(w, 6);
     cbor_write_str(w, "key");
     cbor_write_array(w, 2);
     cbor_write_uint(w, o->key.codec);

@@ -1,4 +1,5 @@
 /* For any bytes: what decodes encodes to those very bytes, and hashing and checking are total. */
+#include "codec/cbor.h"
 #include "codec/tx.h"
 
 static uint8_t again[TX_SIZE_MAX];
@@ -15,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tx_encode(&w, &tx);
     ASSERT(w.err == OK);
     ASSERT(span_eq(writer_span(&w), in));
+    ASSERT(cbor_validate(in, CBOR_STRICT) == OK); /* any reader of DAG-CBOR takes it */
     ASSERT(tx_check_signature(&tx, in) != ERR_FORMAT);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/hex.h"
+#include "codec/cbor.h"
 #include "crypto/sha256.h"
 
 enum { ROOM = 4096 };
@@ -97,6 +98,7 @@ static void every_kind_round_trips(void **state)
         uint8_t a[ROOM], b[ROOM];
         size_t n = encode(a, sizeof(a), &tx);
         struct tx back;
+        CHECK_OK(cbor_validate(span_of(a, n), CBOR_STRICT)); /* any reader of DAG-CBOR takes it */
         CHECK_OK(tx_decode(&back, span_of(a, n)));
         CHECK(back.call.kind == (enum tx_kind)kind);
         CHECK_SPAN(span_of(b, encode(b, sizeof(b), &back)), span_of(a, n));
