@@ -162,7 +162,7 @@ static void order_members(struct chain_api_call *call, const uint8_t id[32],
     json_out_member_amount(j, "amount", o->amount);
     json_out_member_amount(j, "prepaid", o->prepaid);
     /* What one paid replica earns for one answered slot. */
-    json_out_member_amount(j, "rate", AMOUNT_OF(o->shares == 0 ? 0 : o->income.units / o->shares));
+    json_out_member_amount(j, "rate", market_rate(o));
 }
 
 static void holder_value(struct chain_api_call *call, const uint8_t lineage[32],

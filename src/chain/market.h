@@ -87,7 +87,7 @@ void market_order_id(uint8_t out[32], const struct content_key *key, uint64_t si
 bool market_order(struct ledger *l, struct market_order *out, const uint8_t id[32]);
 enum market_order_state market_order_state(const struct ledger *l, const struct market_order *o);
 
-/* What one paid replica earns per answered slot, rounded down. */
+/* What one paid replica earns per answered slot, rounded down; 0 while claims differ. */
 struct amount market_rate(const struct market_order *o);
 
 /* market_find gives the entry that a replica (key, size, data_root) counts for: the exact one, else

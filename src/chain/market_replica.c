@@ -16,7 +16,7 @@ static void take(struct amount *from, struct amount v)
 
 struct amount market_rate(const struct market_order *o)
 {
-    return o->shares == 0 ? AMOUNT_ZERO : AMOUNT_OF(o->income.units / o->shares);
+    return o->disputed || o->shares == 0 ? AMOUNT_ZERO : AMOUNT_OF(o->income.units / o->shares);
 }
 
 /* Multiplied first, so that small incomes do not vanish by rounding. */
@@ -153,7 +153,14 @@ void market_set_disputed(struct ledger *l, const struct market_work *work, const
     /* What was earned before the dispute is paid; slots of a dispute earn nothing. */
     if (o.expired_at != 0)
         market_settle_all(l, work, order, &o);
+    struct amount before = market_rate(&o);
     o.disputed = disputed;
+    struct amount after = market_rate(&o);
+    uint8_t lineage[32] = { 0 };
+    struct market_replica r;
+    while (market_replica_next(l, lineage, &r, order))
+        if (r.paid)
+            work->rate(l, lineage, &r, before, after);
     market_store_order_put(l, order, &o);
     ledger_queue_put(l, l->height + 1, LEDGER_DUE_POWER, span_of(order, 32));
 }

@@ -601,7 +601,10 @@ static void a_dispute_stops_income_and_power(void **state)
     uint8_t id[32];
     market_order_id(id, &call.order.key, 134289408, NULL);
     go_live(&w, 0, id);
+    struct amount rate = world_workers[0].rate;
+    CHECK(rate.units > 0);
     market_set_disputed(&w.chain.ledger, &world_work.market, id, true);
+    CHECK(world_workers[0].rate.units == 0); /* and so no charge for a miss */
     struct market_merchant m;
     market_merchant(&w.chain.ledger, &m, w.keys[1].public_key);
     u128 before = m.reward.units; /* what was earned until now is paid */
@@ -614,6 +617,7 @@ static void a_dispute_stops_income_and_power(void **state)
     market_merchant(&w.chain.ledger, &m, w.keys[1].public_key);
     CHECK(m.reward.units == before);
     market_set_disputed(&w.chain.ledger, &world_work.market, id, false);
+    CHECK(amount_cmp(world_workers[0].rate, rate) == 0);
     world_run_to(&w, 850);
     CHECK(world_workers[0].power > 0);
 }
