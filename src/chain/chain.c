@@ -219,7 +219,11 @@ static struct chain_tx_result run(struct chain *c, struct span bytes, const bool
     struct chain_tx_result out = { .code = decode(&tx, bytes), .fee = AMOUNT_ZERO };
     if (out.code != RESULT_OK)
         return out;
-    const struct ledger_call call = { .tx = &tx, .from = tx.from, .bytes = bytes };
+    struct work_verdict room;
+    room.known = false; /* large: the rest is set by who needs it */
+    const struct ledger_call call = {
+        .tx = &tx, .from = tx.from, .bytes = bytes, .verdict = &room
+    };
     enum tx_result verdict = RESULT_OK;
     if (tx_is_signed(&tx)) {
         bool sound = signature != NULL ? *signature : tx_check_signature(&tx, bytes) == OK;
@@ -273,7 +277,11 @@ void chain_check_tx(struct chain *c, struct chain_check *out, struct span bytes,
         return;
     ledger_at(c, c->height + 1, c->time_ms);
     tx_id(out->id, bytes);
-    const struct ledger_call call = { .tx = &tx, .from = tx.from, .bytes = bytes };
+    struct work_verdict room;
+    room.known = false; /* large: the rest is set by who needs it */
+    const struct ledger_call call = {
+        .tx = &tx, .from = tx.from, .bytes = bytes, .verdict = &room
+    };
     if (!tx_is_signed(&tx)) {
         out->priority = 3;
         out->code = call_check(c, &call);

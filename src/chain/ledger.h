@@ -37,16 +37,21 @@ struct ledger {
     /* Fees of this block, paid out when it ends. */
     struct amount fees_treasury;
     struct amount fees_author;
+    uint64_t reports_verified; /* in full, since the chain was opened: what dear work was done */
     /* Where events go; emit may be NULL. The event is borrowed. */
     void (*emit)(void *ctx, const struct ledger_event *event);
     void *emit_ctx;
 };
+
+struct work_verdict; /* chain/work.h */
 
 /* The transaction in hand, decoded and signed. */
 struct ledger_call {
     const struct tx *tx;
     const uint8_t *from; /* the account that acts, 32 bytes */
     struct span bytes;   /* the encoded transaction */
+    /* Room for what checking a report finds out, so that it is done once; not known at first. */
+    struct work_verdict *verdict;
 };
 
 /* Events: ledger_event_begin, any number of ledger_event_*, ledger_event_end. Attributes beyond

@@ -183,6 +183,7 @@ void state_put(struct state *st, enum state_store store, struct span key, struct
     ASSERT(st->note_max > 0 && value.n <= STATE_VALUE_MAX);
     if (st->err != OK)
         return;
+    st->changes[store]++;
     struct full_key k = full_key_of(store, key);
     note_failure(st, kv_put(st->kv, span_of(k.bytes, k.n), value));
     note_write(st, store, key);
@@ -193,6 +194,7 @@ void state_del(struct state *st, enum state_store store, struct span key)
     ASSERT(st->note_max > 0);
     if (st->err != OK)
         return;
+    st->changes[store]++;
     struct full_key k = full_key_of(store, key);
     note_failure(st, kv_del(st->kv, span_of(k.bytes, k.n)));
     note_write(st, store, key);

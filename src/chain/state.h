@@ -41,8 +41,9 @@ struct state_note {
 struct smt_write;
 
 struct state {
-    const struct kv *kv; /* kept while the state is used */
-    enum err err;        /* first failure of the kv */
+    const struct kv *kv;                 /* kept while the state is used */
+    enum err err;                        /* first failure of the kv */
+    uint64_t changes[STATE_STORE_COUNT]; /* writes to each store since state_init */
     struct state_note *notes;
     size_t note_count;
     size_t note_max;

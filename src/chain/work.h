@@ -109,8 +109,25 @@ void work_apply_register(struct ledger *l, const struct ledger_call *call);
 enum tx_result work_check_funds(struct ledger *l, const struct ledger_call *call);
 void work_apply_funds(struct ledger *l, const struct ledger_call *call);
 
-/* work_check_report verifies a report in full: RESULT_OK; RESULT_FAULT (well-formed, timely and
- * signed, but an opening is false: apply it all the same); else refused. About 0.3 ms. */
+/* What checking a report finds out and applying it needs. It holds for as long as the transaction
+ * is in hand and nothing is written that it was drawn from. About 20 KiB. */
+struct work_verdict {
+    bool known;
+    enum tx_result result;
+    uint64_t height, changes; /* what it was found at: of the stores of work, beacon and params */
+    struct report report;
+    struct work_worker worker;
+    struct work_state state; /* as stored */
+    struct work_state next;  /* after the step */
+    struct work_duty duty;
+    bool answers_return; /* the report answers the draws of its return volume */
+    uint16_t missed;     /* volumes with a miss */
+    uint16_t charged;    /* of missed and failed, those under a beacon that is not weak */
+};
+
+/* work_check_report verifies a report in full, once for a call: RESULT_OK; RESULT_FAULT
+ * (well-formed, timely and signed, but an opening is false: apply it all the same); else refused.
+ * About 0.1 ms. */
 enum tx_result work_check_report(struct ledger *l, const struct ledger_call *call);
 
 /* work_apply_report applies a report that work_check_report lets through and says which of the two

@@ -7,18 +7,6 @@
 #include "crypto/ed25519.h"
 #include "proof/opening.h"
 
-/* What checking a report finds out, and applying it needs. Large: once per call, on the stack. */
-struct verdict {
-    struct report report;
-    struct work_worker worker;
-    struct work_state state; /* as stored */
-    struct work_state next;  /* after the step */
-    struct work_duty duty;
-    bool answers_return; /* the report answers the draws of its return volume */
-    uint16_t missed;     /* volumes with a miss */
-    uint16_t charged;    /* of missed and failed, those under a beacon that is not weak */
-};
-
 /* Slots looked back beyond an absence for the beacon of a return: as the beacon's history has. */
 enum { RETURN_SPARE_SLOTS = 8 };
 
@@ -118,7 +106,7 @@ bool work_get_return(struct ledger *l, struct work_due_entry *out, const struct 
 /* ---- checks ------------------------------------------------------------------------------- */
 
 /* Who says it, and to whom. */
-static enum tx_result check_identity(struct ledger *l, struct verdict *v,
+static enum tx_result check_identity(struct ledger *l, struct work_verdict *v,
                                      const struct ledger_call *call)
 {
     const struct report_attempt *a = &v->report.attempt;
@@ -137,7 +125,7 @@ static enum tx_result check_identity(struct ledger *l, struct verdict *v,
     return RESULT_OK;
 }
 
-static enum tx_result check_time(struct ledger *l, const struct verdict *v)
+static enum tx_result check_time(struct ledger *l, const struct work_verdict *v)
 {
     const struct report_attempt *a = &v->report.attempt;
     struct beacon_value beacon;
@@ -151,7 +139,7 @@ static enum tx_result check_time(struct ledger *l, const struct verdict *v)
     return RESULT_OK;
 }
 
-static enum tx_result check_step(struct ledger *l, struct verdict *v)
+static enum tx_result check_step(struct ledger *l, struct work_verdict *v)
 {
     uint8_t stored[32];
     if (!work_get_state(l, &v->state, v->worker.lineage))
@@ -176,7 +164,7 @@ static bool entry_matches(const struct work_due_entry *due, const struct report_
 }
 
 /* Which draws the report must answer: fills v->duty.due and count; refuses another set. */
-static enum tx_result check_draws(struct ledger *l, struct verdict *v)
+static enum tx_result check_draws(struct ledger *l, struct work_verdict *v)
 {
     const struct report_attempt *a = &v->report.attempt;
     duty_of(l, &v->duty, &v->worker, &v->state);
@@ -194,7 +182,7 @@ static enum tx_result check_draws(struct ledger *l, struct verdict *v)
 }
 
 /* SPEC work 4.8: "A false opening is a fault." */
-static enum tx_result check_openings(struct ledger *l, struct verdict *v)
+static enum tx_result check_openings(struct ledger *l, struct work_verdict *v)
 {
     const struct report_attempt *a = &v->report.attempt;
     struct beacon_value now;
@@ -216,9 +204,10 @@ static enum tx_result check_openings(struct ledger *l, struct verdict *v)
     return RESULT_OK;
 }
 
-static enum tx_result check(struct ledger *l, struct verdict *v, const struct ledger_call *call)
+static enum tx_result verify(struct ledger *l, struct work_verdict *v,
+                             const struct ledger_call *call)
 {
-    memset(v, 0, sizeof(*v));
+    l->reports_verified++;
     enum err e = report_decode(&v->report, call->tx->call.report);
     if (e != OK)
         return e == ERR_LIMIT ? RESULT_REPORT_OVER_LIMIT : RESULT_REPORT_MALFORMED;
@@ -229,10 +218,31 @@ static enum tx_result check(struct ledger *l, struct verdict *v, const struct le
     return r != RESULT_OK ? r : check_openings(l, v);
 }
 
+/* Writes to what a verdict is drawn from. Charging the fee touches accounts alone, which no report
+ * depends on. */
+static uint64_t changes(const struct ledger *l)
+{
+    const uint64_t *c = l->st->changes;
+    return c[STATE_WORK] + c[STATE_BEACON] + c[STATE_PARAMS];
+}
+
+static struct work_verdict *verdict_of(struct ledger *l, const struct ledger_call *call)
+{
+    struct work_verdict *v = call->verdict;
+    ASSERT(v != NULL);
+    if (v->known && v->height == l->height && v->changes == changes(l))
+        return v;
+    memset(v, 0, sizeof(*v));
+    v->result = verify(l, v, call);
+    v->height = l->height;
+    v->changes = changes(l);
+    v->known = true;
+    return v;
+}
+
 enum tx_result work_check_report(struct ledger *l, const struct ledger_call *call)
 {
-    struct verdict v;
-    return check(l, &v, call);
+    return verdict_of(l, call)->result;
 }
 
 /* ---- effects ------------------------------------------------------------------------------ */
@@ -280,7 +290,7 @@ static void charge_miss(struct ledger *l, struct work_worker *w, uint8_t volume)
 }
 
 /* Misses and failures suspend; each volume is charged once. */
-static void apply_misses(struct ledger *l, struct verdict *v, struct work_worker *w)
+static void apply_misses(struct ledger *l, const struct work_verdict *v, struct work_worker *w)
 {
     uint16_t bad = v->missed | v->report.attempt.failed;
     for (unsigned i = 0; i < WORK_VOLUMES; i++) {
@@ -299,7 +309,7 @@ static void apply_misses(struct ledger *l, struct verdict *v, struct work_worker
 
 /* SPEC work 6.1: "the first report of a slot adds 1 to answered, and to proven unless the beacon is
  * weak, of every volume that was not suspended and has no miss" */
-static void apply_answered(struct ledger *l, const struct verdict *v, struct work_worker *w)
+static void apply_answered(struct ledger *l, const struct work_verdict *v, struct work_worker *w)
 {
     struct beacon_value now;
     if (!v->duty.first)
@@ -322,7 +332,7 @@ static void apply_answered(struct ledger *l, const struct verdict *v, struct wor
 }
 
 /* Requests and answers of return, and volumes taken out before the cut. */
-static void apply_suspension(struct ledger *l, const struct verdict *v, struct work_worker *w)
+static void apply_suspension(struct ledger *l, const struct work_verdict *v, struct work_worker *w)
 {
     const struct report_attempt *a = &v->report.attempt;
     if (a->suspend_volume != REPORT_NO_VOLUME) {
@@ -373,7 +383,7 @@ static bool same_volume(const struct work_volume *a, const struct work_volume *b
 
 /* SPEC work 5.3: "A step that touches a volume whose return draws are known and unanswered counts
  * as a miss of them" */
-static void apply_touched(struct ledger *l, const struct verdict *v, struct work_worker *w)
+static void apply_touched(struct ledger *l, const struct work_verdict *v, struct work_worker *w)
 {
     for (unsigned i = 0; i < WORK_VOLUMES; i++) {
         if ((v->duty.return_ready >> i & 1) == 0 || w->disks[i].return_from == 0)
@@ -386,7 +396,7 @@ static void apply_touched(struct ledger *l, const struct verdict *v, struct work
 }
 
 /* Bytes of SRD: what is counted, in the sums and for the platform. */
-static void apply_srd(struct ledger *l, const struct verdict *v, struct work_worker *w)
+static void apply_srd(struct ledger *l, const struct work_verdict *v, struct work_worker *w)
 {
     struct work_platform platform;
     struct work_totals totals;
@@ -411,7 +421,7 @@ static void apply_srd(struct ledger *l, const struct verdict *v, struct work_wor
 
 /* The operations, as far as they concern others than the worker. The record is stored, for the
  * market changes it. */
-static void apply_ops(struct ledger *l, const struct verdict *v)
+static void apply_ops(struct ledger *l, const struct work_verdict *v)
 {
     const uint8_t *lineage = v->state.lineage;
     struct span ops = v->report.step.ops;
@@ -444,30 +454,30 @@ static void apply_ops(struct ledger *l, const struct verdict *v)
 
 enum tx_result work_apply_report(struct ledger *l, const struct ledger_call *call)
 {
-    struct verdict v;
-    enum tx_result r = check(l, &v, call);
+    const struct work_verdict *v = verdict_of(l, call);
+    enum tx_result r = v->result;
     if (l->st->err != OK)
         return r; /* the block is lost */
     ASSERT(r == RESULT_OK || r == RESULT_FAULT);
-    struct work_worker w = v.worker;
+    struct work_worker w = v->worker;
     if (r == RESULT_FAULT) {
         apply_fault(l, &w);
         return r;
     }
     count_report(l, &w);
-    apply_misses(l, &v, &w);
-    apply_answered(l, &v, &w);
+    apply_misses(l, v, &w);
+    apply_answered(l, v, &w);
     keep_returns(l, &w);
-    apply_suspension(l, &v, &w);
-    if (v.report.has_step) {
-        apply_touched(l, &v, &w);
-        apply_srd(l, &v, &w);
-        work_put_state(l, &v.next);
+    apply_suspension(l, v, &w);
+    if (v->report.has_step) {
+        apply_touched(l, v, &w);
+        apply_srd(l, v, &w);
+        work_put_state(l, &v->next);
     }
     work_put(l, &w);
     work_mark_power(l, w.lineage);
-    if (v.report.has_step)
-        apply_ops(l, &v);
+    if (v->report.has_step)
+        apply_ops(l, v);
     say(l, "worker.report", &w, -1);
     return r;
 }
@@ -476,19 +486,14 @@ enum tx_result work_apply_report(struct ledger *l, const struct ledger_call *cal
 
 bool work_report_free(struct ledger *l, const struct ledger_call *call)
 {
-    struct report r;
-    struct work_worker w;
-    if (call->tx->call.kind != TX_REPORT || report_decode(&r, call->tx->call.report) != OK ||
-        !work_get(l, &w, r.attempt.worker) || memcmp(w.account, call->from, 32) != 0 || w.faulted)
-        return false;
-    uint32_t reports = w.report_slot == l->slot ? w.reports : 0;
-    return r.attempt.slot == l->slot && reports < l->params->free_reports;
+    const struct work_verdict *v = verdict_of(l, call);
+    uint32_t reports = v->worker.report_slot == l->slot ? v->worker.reports : 0;
+    return (v->result == RESULT_OK || v->result == RESULT_FAULT) &&
+           reports < l->params->free_reports;
 }
 
 bool work_report_first(struct ledger *l, const struct ledger_call *call)
 {
-    struct report r;
-    struct work_worker w;
-    return call->tx->call.kind == TX_REPORT && report_decode(&r, call->tx->call.report) == OK &&
-           work_get(l, &w, r.attempt.worker) && w.next_slot <= r.attempt.slot;
+    const struct work_verdict *v = verdict_of(l, call);
+    return (v->result == RESULT_OK || v->result == RESULT_FAULT) && v->duty.first;
 }

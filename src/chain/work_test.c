@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "chain/testops.h"
+#include "chain/work_store.h"
 
 static struct world w;
 static struct tworker t;
@@ -724,6 +725,51 @@ static void eight_reports_a_slot_are_free(void **state)
     }
 }
 
+static void a_report_is_verified_once_in_a_block(void **state)
+{
+    (void)state;
+    uint8_t order[32];
+    grown("", order);
+    const uint64_t *verified = &w.chain.ledger.reports_verified;
+    uint64_t before = *verified;
+    CHECK(tw_report_now(&t, &w) == RESULT_OK);
+    CHECK(*verified == before + 1);
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    CHECK(admit(tw_finish(&t)).code == RESULT_OK);
+    CHECK(*verified == before + 2);
+}
+
+/* What was found out stands while nothing changes that it was drawn from. */
+static void a_verdict_ends_with_what_it_was_drawn_from(void **state)
+{
+    (void)state;
+    uint8_t order[32], beacon_key[] = "test";
+    grown("", order);
+    struct ledger *l = &w.chain.ledger;
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    static struct work_verdict room;
+    struct tx tx = { .call = { .kind = TX_REPORT, .report = tw_finish(&t) } };
+    const struct ledger_call call = { .tx = &tx, .from = t.account_key, .verdict = &room };
+    room.known = false;
+    uint64_t before = l->reports_verified;
+    CHECK(work_check_report(l, &call) == RESULT_OK && work_report_first(l, &call));
+    CHECK(work_report_free(l, &call) && work_check_report(l, &call) == RESULT_OK);
+    CHECK(l->reports_verified == before + 1);
+    state_put(l->st, STATE_ACCOUNTS, span_str("nobody"), span_str("1"));
+    CHECK(work_check_report(l, &call) == RESULT_OK && l->reports_verified == before + 1);
+    struct work_worker rec = tw_record(&t, &w);
+    rec.faulted = true;
+    work_put(l, &rec);
+    CHECK(work_check_report(l, &call) == RESULT_REPORT_SUSPENDED);
+    CHECK(!work_report_free(l, &call) && l->reports_verified == before + 2);
+    state_put(l->st, STATE_BEACON, span_of(beacon_key, sizeof(beacon_key)), span_str("1"));
+    CHECK(work_check_report(l, &call) == RESULT_REPORT_SUSPENDED);
+    CHECK(l->reports_verified == before + 3);
+    l->height++;
+    CHECK(work_check_report(l, &call) == RESULT_REPORT_SUSPENDED);
+    CHECK(l->reports_verified == before + 4);
+}
+
 static void a_debt_is_paid_by_income_first(void **state)
 {
     (void)state;
@@ -773,6 +819,8 @@ int main(void)
         cmocka_unit_test(software_weighs_nothing_once_it_is_not_allowed),
         cmocka_unit_test(a_weak_beacon_neither_charges_nor_matures),
         cmocka_unit_test(eight_reports_a_slot_are_free),
+        cmocka_unit_test(a_report_is_verified_once_in_a_block),
+        cmocka_unit_test(a_verdict_ends_with_what_it_was_drawn_from),
         cmocka_unit_test(a_debt_is_paid_by_income_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
