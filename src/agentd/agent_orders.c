@@ -216,8 +216,8 @@ static void add_sources(const struct agent *a, struct node_seal *rq,
         for (uint32_t i = 0; i < o->holders[h].url_count; i++)
             if (memcmp(o->holders[h].lineage, a->view.work.lineage, 32) != 0)
                 add_source(rq, o->holders[h].urls[i]);
-    for (uint32_t i = 0; i < a->settings.gateway_count; i++)
-        add_source(rq, a->settings.gateways[i]);
+    for (uint32_t i = 0; i < a->settings.gateways.count; i++)
+        add_source(rq, a->settings.gateways.urls[i]);
 }
 
 /* The order as it is now says where the data is; it may also have ended. */

@@ -47,9 +47,9 @@ enum err chain_link_open(struct chain_link *l, struct loop *loop, const struct s
 {
     *l = (struct chain_link){ .loop = loop, .on_block = on_block, .ctx = ctx };
     l->news = (struct loop_event){ .fn = tell_block, .ctx = l };
-    l->node_count = s->chain_count;
-    for (uint32_t i = 0; i < s->chain_count; i++)
-        l->nodes[i].url = s->chains[i];
+    l->node_count = s->chains.count;
+    for (uint32_t i = 0; i < s->chains.count; i++)
+        l->nodes[i].url = s->chains.urls[i];
     for (uint32_t i = 0; i < CHAIN_LINK_CALLS; i++) {
         l->calls[i].link = l;
         l->calls[i].reply = malloc(CHAIN_LINK_REPLY_MAX + 1);
@@ -96,7 +96,7 @@ static void call_done(void *ctx, enum err e, uint16_t status)
 static enum err call_start(struct chain_link *l, struct http_fetch_options *o, const char *path,
                            chain_link_fn fn, void *ctx)
 {
-    char url[SETTINGS_URL_MAX + CHAIN_CLIENT_PATH_MAX];
+    char url[CONFIG_URL_MAX + CHAIN_CLIENT_PATH_MAX];
     struct chain_call *c = l->calls;
     if (l->closing)
         return ERR_CLOSED;
@@ -174,7 +174,7 @@ static void stream_done(void *ctx, enum err e, uint16_t status)
 
 void chain_link_follow(struct chain_link *l, uint64_t height)
 {
-    char path[CHAIN_CLIENT_PATH_MAX], url[SETTINGS_URL_MAX + CHAIN_CLIENT_PATH_MAX];
+    char path[CHAIN_CLIENT_PATH_MAX], url[CONFIG_URL_MAX + CHAIN_CLIENT_PATH_MAX];
     if (l->closing)
         return;
     if (l->stream != NULL && l->stream_node != node_now(l)) {

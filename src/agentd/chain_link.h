@@ -43,7 +43,7 @@ struct chain_link {
     bool closing;
     struct http_client *http;
     uint32_t node_count;
-    struct chain_node nodes[SETTINGS_URLS_MAX];
+    struct chain_node nodes[CONFIG_URLS_MAX];
     struct chain_call calls[CHAIN_LINK_CALLS];
     struct sse sse;
     struct http_fetch *stream;

@@ -1,5 +1,6 @@
 #include "agentd/settings.h"
 
+#include "base/release.h"
 #include "codec/keystore.h"
 #include "crypto/secret.h"
 #include "rt/path.h"
@@ -8,14 +9,13 @@
 #include <stdlib.h>
 
 static const struct config_key keys[] = {
-    { "chain", CONFIG_STRING, "http://127.0.0.1:7001",
-      "URLs of chain nodes, in order of preference" },
+    CONFIG_KEY_CHAIN,
     { "chain-id", CONFIG_STRING, "", "name of the chain to work for; others are refused" },
     { "ipfsd", CONFIG_STRING, "ipfsd.sock", "socket of crust-ipfsd" },
     { "folder", CONFIG_STRING, "agent", "folder of the journal of decisions" },
     { "key", CONFIG_STRING, "default", "name of the account's key, in keys/" },
     { "password-file", CONFIG_STRING, "", "file with its password; otherwise CRUST_PASSWORD" },
-    { "release", CONFIG_STRING, "0.1.0", "release of the enclave that crust-ipfsd runs" },
+    { "release", CONFIG_STRING, RELEASE, "release of the enclave that crust-ipfsd runs" },
     { "http", CONFIG_BOOL, "true", "serve status, decisions and metrics on http-host" },
     { "http-host", CONFIG_STRING, "127.0.0.1", "address of the status pages" },
     { "http-port", CONFIG_U64, "7003", "their port; 0: any free one" },
@@ -38,7 +38,7 @@ static const struct config_key keys[] = {
     { "settle-blocks", CONFIG_U64, "14400",
       "blocks between settlements of an order; 0: only its end" },
     { "settle-gain", CONFIG_U64, "10", "settle only what earned this many times the fee" },
-    { "log-level", CONFIG_STRING, "info", "debug, info, warn, error or off" },
+    CONFIG_KEY_LOG_LEVEL,
 };
 
 const struct config_table settings_table = {
@@ -50,46 +50,13 @@ const struct config_table settings_table = {
     .key_count = sizeof(keys) / sizeof(keys[0]),
 };
 
-static enum err refuse(char error[CONFIG_ERROR_MAX], const char *what)
-{
-    (void)snprintf(error, CONFIG_ERROR_MAX, "%s", what);
-    return ERR_FORMAT;
-}
-
-static enum err text_of(char *out, size_t size, const struct config *c, const char *name)
-{
-    const char *text = config_text(c, name);
-    int n = snprintf(out, size, "%s", text);
-    return n < 0 || (size_t)n >= size ? ERR_LIMIT : OK;
-}
-
-static enum err urls_of(char (*out)[SETTINGS_URL_MAX], uint32_t *count, const struct config *c,
-                        const char *name)
-{
-    char item[SETTINGS_PATH_MAX];
-    const char *cursor = config_text(c, name);
-    *count = 0;
-    while (config_list_next(item, sizeof(item), &cursor)) {
-        size_t n = strlen(item);
-        while (n > 0 && item[n - 1] == '/')
-            item[--n] = '\0';
-        bool scheme = strncmp(item, "http://", 7) == 0 || strncmp(item, "https://", 8) == 0;
-        if (*count == SETTINGS_URLS_MAX || n >= SETTINGS_URL_MAX || !scheme)
-            return ERR_FORMAT;
-        memcpy(out[(*count)++], item, n + 1);
-    }
-    return OK;
-}
-
 static enum err paths_of(struct settings *s, const struct config *c)
 {
     char name[SETTINGS_PATH_MAX];
     TRY(config_path(s->folder, sizeof(s->folder), c, "folder"));
     TRY(config_path(s->ipfsd, sizeof(s->ipfsd), c, "ipfsd"));
-    if (config_text(c, "url-file")[0] != '\0')
-        TRY(config_path(s->url_file, sizeof(s->url_file), c, "url-file"));
-    if (config_text(c, "password-file")[0] != '\0')
-        TRY(config_path(s->password_file, sizeof(s->password_file), c, "password-file"));
+    TRY(config_path_or_none(s->url_file, sizeof(s->url_file), c, "url-file"));
+    TRY(config_path_or_none(s->password_file, sizeof(s->password_file), c, "password-file"));
     int n = snprintf(name, sizeof(name), "keys/%s.key", config_text(c, "key"));
     if (n < 0 || (size_t)n >= sizeof(name))
         return ERR_LIMIT;
@@ -106,16 +73,12 @@ static enum err money_of(struct settings *s, const struct config *c)
 
 static enum err numbers_of(struct settings *s, const struct config *c, char *error)
 {
-    uint64_t port = config_u64(c, "http-port"), tries = config_u64(c, "http-port-tries");
     uint64_t seals = config_u64(c, "sealing"), share = config_u64(c, "srd-share");
-    if (port > 65535 || tries > 1000)
-        return refuse(error, "http-port: 0 to 65535; http-port-tries: up to 1000");
+    TRY(config_port(&s->http_port, error, c, "http"));
     if (seals < 1 || seals > 8)
-        return refuse(error, "sealing: 1 to 8");
+        return config_refuse(error, "sealing: 1 to 8");
     if (share > 100)
-        return refuse(error, "srd-share: 0 to 100");
-    s->http_port = (uint16_t)port;
-    s->http_port_tries = (uint16_t)tries;
+        return config_refuse(error, "srd-share: 0 to 100");
     s->orders.seals = (uint32_t)seals;
     s->room.srd_percent = (uint32_t)share;
     s->room.slack = s->orders.slack = config_u64(c, "slack");
@@ -131,20 +94,19 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
     error[0] = '\0';
     (void)snprintf(out->home, sizeof(out->home), "%s", c->home);
     if (strchr(config_text(c, "key"), '/') != NULL)
-        return refuse(error, "key: a name of crust key list, not a path");
+        return config_refuse(error, "key: a name of crust key list, not a path");
     if (paths_of(out, c) != OK)
-        return refuse(error, "a path is too long");
-    if (urls_of(out->chains, &out->chain_count, c, "chain") != OK || out->chain_count == 0)
-        return refuse(error, "chain: 1 to 8 URLs like http://127.0.0.1:7001");
-    if (urls_of(out->gateways, &out->gateway_count, c, "gateways") != OK)
-        return refuse(error, "gateways: at most 8 URLs like https://gateway.example");
-    if (text_of(out->chain_id, sizeof(out->chain_id), c, "chain-id") != OK ||
-        text_of(out->release, sizeof(out->release), c, "release") != OK ||
-        text_of(out->http_host, sizeof(out->http_host), c, "http-host") != OK ||
-        text_of(out->log_level, sizeof(out->log_level), c, "log-level") != OK)
-        return refuse(error, "chain-id, release, http-host or log-level is too long");
+        return config_refuse(error, "a path is too long");
+    if (config_urls(&out->chains, c, "chain") != OK || out->chains.count == 0)
+        return config_refuse(error, "chain: 1 to 8 URLs like http://127.0.0.1:7001");
+    if (config_urls(&out->gateways, c, "gateways") != OK)
+        return config_refuse(error, "gateways: at most 8 URLs like https://gateway.example");
+    if (config_copy(out->chain_id, sizeof(out->chain_id), c, "chain-id") != OK ||
+        config_copy(out->release, sizeof(out->release), c, "release") != OK ||
+        config_copy(out->http_host, sizeof(out->http_host), c, "http-host") != OK)
+        return config_refuse(error, "chain-id, release or http-host is too long");
     if (money_of(out, c) != OK)
-        return refuse(error, "price-min, reserve, collateral, claim-min: CRU, like 1.5");
+        return config_refuse(error, "price-min, reserve, collateral, claim-min: CRU, like 1.5");
     TRY(numbers_of(out, c, error));
     out->http = config_bool(c, "http");
     out->orders.take = config_bool(c, "take-orders");
@@ -159,14 +121,16 @@ static enum err password_of(char out[SETTINGS_PASSWORD_MAX], const struct settin
     if (s->password_file[0] == '\0') {
         const char *env = getenv("CRUST_PASSWORD");
         if (env == NULL)
-            return refuse(error, "set CRUST_PASSWORD or password-file: the key is encrypted");
+            return config_refuse(error,
+                                 "set CRUST_PASSWORD or password-file: the key is encrypted");
         int n = snprintf(out, SETTINGS_PASSWORD_MAX, "%s", env);
-        return n < 0 || n >= SETTINGS_PASSWORD_MAX ? refuse(error, "CRUST_PASSWORD is too long")
-                                                   : OK;
+        return n < 0 || n >= SETTINGS_PASSWORD_MAX
+                   ? config_refuse(error, "CRUST_PASSWORD is too long")
+                   : OK;
     }
     struct mspan text;
     if (path_read_file(&text, s->password_file, 4096) != OK)
-        return refuse(error, "the password file cannot be read");
+        return config_refuse(error, "the password file cannot be read");
     size_t n = strcspn((const char *)text.p, "\r\n");
     bool fits = n < SETTINGS_PASSWORD_MAX;
     if (fits) {
@@ -175,7 +139,7 @@ static enum err password_of(char out[SETTINGS_PASSWORD_MAX], const struct settin
     }
     secret_wipe_bytes(text.p, text.n);
     free(text.p);
-    return fits ? OK : refuse(error, "the first line of the password file is too long");
+    return fits ? OK : config_refuse(error, "the first line of the password file is too long");
 }
 
 enum err settings_unlock(struct ed25519_key *out, const struct settings *s,

@@ -10,8 +10,6 @@
 
 enum {
     SETTINGS_PATH_MAX = 512,
-    SETTINGS_URLS_MAX = 8,
-    SETTINGS_URL_MAX = 129, /* with its NUL */
     SETTINGS_PASSWORD_MAX = 256,
 };
 
@@ -22,19 +20,16 @@ struct settings {
     char key_file[SETTINGS_PATH_MAX];
     char password_file[SETTINGS_PATH_MAX]; /* "": CRUST_PASSWORD */
     char chain_id[64];                     /* "": whatever the chain node serves */
-    uint32_t chain_count;
-    char chains[SETTINGS_URLS_MAX][SETTINGS_URL_MAX];
-    uint32_t gateway_count; /* asked for the data of orders after their own origins */
-    char gateways[SETTINGS_URLS_MAX][SETTINGS_URL_MAX];
+    struct config_urls chains;
+    struct config_urls gateways;      /* asked for the data of orders after their own origins */
     char url_file[SETTINGS_PATH_MAX]; /* "": none */
     char release[64];                 /* version text of the enclave's release */
     char http_host[64];
-    uint16_t http_port, http_port_tries;
+    struct config_port http_port;
     bool http;
     struct plan_worker_rules worker;
     struct plan_order_rules orders;
     struct plan_room_rules room;
-    char log_level[16];
 };
 
 extern const struct config_table settings_table;

@@ -5,7 +5,7 @@
 #include "codec/ss58.h"
 #include "rt/http_server.h"
 #include "rt/log.h"
-#include "rt/path.h"
+#include "rt/program.h"
 
 #include <stdio.h>
 
@@ -279,12 +279,12 @@ static void handle(void *ctx, struct http_request *rq)
 
 enum err status_open(struct agent *a)
 {
-    char url[128];
+    char url[CONFIG_URL_MAX];
     if (!a->settings.http)
         return OK;
     const struct http_server_options o = { .host = a->settings.http_host,
-                                           .port = a->settings.http_port,
-                                           .port_tries = a->settings.http_port_tries,
+                                           .port = a->settings.http_port.port,
+                                           .port_tries = a->settings.http_port.tries,
                                            .threads = 1,
                                            .connections_max = 32,
                                            .handler = handle,
@@ -292,14 +292,11 @@ enum err status_open(struct agent *a)
     enum err e = http_server_open(&a->http, &o);
     if (e != OK) {
         log_error("status-port", "host=%s port=%u reason=\"%s\" next=\"set http-port\"",
-                  a->settings.http_host, a->settings.http_port, err_text(e));
+                  a->settings.http_host, a->settings.http_port.port, err_text(e));
         return e;
     }
-    int n = snprintf(url, sizeof(url), "http://%s:%u\n", a->settings.http_host,
-                     http_server_port(a->http));
-    if (a->settings.url_file[0] == '\0')
-        return OK;
-    return path_write_file(a->settings.url_file, span_of(url, (size_t)n), 0600);
+    program_url(url, a->settings.http_host, http_server_port(a->http));
+    return program_publish(a->settings.url_file, url);
 }
 
 void status_close(struct agent *a)

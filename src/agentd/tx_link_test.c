@@ -119,8 +119,8 @@ static int setup(void **unused)
     const struct http_server_options o = { .threads = 1, .handler = handle };
     CHECK_OK(loop_new(&loop, 0));
     CHECK_OK(http_server_open(&server, &o));
-    settings.chain_count = 1;
-    snprintf(settings.chains[0], sizeof(settings.chains[0]), "http://127.0.0.1:%u",
+    settings.chains.count = 1;
+    snprintf(settings.chains.urls[0], sizeof(settings.chains.urls[0]), "http://127.0.0.1:%u",
              http_server_port(server));
     CHECK_OK(chain_link_open(&chain, loop, &settings, on_block, NULL));
     tx_link_init(&txs, &chain, loop, &key, on_tx, NULL);
@@ -241,12 +241,12 @@ static void what_expires_is_over(void **unused)
 static void a_second_node_is_asked_when_the_first_is_away(void **unused)
 {
     (void)unused;
-    char good[SETTINGS_URL_MAX];
+    char good[CONFIG_URL_MAX];
     chain_link_close(&chain);
-    memcpy(good, settings.chains[0], sizeof(good));
-    snprintf(settings.chains[0], sizeof(settings.chains[0]), "http://127.0.0.1:1");
-    memcpy(settings.chains[1], good, sizeof(good));
-    settings.chain_count = 2;
+    memcpy(good, settings.chains.urls[0], sizeof(good));
+    snprintf(settings.chains.urls[0], sizeof(settings.chains.urls[0]), "http://127.0.0.1:1");
+    memcpy(settings.chains.urls[1], good, sizeof(good));
+    settings.chains.count = 2;
     CHECK_OK(chain_link_open(&chain, loop, &settings, on_block, NULL));
     tx_link_init(&txs, &chain, loop, &key, on_tx, NULL);
     posts[0] = (struct line){ 200, "done", RESULT_OK, 41 };

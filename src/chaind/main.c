@@ -1,9 +1,7 @@
 /* crust-chaind: the ledger. Guide: docs/guide/chain-api.md; docs/design/embedded-engine.md. */
 #include "chaind/node.h"
-#include "crypto/random.h"
-#include "rt/log.h"
+#include "rt/program.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct config_key keys[] = {
@@ -23,7 +21,7 @@ static const struct config_key keys[] = {
     { "mempool-txs", CONFIG_U64, "20000", "transactions that may wait for a block" },
     { "mempool-bytes", CONFIG_SIZE, "64M", "their size together" },
     { "signature-threads", CONFIG_U64, "0", "threads that check signatures; 0: one per core" },
-    { "log-level", CONFIG_STRING, "info", "debug, info, warn, error or off" },
+    CONFIG_KEY_LOG_LEVEL,
     { "verify-replay", CONFIG_BOOL, "false",
       "execute all blocks again from genesis, compare, end" },
     { "rollback", CONFIG_U64, "0", "take back this many blocks, end" },
@@ -60,37 +58,10 @@ static enum err run(void)
 
 int main(int argc, char **argv)
 {
-    if (random_init() != OK) {
-        fprintf(stderr, "crust-chaind: the system has no source of random numbers\n");
-        return EXIT_FAILURE;
-    }
-    enum log_level level;
-    if (config_load(&config, &table, argc, argv) != OK) {
-        fprintf(stderr, "crust-chaind: %s\n", config.error);
-        return 2;
-    }
-    switch (config.action) {
-    case CONFIG_HELP:
-        config_print_help(&config, stdout);
-        return EXIT_SUCCESS;
-    case CONFIG_SHOW:
-        config_print(&config, stdout);
-        return EXIT_SUCCESS;
-    case CONFIG_VERSION:
-        printf("crust-chaind\n");
-        return EXIT_SUCCESS;
-    case CONFIG_RUN:
-        break;
-    }
-    if (config.arg_count != 0 || log_level_parse(&level, config_text(&config, "log-level")) != OK) {
-        fprintf(stderr, "crust-chaind: %s\n",
-                config.arg_count != 0 ? "it takes flags only; see --help"
-                                      : "log-level: debug, info, warn, error or off");
-        return 2;
-    }
-    log_init("crust-chaind", level);
-    if (config_text(&config, "make-beacon-key")[0] != '\0')
-        return node_make_beacon_key(config_text(&config, "make-beacon-key")) == OK ? EXIT_SUCCESS
-                                                                                   : EXIT_FAILURE;
-    return run() == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    int ended = program_start(&config, &table, argc, argv);
+    if (ended >= 0)
+        return ended;
+    const char *beacon_key = config_text(&config, "make-beacon-key");
+    enum err e = beacon_key[0] != '\0' ? node_make_beacon_key(beacon_key) : run();
+    return e == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,6 +7,7 @@
 #include "rt/http_server.h"
 #include "rt/log.h"
 #include "rt/path.h"
+#include "rt/program.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -476,29 +477,19 @@ static void url_remove(struct node *n)
         log_warn("url-file-not-removed", "path=\"%s\"", path);
 }
 
-static enum err url_write(struct node *n, const char *host, uint16_t port)
-{
-    char path[PATH_TEXT_MAX], text[128];
-    if (!url_path(n, path))
-        return OK;
-    int len = snprintf(text, sizeof(text),
-                       strchr(host, ':') ? "http://[%s]:%u\n" : "http://%s:%u\n", host, port);
-    char *slash = strrchr(path, '/');
-    if (slash != NULL && slash != path) {
-        *slash = '\0';
-        TRY(path_make_dirs(path, 0700));
-        *slash = '/';
-    }
-    return path_write_file(path, span_of(text, len > 0 ? (size_t)len : 0), 0644);
-}
-
 enum err node_http_open(struct node *n)
 {
     const char *host = config_text(n->config, "http-host");
+    char error[CONFIG_ERROR_MAX], url[CONFIG_URL_MAX], path[PATH_TEXT_MAX];
+    struct config_port port;
+    if (config_port(&port, error, n->config, "http") != OK) {
+        log_error("api-not-started", "reason=\"%s\"", error);
+        return ERR_FORMAT;
+    }
     const struct http_server_options options = {
         .host = host,
-        .port = (uint16_t)config_u64(n->config, "http-port"),
-        .port_tries = (uint16_t)config_u64(n->config, "http-port-tries"),
+        .port = port.port,
+        .port_tries = port.tries,
         .threads = (uint32_t)config_u64(n->config, "http-threads"),
         .connections_max = CONNECTIONS_MAX,
         .body_bytes_max = TX_SIZE_MAX,
@@ -513,12 +504,12 @@ enum err node_http_open(struct node *n)
                   e == ERR_EXISTS ? "the port is in use" : err_text(e));
         return e;
     }
-    uint16_t port = http_server_port(n->http);
-    e = url_write(n, host, port);
+    program_url(url, host, http_server_port(n->http));
+    e = url_path(n, path) ? program_publish(path, url) : OK;
     if (e != OK)
         log_error("url-file-not-written", "reason=\"%s\"", err_text(e));
     else
-        log_info("serving", "url=http://%s:%u", host, port);
+        log_info("serving", "url=%s", url);
     return e;
 }
 

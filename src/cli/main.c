@@ -1,4 +1,6 @@
 #include "cli/cli.h"
+
+#include "base/release.h"
 #include "crypto/random.h"
 
 #include <stdio.h>
@@ -6,8 +8,7 @@
 #include <unistd.h>
 
 static const struct config_key keys[] = {
-    { "chain", CONFIG_STRING, "http://127.0.0.1:7001",
-      "URLs of chain nodes, in order of preference" },
+    CONFIG_KEY_CHAIN,
     { "chain-id", CONFIG_STRING, "", "name of the network; set by crust network use" },
     { "genesis", CONFIG_STRING, "", "hash of its genesis; nodes of another one are refused" },
     { "gateway", CONFIG_STRING, "http://127.0.0.1:8080", "URL of the gateway shown in links" },
@@ -57,6 +58,10 @@ static enum cli_exit run(int argc, char **argv)
     if (count == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "help") == 0) {
         cli_print_help(NULL);
         return count == 0 ? CLI_USAGE : CLI_OK;
+    }
+    if (strcmp(words[0], "--version") == 0) {
+        printf("crust %s\n", RELEASE);
+        return CLI_OK;
     }
     size_t used;
     const struct cli_verb *verb = cli_find(&used, words, count);

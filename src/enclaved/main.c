@@ -2,6 +2,7 @@
  *
  * Descriptors at start, exactly: 0, 1 and 2; 3, a listening socket; and 4, the sealing key of the
  * software provider (32 bytes). */
+#include "base/release.h"
 #include "crypto/random.h"
 #include "enclaved/policy.h"
 #include "enclaved/serve.h"
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static const char release[] = "0.1.0";
 
 enum {
     KEY_FD = POLICY_LISTENER_FD + 1,
@@ -72,6 +71,10 @@ static void enter_sandbox(void)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("crust-enclaved %s\n", RELEASE);
+        return EXIT_SUCCESS;
+    }
     int workers = parse_arguments(argc, argv);
     if (workers < 0) {
         fputs(usage, stderr);
@@ -80,7 +83,7 @@ int main(int argc, char **argv)
     must(sandbox_check_fds(KEY_FD + 1), "it wants the descriptors 0 to 4 and no others");
     static struct seal_config config;
     config = (struct seal_config){ .provider = ATTEST_SOFTWARE,
-                                   .release = span_str(release),
+                                   .release = span_str(RELEASE),
                                    .workers = (uint32_t)workers,
                                    .entropy = random_bytes };
     must(random_init(), "random numbers");

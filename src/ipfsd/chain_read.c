@@ -11,10 +11,10 @@ enum { TIMEOUT_MS = 5000, BODY_MAX = 1 << 20 };
 static enum err get(const struct chain_read *c, struct mspan *body, const char *path)
 {
     enum err last = ERR_NOT_FOUND;
-    for (uint32_t i = 0; i < c->count; i++) {
-        char url[CHAIN_READ_URL_MAX + CHAIN_CLIENT_PATH_MAX];
+    for (uint32_t i = 0; i < c->nodes.count; i++) {
+        char url[CONFIG_URL_MAX + CHAIN_CLIENT_PATH_MAX];
         uint16_t status = 0;
-        (void)snprintf(url, sizeof(url), "%s%s", c->urls[i], path);
+        (void)snprintf(url, sizeof(url), "%s%s", c->nodes.urls[i], path);
         uint32_t patience = c->timeout_ms == 0 ? TIMEOUT_MS : c->timeout_ms;
         const struct http_fetch_options o = { .method = HTTP_GET,
                                               .url = url,

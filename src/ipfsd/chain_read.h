@@ -4,18 +4,15 @@
 #define CRUST_IPFSD_CHAIN_READ_H
 
 #include "api/chain_client.h"
+#include "rt/config.h"
 
 enum {
-    CHAIN_READ_URLS_MAX = 8,
-    CHAIN_READ_URL_MAX = 128,
     CHAIN_READ_PAGE_MAX = 16, /* entries of one content that are looked at */
 };
 
-/* Filled by the caller; the URLs have no '/' at the end. They are the operator's own, so private
- * addresses are right. */
+/* Filled by the caller. The URLs are the operator's own, so private addresses are right. */
 struct chain_read {
-    uint32_t count;
-    char urls[CHAIN_READ_URLS_MAX][CHAIN_READ_URL_MAX + 1];
+    struct config_urls nodes;
     uint32_t timeout_ms; /* for one URL; 0: 5 s */
 };
 

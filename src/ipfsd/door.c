@@ -5,7 +5,7 @@
 #include "ipfsd/push.h"
 #include "ipfsd/remote.h"
 #include "rt/log.h"
-#include "rt/path.h"
+#include "rt/program.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,9 +103,7 @@ static void on_other_begin(void *ctx, struct http_request *rq)
 static enum err open_behind(struct ipfsd *n)
 {
     const struct settings *s = &n->settings;
-    _Static_assert(sizeof(n->chain.urls) == sizeof(s->chains), "the same URLs");
-    memcpy(n->chain.urls, s->chains, sizeof(s->chains));
-    n->chain.count = s->chain_count;
+    n->chain.nodes = s->chains;
     const struct push_options push = { .storer = &n->storer,
                                        .ask = push_ask_chain,
                                        .ctx = &n->chain };
@@ -120,8 +118,8 @@ static enum err open_behind(struct ipfsd *n)
                                 .local = &n->local,
                                 .chain = &n->chain,
                                 .self = s->url[0] == '\0' ? NULL : s->url };
-    for (; o.peer_count < s->peer_count; o.peer_count++)
-        o.peers[o.peer_count] = s->peers[o.peer_count];
+    for (; o.peer_count < s->peers.count; o.peer_count++)
+        o.peers[o.peer_count] = s->peers.urls[o.peer_count];
     TRY(remote_open(&n->remote, &o));
     n->source = remote_source(n->remote);
     return OK;
@@ -130,15 +128,9 @@ static enum err open_behind(struct ipfsd *n)
 static enum err publish(struct ipfsd *n)
 {
     struct settings *s = &n->settings;
-    bool v6 = strchr(s->gateway_host, ':') != NULL;
     if (s->url[0] == '\0')
-        (void)snprintf(s->url, sizeof(s->url), v6 ? "http://[%s]:%u" : "http://%s:%u",
-                       s->gateway_host, gateway_http_port(n->gateway));
-    if (s->url_file[0] == '\0')
-        return OK;
-    char text[SETTINGS_URL_MAX + 2];
-    int size = snprintf(text, sizeof(text), "%s\n", s->url);
-    return path_write_file(s->url_file, span_of(text, (size_t)size), 0644);
+        program_url(s->url, s->gateway_host, gateway_http_port(n->gateway));
+    return program_publish(s->url_file, s->url);
 }
 
 enum err door_open(struct ipfsd *n)
@@ -150,8 +142,8 @@ enum err door_open(struct ipfsd *n)
                                             .source = &n->source,
                                             .local = &n->local,
                                             .host = n->settings.gateway_host,
-                                            .port = n->settings.gateway_port,
-                                            .port_tries = n->settings.gateway_port_tries,
+                                            .port = n->settings.gateway_port.port,
+                                            .port_tries = n->settings.gateway_port.tries,
                                             .other = on_other,
                                             .other_begin = on_other_begin,
                                             .ctx = n };
@@ -160,7 +152,7 @@ enum err door_open(struct ipfsd *n)
         e = publish(n);
     if (e != OK)
         log_error("gateway-not-serving", "host=\"%s\" port=%u reason=\"%s\"",
-                  n->settings.gateway_host, n->settings.gateway_port,
+                  n->settings.gateway_host, n->settings.gateway_port.port,
                   e == ERR_EXISTS ? "the port is in use" : err_text(e));
     else
         log_info("gateway", "url=\"%s\"", n->settings.url);

@@ -1,5 +1,4 @@
 /* crust-ipfsd: the storage node's host program. Guide: docs/guide/storage-node.md. */
-#include "crypto/random.h"
 #include "ipfsd/door.h"
 #include "ipfsd/fetch_rank.h"
 #include "ipfsd/host.h"
@@ -8,8 +7,8 @@
 #include "rt/http_client.h"
 #include "rt/log.h"
 #include "rt/path.h"
+#include "rt/program.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -106,37 +105,10 @@ static enum err run(struct ipfsd *n)
 int main(int argc, char **argv)
 {
     char error[CONFIG_ERROR_MAX];
-    enum log_level level;
-    if (random_init() != OK) {
-        fprintf(stderr, "crust-ipfsd: the system has no source of random numbers\n");
-        return EXIT_FAILURE;
-    }
-    if (config_load(&config, &settings_table, argc, argv) != OK) {
-        fprintf(stderr, "crust-ipfsd: %s\n", config.error);
-        return 2;
-    }
-    switch (config.action) {
-    case CONFIG_HELP:
-        config_print_help(&config, stdout);
-        return EXIT_SUCCESS;
-    case CONFIG_SHOW:
-        config_print(&config, stdout);
-        return EXIT_SUCCESS;
-    case CONFIG_VERSION:
-        printf("crust-ipfsd 0.1.0\n");
-        return EXIT_SUCCESS;
-    case CONFIG_RUN:
-        break;
-    }
-    if (config.arg_count != 0 || settings_load(&node.settings, &config, error) != OK) {
-        fprintf(stderr, "crust-ipfsd: %s\n",
-                config.arg_count != 0 ? "it takes flags only; see --help" : error);
-        return 2;
-    }
-    if (log_level_parse(&level, node.settings.log_level) != OK) {
-        fprintf(stderr, "crust-ipfsd: log-level: debug, info, warn, error or off\n");
-        return 2;
-    }
-    log_init("crust-ipfsd", level);
+    int ended = program_start(&config, &settings_table, argc, argv);
+    if (ended >= 0)
+        return ended;
+    if (settings_load(&node.settings, &config, error) != OK)
+        return program_refuse(&config, error);
     return run(&node) == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

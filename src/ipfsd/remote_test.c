@@ -133,11 +133,12 @@ static void fetch_by_order(const char *origin, const char *holder)
     struct world *w = world_new(2, 3, 20000, true);
     struct chain c = { .w = w };
     struct http_server *server;
-    struct chain_read read = { .count = 1 };
+    struct chain_read read = { .nodes.count = 1 };
     char digest[65];
     const struct http_server_options so = { .threads = 1, .handler = chain_handler, .ctx = &c };
     CHECK_OK(http_server_open(&server, &so));
-    snprintf(read.urls[0], sizeof(read.urls[0]), "http://127.0.0.1:%u", http_server_port(server));
+    snprintf(read.nodes.urls[0], sizeof(read.nodes.urls[0]), "http://127.0.0.1:%u",
+             http_server_port(server));
     hex_format(digest, span_of(w->blocks[0].key.digest, 32));
     uint32_t port = http_server_port(w->servers[1]);
     snprintf(c.body, sizeof(c.body),

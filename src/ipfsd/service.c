@@ -1,5 +1,6 @@
 #include "ipfsd/service.h"
 
+#include "base/release.h"
 #include "rt/log.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@ enum queue { QUEUE_LOOP, QUEUE_STORER, QUEUE_READER, QUEUE_CONTROL, QUEUE_SEALIN
 
 static enum err say_hello(struct call *c)
 {
-    const struct node_hello h = { .version = span_str("0.1.0"),
+    const struct node_hello h = { .version = span_str(RELEASE),
                                   .gateway = span_str(c->node->settings.url),
                                   .storage = c->node->host != NULL };
     TRY(node_msg_decode_none(c->body));

@@ -12,8 +12,7 @@ static const struct config_key keys[] = {
     { "store-reserve", CONFIG_SIZE, "1G", "what stays free on its disk" },
     { "storage", CONFIG_BOOL, "false", "offer storage: run an enclave and use the disks" },
     { "chain-id", CONFIG_STRING, "", "name of the chain that this node works for" },
-    { "chain", CONFIG_STRING, "http://127.0.0.1:7001",
-      "URLs of chain nodes, in order of preference" },
+    CONFIG_KEY_CHAIN,
     { "disks", CONFIG_STRING, "", "folders for sealed data: PATH or PATH:CAPACITY, with commas" },
     { "disk-reserve", CONFIG_SIZE, "1G", "what stays free on each of these disks" },
     { "disk-probe", CONFIG_DURATION, "30s", "time between two looks at each disk" },
@@ -34,7 +33,7 @@ static const struct config_key keys[] = {
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
     { "allow-private-origins", CONFIG_BOOL, "false",
       "fetch from loopback and private addresses too (local networks)" },
-    { "log-level", CONFIG_STRING, "info", "debug, info, warn, error or off" },
+    CONFIG_KEY_LOG_LEVEL,
 };
 
 const struct config_table settings_table = {
@@ -45,22 +44,6 @@ const struct config_table settings_table = {
     .keys = keys,
     .key_count = sizeof(keys) / sizeof(keys[0]),
 };
-
-static enum err refuse(char error[CONFIG_ERROR_MAX], const char *what)
-{
-    (void)snprintf(error, CONFIG_ERROR_MAX, "%s", what);
-    return ERR_FORMAT;
-}
-
-static enum err text_of(char *out, size_t size, const struct config *c, const char *name)
-{
-    const char *text = config_text(c, name);
-    size_t n = strlen(text);
-    if (n >= size)
-        return ERR_LIMIT;
-    memcpy(out, text, n + 1);
-    return OK;
-}
 
 /* "PATH" or "PATH:CAPACITY". */
 static enum err disk_of(struct settings_disk *out, const char *home, char *item)
@@ -86,26 +69,12 @@ static enum err disks_of(struct settings *s, const struct config *c)
     return OK;
 }
 
-static enum err urls_of(char urls[SETTINGS_URLS_MAX][SETTINGS_URL_MAX + 1], uint32_t *count,
-                        const char *text)
-{
-    char item[SETTINGS_URL_MAX + 1];
-    const char *cursor = text;
-    while (config_list_next(item, sizeof(item), &cursor)) {
-        if (*count == SETTINGS_URLS_MAX)
-            return ERR_LIMIT;
-        memcpy(urls[(*count)++], item, sizeof(item));
-    }
-    return OK;
-}
-
 static enum err paths_of(struct settings *s, const struct config *c)
 {
     TRY(config_path(s->listen, sizeof(s->listen), c, "listen"));
     TRY(config_path(s->store, sizeof(s->store), c, "store"));
     TRY(config_path(s->enclave, sizeof(s->enclave), c, "enclave"));
-    if (config_text(c, "url-file")[0] != '\0')
-        TRY(config_path(s->url_file, sizeof(s->url_file), c, "url-file"));
+    TRY(config_path_or_none(s->url_file, sizeof(s->url_file), c, "url-file"));
     if (config_text(c, "enclave-program")[0] != '\0')
         return config_path(s->enclave_program, sizeof(s->enclave_program), c, "enclave-program");
     return process_beside(s->enclave_program, sizeof(s->enclave_program), "crust-enclaved");
@@ -116,12 +85,12 @@ static enum err check_storage(const struct settings *s, char error[CONFIG_ERROR_
     if (!s->storage)
         return OK;
     if (s->chain_id[0] == '\0')
-        return refuse(error, "storage needs chain-id: the name of the chain to work for");
+        return config_refuse(error, "storage needs chain-id: the name of the chain to work for");
     if (s->disk_count == 0)
-        return refuse(error, "storage needs disks: the folders that may hold sealed data");
+        return config_refuse(error, "storage needs disks: the folders that may hold sealed data");
     if (s->extent_size < 1 << 20 || s->extent_size > 1 << 30 ||
         (s->extent_size & (s->extent_size - 1)) != 0)
-        return refuse(error, "extent-size: a power of two from 1M to 1G");
+        return config_refuse(error, "extent-size: a power of two from 1M to 1G");
     return OK;
 }
 
@@ -131,27 +100,22 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
     error[0] = '\0';
     (void)snprintf(out->home, sizeof(out->home), "%s", c->home);
     if (paths_of(out, c) != OK)
-        return refuse(error, "a path is too long");
+        return config_refuse(error, "a path is too long");
     if (disks_of(out, c) != OK)
-        return refuse(error, "disks: at most 16 of PATH or PATH:CAPACITY, like /mnt/a:500G");
-    if (urls_of(out->peers, &out->peer_count, config_text(c, "peers")) != OK)
-        return refuse(error, "peers: at most 8 URLs of 128 bytes");
+        return config_refuse(error, "disks: at most 16 of PATH or PATH:CAPACITY, like /mnt/a:500G");
+    if (config_urls(&out->peers, c, "peers") != OK)
+        return config_refuse(error, "peers: at most 8 URLs like https://gateway.example");
     out->gateway_remote = config_bool(c, "gateway-remote");
-    if (urls_of(out->chains, &out->chain_count, config_text(c, "chain")) != OK ||
-        text_of(out->chain_id, sizeof(out->chain_id), c, "chain-id") != OK)
-        return refuse(error, "chain: at most 8 URLs; chain-id: at most 64 bytes");
-    if (text_of(out->url, sizeof(out->url), c, "url") != OK ||
-        text_of(out->gateway_host, sizeof(out->gateway_host), c, "gateway-host") != OK ||
-        text_of(out->log_level, sizeof(out->log_level), c, "log-level") != OK)
-        return refuse(error, "url, gateway-host or log-level is too long");
-    uint64_t port = config_u64(c, "gateway-port"), tries = config_u64(c, "gateway-port-tries");
+    if (config_urls(&out->chains, c, "chain") != OK)
+        return config_refuse(error, "chain: at most 8 URLs like http://127.0.0.1:7001");
+    if (config_copy(out->chain_id, sizeof(out->chain_id), c, "chain-id") != OK ||
+        config_copy(out->url, sizeof(out->url), c, "url") != OK ||
+        config_copy(out->gateway_host, sizeof(out->gateway_host), c, "gateway-host") != OK)
+        return config_refuse(error, "chain-id, url or gateway-host is too long");
+    TRY(config_port(&out->gateway_port, error, c, "gateway"));
     uint64_t sealers = config_u64(c, "sealing-threads"), workers = config_u64(c, "enclave-workers");
-    if (port > 65535 || tries > 1000)
-        return refuse(error, "gateway-port: 0 to 65535");
     if (sealers < 1 || sealers > 7 || workers > 8)
-        return refuse(error, "sealing-threads: 1 to 7; enclave-workers: 0 to 8");
-    out->gateway_port = (uint16_t)port;
-    out->gateway_port_tries = (uint16_t)tries;
+        return config_refuse(error, "sealing-threads: 1 to 7; enclave-workers: 0 to 8");
     out->sealing_threads = (uint32_t)sealers;
     out->enclave_workers = (uint32_t)workers;
     out->store_quota = config_u64(c, "store-quota");

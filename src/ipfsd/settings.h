@@ -8,8 +8,6 @@
 enum {
     SETTINGS_PATH_MAX = 512,
     SETTINGS_DISKS_MAX = 16,
-    SETTINGS_URLS_MAX = 8,
-    SETTINGS_URL_MAX = 128,
     SETTINGS_CHAIN_ID_MAX = 64,
 };
 
@@ -36,17 +34,13 @@ struct settings {
     uint32_t sealing_threads;
     bool gateway; /* serve HTTP */
     char gateway_host[64];
-    uint16_t gateway_port;
-    uint16_t gateway_port_tries;
+    struct config_port gateway_port;
     bool gateway_remote; /* fetch what is not here */
-    uint32_t peer_count;
-    char peers[SETTINGS_URLS_MAX][SETTINGS_URL_MAX + 1];
-    char url[SETTINGS_URL_MAX + 1];   /* how others reach the gateway; "" when not known */
+    struct config_urls peers;
+    char url[CONFIG_URL_MAX];         /* how others reach the gateway; "" when not known */
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;
-    uint32_t chain_count;
-    char chains[SETTINGS_URLS_MAX][SETTINGS_URL_MAX + 1];
-    char log_level[16];
+    struct config_urls chains;
 };
 
 extern const struct config_table settings_table;

@@ -600,6 +600,73 @@ enum err config_path(char *out, size_t size, const struct config *c, const char 
     return path_join(out, size, c->home, config_text(c, name));
 }
 
+enum err config_refuse(char error[CONFIG_ERROR_MAX], const char *what)
+{
+    (void)snprintf(error, CONFIG_ERROR_MAX, "%s", what);
+    return ERR_FORMAT;
+}
+
+enum err config_copy(char *out, size_t size, const struct config *c, const char *name)
+{
+    const char *text = config_text(c, name);
+    size_t n = strlen(text);
+    if (n >= size)
+        return ERR_LIMIT;
+    memcpy(out, text, n + 1);
+    return OK;
+}
+
+static enum err url_add(struct config_urls *out, const char *text)
+{
+    size_t n = strlen(text);
+    while (n > 0 && text[n - 1] == '/')
+        n--;
+    if (out->count == CONFIG_URLS_MAX || n >= CONFIG_URL_MAX)
+        return ERR_LIMIT;
+    if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+        return ERR_FORMAT;
+    memcpy(out->urls[out->count], text, n);
+    out->urls[out->count++][n] = '\0';
+    return OK;
+}
+
+enum err config_urls(struct config_urls *out, const struct config *c, const char *name)
+{
+    char item[CONFIG_VALUE_MAX];
+    const char *cursor = config_text(c, name);
+    enum err e = OK;
+    memset(out, 0, sizeof(*out));
+    while (e == OK && config_list_next(item, sizeof(item), &cursor))
+        e = url_add(out, item);
+    if (e != OK)
+        memset(out, 0, sizeof(*out));
+    return e;
+}
+
+enum err config_port(struct config_port *out, char error[CONFIG_ERROR_MAX], const struct config *c,
+                     const char *name)
+{
+    char port[64], tries[64];
+    *out = (struct config_port){ 0 };
+    (void)snprintf(port, sizeof(port), "%s-port", name);
+    (void)snprintf(tries, sizeof(tries), "%s-port-tries", name);
+    if (config_u64(c, port) > UINT16_MAX || config_u64(c, tries) > CONFIG_PORT_TRIES_MAX) {
+        (void)snprintf(error, CONFIG_ERROR_MAX, "%s: 0 to 65535; %s: up to %d", port, tries,
+                       CONFIG_PORT_TRIES_MAX);
+        return ERR_FORMAT;
+    }
+    out->port = (uint16_t)config_u64(c, port);
+    out->tries = (uint16_t)config_u64(c, tries);
+    return OK;
+}
+
+enum err config_path_or_none(char *out, size_t size, const struct config *c, const char *name)
+{
+    if (config_text(c, name)[0] == '\0')
+        return config_copy(out, size, c, name);
+    return config_path(out, size, c, name);
+}
+
 bool config_list_next(char *out, size_t size, const char **cursor)
 {
     const char *p = *cursor;

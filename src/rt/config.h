@@ -25,6 +25,9 @@ enum {
     CONFIG_ERROR_MAX = 320,
     CONFIG_HOME_MAX = 512,
     CONFIG_ARGS_MAX = 64,
+    CONFIG_URLS_MAX = 8,
+    CONFIG_URL_MAX = 129, /* with its NUL */
+    CONFIG_PORT_TRIES_MAX = 1000,
 };
 
 enum config_type {
@@ -41,6 +44,17 @@ struct config_key {
     const char *value; /* the default as text, "" for none; "~crust" is replaced by the home */
     const char *help;  /* one line */
 };
+
+/* Rows that several programs have: one text for one thing. */
+#define CONFIG_KEY_CHAIN                                                                           \
+    {                                                                                              \
+        "chain", CONFIG_STRING, "http://127.0.0.1:7001",                                           \
+            "URLs of chain nodes, in order of preference"                                          \
+    }
+#define CONFIG_KEY_LOG_LEVEL                                                                       \
+    {                                                                                              \
+        "log-level", CONFIG_STRING, "info", "debug, info, warn, error or off"                      \
+    }
 
 struct config_table {
     const char *program; /* the section: "ipfsd" */
@@ -73,6 +87,16 @@ struct config {
     struct config_value values[CONFIG_KEYS_MAX];
 };
 
+/* Values that take more than one setting or have parts. */
+struct config_urls {
+    uint32_t count;
+    char urls[CONFIG_URLS_MAX][CONFIG_URL_MAX];
+};
+struct config_port {
+    uint16_t port; /* 0: any free one */
+    uint16_t tries;
+};
+
 /* config_load does everything: defaults, then the file when it is there, then the flags. --home,
  * --config, --help, --version and --show-config belong to every program.
  * Returns: OK (look at action), or an error with c->error telling what to do. */
@@ -98,6 +122,24 @@ bool config_is_default(const struct config *c, const char *name);
 
 /* config_path writes the value as a path: relative ones are under home. ERR_LIMIT. */
 NODISCARD enum err config_path(char *out, size_t size, const struct config *c, const char *name);
+/* The same, but "" stays "": no file is wanted. */
+NODISCARD enum err config_path_or_none(char *out, size_t size, const struct config *c,
+                                       const char *name);
+
+/* config_copy copies the text of a value. ERR_LIMIT: it does not fit with its NUL. */
+NODISCARD enum err config_copy(char *out, size_t size, const struct config *c, const char *name);
+
+/* config_urls reads a comma-separated value of at most CONFIG_URLS_MAX URLs, without the slashes at
+ * their ends. ERR_LIMIT: too many or too long; ERR_FORMAT: no http:// or https:// before it. */
+NODISCARD enum err config_urls(struct config_urls *out, const struct config *c, const char *name);
+
+/* config_port reads "NAME-port" and "NAME-port-tries". On ERR_FORMAT error says what they may be.
+ */
+NODISCARD enum err config_port(struct config_port *out, char error[CONFIG_ERROR_MAX],
+                               const struct config *c, const char *name);
+
+/* config_refuse writes what into error, for settings that make no sense together: ERR_FORMAT. */
+NODISCARD enum err config_refuse(char error[CONFIG_ERROR_MAX], const char *what);
 
 /* config_list_next cuts the next item off a comma-separated value: *cursor starts at the text.
  * False at the end. An item that does not fit is cut. */
