@@ -145,4 +145,28 @@ static inline void tw_sound(struct world *w)
     CHECK_OK(e);
 }
 
+/* Twelve files of different sizes. */
+static inline void tw_files_make(void)
+{
+    for (uint32_t i = 0; i < 12; i++)
+        model_file_make(&tw_files[i], i + 1, 1 + i % MODEL_BLOCKS, 600 + 350 * i);
+}
+
+/* Takes a fresh worker to the start of slot 3, with a verified file on volume 0, ordered by account
+ * 3, and SRD on volume 1. */
+static inline void tw_grow(struct tworker *t, struct world *w, uint8_t order[32])
+{
+    tw_to(w, 1, 1);
+    CHECK(tw_register(t, w) == RESULT_OK);
+    tw_order(w, 3, 8, true, order);
+    tw_begin(t, w, REPORT_NO_VOLUME);
+    tw_add_file(t, 0, 0, 8);
+    tw_add_extent(t, 1, 0, 4);
+    CHECK(tw_send(t, w, tw_finish(t)) == RESULT_OK);
+    tw_to(w, 2, 1);
+    CHECK(tw_report_now(t, w) == RESULT_OK);
+    tw_to(w, 3, 1);
+    CHECK(tw_get_order(w, order).replicas == 1);
+}
+
 #endif

@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "chain/testops.h"
-#include "chain/work_store.h"
 
 static struct world w;
 static struct tworker t;
@@ -12,8 +11,7 @@ static struct tworker u;
 static void begin(const char *params)
 {
     tw_start(&w, params);
-    for (uint32_t i = 0; i < 12; i++)
-        model_file_make(&tw_files[i], i + 1, 1 + i % MODEL_BLOCKS, 600 + 350 * i);
+    tw_files_make();
     tw_init(&t, &w, 1, 'T');
     tw_init(&u, &w, 2, 'U');
 }
@@ -152,21 +150,10 @@ static void a_full_life(void **state)
     tw_sound(&w);
 }
 
-/* A worker with a verified file on volume 0 and SRD on volume 1, at the start of slot 3. */
 static void grown(const char *params, uint8_t order[32])
 {
     begin(params);
-    tw_to(&w, 1, 1);
-    CHECK(tw_register(&t, &w) == RESULT_OK);
-    tw_order(&w, 3, 8, true, order);
-    tw_begin(&t, &w, REPORT_NO_VOLUME);
-    tw_add_file(&t, 0, 0, 8);
-    tw_add_extent(&t, 1, 0, 4);
-    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
-    tw_to(&w, 2, 1);
-    CHECK(tw_report_now(&t, &w) == RESULT_OK);
-    tw_to(&w, 3, 1);
-    CHECK(tw_get_order(&w, order).replicas == 1);
+    tw_grow(&t, &w, order);
 }
 
 static void wrong_reports_are_refused_and_change_nothing(void **state)
@@ -725,51 +712,6 @@ static void eight_reports_a_slot_are_free(void **state)
     }
 }
 
-static void a_report_is_verified_once_in_a_block(void **state)
-{
-    (void)state;
-    uint8_t order[32];
-    grown("", order);
-    const uint64_t *verified = &w.chain.ledger.reports_verified;
-    uint64_t before = *verified;
-    CHECK(tw_report_now(&t, &w) == RESULT_OK);
-    CHECK(*verified == before + 1);
-    tw_begin(&t, &w, REPORT_NO_VOLUME);
-    CHECK(admit(tw_finish(&t)).code == RESULT_OK);
-    CHECK(*verified == before + 2);
-}
-
-/* What was found out stands while nothing changes that it was drawn from. */
-static void a_verdict_ends_with_what_it_was_drawn_from(void **state)
-{
-    (void)state;
-    uint8_t order[32], beacon_key[] = "test";
-    grown("", order);
-    struct ledger *l = &w.chain.ledger;
-    tw_begin(&t, &w, REPORT_NO_VOLUME);
-    static struct work_verdict room;
-    struct tx tx = { .call = { .kind = TX_REPORT, .report = tw_finish(&t) } };
-    const struct ledger_call call = { .tx = &tx, .from = t.account_key, .verdict = &room };
-    room.known = false;
-    uint64_t before = l->reports_verified;
-    CHECK(work_check_report(l, &call) == RESULT_OK && work_report_first(l, &call));
-    CHECK(work_report_free(l, &call) && work_check_report(l, &call) == RESULT_OK);
-    CHECK(l->reports_verified == before + 1);
-    state_put(l->st, STATE_ACCOUNTS, span_str("nobody"), span_str("1"));
-    CHECK(work_check_report(l, &call) == RESULT_OK && l->reports_verified == before + 1);
-    struct work_worker rec = tw_record(&t, &w);
-    rec.faulted = true;
-    work_put(l, &rec);
-    CHECK(work_check_report(l, &call) == RESULT_REPORT_SUSPENDED);
-    CHECK(!work_report_free(l, &call) && l->reports_verified == before + 2);
-    state_put(l->st, STATE_BEACON, span_of(beacon_key, sizeof(beacon_key)), span_str("1"));
-    CHECK(work_check_report(l, &call) == RESULT_REPORT_SUSPENDED);
-    CHECK(l->reports_verified == before + 3);
-    l->height++;
-    CHECK(work_check_report(l, &call) == RESULT_REPORT_SUSPENDED);
-    CHECK(l->reports_verified == before + 4);
-}
-
 static void a_debt_is_paid_by_income_first(void **state)
 {
     (void)state;
@@ -819,8 +761,6 @@ int main(void)
         cmocka_unit_test(software_weighs_nothing_once_it_is_not_allowed),
         cmocka_unit_test(a_weak_beacon_neither_charges_nor_matures),
         cmocka_unit_test(eight_reports_a_slot_are_free),
-        cmocka_unit_test(a_report_is_verified_once_in_a_block),
-        cmocka_unit_test(a_verdict_ends_with_what_it_was_drawn_from),
         cmocka_unit_test(a_debt_is_paid_by_income_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
