@@ -49,7 +49,7 @@ static enum err head_read(struct chain *c)
     if (!state_get(&c->st, &value, STATE_PARAMS, span_str(params_key)) ||
         params_decode(&c->params, value) != OK)
         return ERR_CORRUPT;
-    if (!state_get(&c->st, &value, STATE_INDEX, span_str(app_hash_key)) || value.n != 32)
+    if (!state_get(&c->st, &value, STATE_TREE, span_str(app_hash_key)) || value.n != 32)
         return ERR_CORRUPT;
     memcpy(c->app_hash, value.p, 32);
     return OK;
@@ -76,7 +76,7 @@ void chain_store_head(struct chain *c)
     ASSERT(w.err == OK);
     state_put(&c->st, STATE_META, span_str(head_key), writer_span(&w));
     state_commit(&c->st, c->app_hash);
-    state_put(&c->st, STATE_INDEX, span_str(app_hash_key), span_of(c->app_hash, 32));
+    state_put(&c->st, STATE_TREE, span_str(app_hash_key), span_of(c->app_hash, 32));
 }
 
 void chain_store_params(struct chain *c)

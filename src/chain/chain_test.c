@@ -458,7 +458,7 @@ static void digest_of_rest(struct world *w, uint8_t out[32], const uint8_t accou
         bool mine = n == 34 && from[0] == STATE_ACCOUNTS &&
                     (memcmp(from + 2, account, 32) == 0 ||
                      memcmp(from + 2, accounts_pot(POT_TREASURY), 32) == 0);
-        bool hash = from[0] == STATE_TREE || (from[0] == STATE_INDEX && n == 9);
+        bool hash = from[0] == STATE_TREE;
         if (mine || hash)
             continue;
         uint8_t size[4];

@@ -2,13 +2,14 @@
 
 #include "base/arena.h"
 #include "base/writer.h"
+#include "crypto/lthash.h"
 #include "crypto/merkle.h"
 #include "crypto/smt.h"
 
-/* The proved stores, by name. */
-static const enum state_store proved[] = { STATE_ACCOUNTS, STATE_BEACON, STATE_META,
+/* The stores under the app hash, by name. */
+static const enum state_store hashed[] = { STATE_ACCOUNTS, STATE_BEACON, STATE_INDEX, STATE_META,
                                            STATE_ORDERS,   STATE_PARAMS, STATE_WORK };
-enum { PROVED_COUNT = sizeof(proved) / sizeof(proved[0]) };
+enum { HASHED_COUNT = sizeof(hashed) / sizeof(hashed[0]) };
 
 const char *state_store_name(enum state_store store)
 {
@@ -57,7 +58,7 @@ size_t state_memory_size(size_t note_max)
 {
     return rounded(note_max * sizeof(struct state_note)) +
            rounded(slots_for(note_max) * sizeof(uint32_t)) +
-           rounded(note_max * sizeof(struct smt_write));
+           rounded(note_max * sizeof(struct smt_write)) + rounded(sizeof(struct lthash));
 }
 
 void state_init(struct state *st, const struct kv *kv, void *memory, size_t note_max)
@@ -71,7 +72,8 @@ void state_init(struct state *st, const struct kv *kv, void *memory, size_t note
     st->notes = arena_array(&a, note_max, sizeof(*st->notes));
     st->slots = arena_array(&a, st->slot_count, sizeof(*st->slots));
     st->writes = arena_array(&a, note_max, sizeof(*st->writes));
-    ASSERT(st->notes != NULL && st->slots != NULL && st->writes != NULL);
+    st->sum = arena_array(&a, 1, sizeof(*st->sum));
+    ASSERT(st->notes != NULL && st->slots != NULL && st->writes != NULL && st->sum != NULL);
 }
 
 struct full_key {
@@ -152,10 +154,56 @@ static void flush_notes(struct state *st)
 {
     if (st->note_count == 0)
         return;
-    for (size_t i = 0; i < PROVED_COUNT; i++)
-        tree_update(st, proved[i]);
+    for (size_t i = 0; i < HASHED_COUNT; i++)
+        if (is_proved(hashed[i]))
+            tree_update(st, hashed[i]);
     st->note_count = 0;
     memset(st->slots, 0, st->slot_count * sizeof(*st->slots));
+}
+
+/* ---- the sum over the index ---- */
+
+static const uint8_t sum_key[2] = { STATE_TREE, STATE_INDEX };
+
+static void sum_read(struct state *st, struct lthash *out)
+{
+    struct span value;
+    *out = (struct lthash){ 0 };
+    enum err e = kv_get(st->kv, &value, span_of(sum_key, sizeof(sum_key)));
+    if (e == OK && value.n == LTHASH_SIZE)
+        lthash_load(out, value.p);
+    else if (e != ERR_NOT_FOUND)
+        note_failure(st, e == OK ? ERR_CORRUPT : e);
+}
+
+/* Before a record of the index changes: its old pair leaves the sum, the new one (value.p NULL:
+ * none) comes in. */
+static void sum_change(struct state *st, struct span key, struct span value)
+{
+    struct span old;
+    bool there = state_get(st, &old, STATE_INDEX, key);
+    bool stays = value.p != NULL;
+    if (st->err != OK || (there == stays && (!there || span_eq(old, value))))
+        return;
+    const uint8_t head[2] = { STATE_INDEX, (uint8_t)key.n };
+    if (!st->sum_loaded)
+        sum_read(st, st->sum);
+    st->sum_loaded = st->sum_changed = true;
+    if (there)
+        lthash_take(st->sum, (struct span[]){ span_of(head, sizeof(head)), key, old }, 3);
+    if (stays)
+        lthash_add(st->sum, (struct span[]){ span_of(head, sizeof(head)), key, value }, 3);
+}
+
+static void sum_write(struct state *st)
+{
+    if (!st->sum_changed || st->err != OK)
+        return;
+    uint8_t bytes[LTHASH_SIZE];
+    lthash_store(bytes, st->sum);
+    note_failure(st,
+                 kv_put(st->kv, span_of(sum_key, sizeof(sum_key)), span_of(bytes, sizeof(bytes))));
+    st->sum_changed = false;
 }
 
 static void note_write(struct state *st, enum state_store store, struct span key)
@@ -184,6 +232,8 @@ void state_put(struct state *st, enum state_store store, struct span key, struct
     if (st->err != OK)
         return;
     st->changes[store]++;
+    if (store == STATE_INDEX)
+        sum_change(st, key, value.p == NULL ? span_str("") : value);
     struct full_key k = full_key_of(store, key);
     note_failure(st, kv_put(st->kv, span_of(k.bytes, k.n), value));
     note_write(st, store, key);
@@ -195,6 +245,8 @@ void state_del(struct state *st, enum state_store store, struct span key)
     if (st->err != OK)
         return;
     st->changes[store]++;
+    if (store == STATE_INDEX)
+        sum_change(st, key, (struct span){ NULL, 0 });
     struct full_key k = full_key_of(store, key);
     note_failure(st, kv_del(st->kv, span_of(k.bytes, k.n)));
     note_write(st, store, key);
@@ -224,11 +276,18 @@ bool state_next(struct state *st, struct span *key, struct span *value, struct s
 
 void state_root(struct state *st, uint8_t root[STATE_HASH_SIZE], enum state_store store)
 {
+    memset(root, 0, STATE_HASH_SIZE);
+    if (st->err != OK)
+        return;
+    if (!is_proved(store)) {
+        struct lthash sum;
+        sum_read(st, &sum);
+        lthash_digest(root, &sum);
+        return;
+    }
     const uint8_t prefix[2] = { STATE_TREE, (uint8_t)store };
     const struct smt tree = { .kv = st->kv, .prefix = span_of(prefix, sizeof(prefix)) };
-    memset(root, 0, STATE_HASH_SIZE);
-    if (st->err == OK)
-        note_failure(st, smt_root(&tree, root));
+    note_failure(st, smt_root(&tree, root));
 }
 
 /* docs/spec/state.md 4: one leaf is varint(length) name varint(32) SHA-256(root). Lengths are below
@@ -249,12 +308,40 @@ static void store_leaf(uint8_t out[STATE_HASH_SIZE], struct state *st, enum stat
     merkle_leaf(out, &merkle_rfc6962, writer_span(&w));
 }
 
+static void store_leaves(uint8_t (*out)[STATE_HASH_SIZE], struct state *st)
+{
+    for (size_t i = 0; i < HASHED_COUNT; i++)
+        store_leaf(out[i], st, hashed[i]);
+}
+
 void state_commit(struct state *st, uint8_t app_hash[STATE_HASH_SIZE])
 {
     flush_notes(st);
-    uint8_t leaves[PROVED_COUNT][STATE_HASH_SIZE];
-    for (size_t i = 0; i < PROVED_COUNT; i++)
-        store_leaf(leaves[i], st, proved[i]);
+    sum_write(st);
+    uint8_t leaves[HASHED_COUNT][STATE_HASH_SIZE];
+    store_leaves(leaves, st);
     merkle_root_of(app_hash, &merkle_rfc6962, (const uint8_t(*)[STATE_HASH_SIZE])leaves,
-                   PROVED_COUNT);
+                   HASHED_COUNT);
+}
+
+bool state_prove(struct state *st, struct state_proof *out, enum state_store store,
+                 const uint8_t key_hash[STATE_HASH_SIZE])
+{
+    size_t at = 0;
+    while (at < HASHED_COUNT && hashed[at] != store)
+        at++;
+    *out = (struct state_proof){ .index = (uint32_t)at, .count = HASHED_COUNT };
+    if (at == HASHED_COUNT || !is_proved(store))
+        return false;
+    uint8_t leaves[HASHED_COUNT][STATE_HASH_SIZE];
+    store_leaves(leaves, st);
+    memcpy(out->leaf, leaves[at], STATE_HASH_SIZE);
+    state_root(st, out->root, store);
+    out->path_count = (uint32_t)merkle_path(
+        out->path, &merkle_rfc6962, (const uint8_t(*)[STATE_HASH_SIZE])leaves, HASHED_COUNT, at);
+    const uint8_t prefix[2] = { STATE_TREE, (uint8_t)store };
+    const struct smt tree = { .kv = st->kv, .prefix = span_of(prefix, sizeof(prefix)) };
+    if (st->err == OK)
+        note_failure(st, smt_prove(&tree, &out->smt, key_hash));
+    return st->err == OK;
 }

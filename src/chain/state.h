@@ -11,6 +11,7 @@
 #define CRUST_CHAIN_STATE_H
 
 #include "base/kv.h"
+#include "crypto/smt.h"
 
 /* Numbers are part of the database format. */
 enum state_store {
@@ -20,7 +21,7 @@ enum state_store {
     STATE_PARAMS = 4,
     STATE_BEACON = 5,
     STATE_META = 6,  /* chain id, height, totals */
-    STATE_INDEX = 7, /* queues and secondary indexes; not proved: each follows from a record */
+    STATE_INDEX = 7, /* queues and secondary indexes: under the app hash as a sum, without proofs */
     STATE_TREE = 8,  /* nodes and roots of the trees */
     STATE_STORE_COUNT = 9
 };
@@ -38,7 +39,7 @@ struct state_note {
     uint8_t key[STATE_KEY_MAX];
 };
 
-struct smt_write;
+struct lthash;
 
 struct state {
     const struct kv *kv;                 /* kept while the state is used */
@@ -50,6 +51,9 @@ struct state {
     uint32_t *slots; /* hash table over notes; a power of two */
     size_t slot_count;
     struct smt_write *writes; /* note_max of them, for one update of a tree */
+    struct lthash *sum;       /* over STATE_INDEX; read when its first record changes */
+    bool sum_loaded;
+    bool sum_changed;
 };
 
 /* The bytes state_init needs to note up to note_max keys between two updates of the trees. */
@@ -78,13 +82,31 @@ struct state_range {
 bool state_next(struct state *st, struct span *key, struct span *value, struct state_range range,
                 struct span from, bool after);
 
-/* state_commit brings all trees up to date and gives the app hash: the RFC 6962 root over the
- * pairs (store name, root) sorted by name, each leaf being the length-prefixed name and the
- * length-prefixed SHA-256 of the root, as CometBFT's simple map has it. */
+/* state_commit brings all trees and the sum up to date and gives the app hash: the RFC 6962 root
+ * over the pairs (store name, root) sorted by name, each leaf being the length-prefixed name and
+ * the length-prefixed SHA-256 of the root, as CometBFT's simple map has it. */
 void state_commit(struct state *st, uint8_t app_hash[STATE_HASH_SIZE]);
 
-/* The root of one proved store as of the last state_commit. */
+/* The root of one store as of the last state_commit: of its tree, or the digest of the index's sum.
+ */
 void state_root(struct state *st, uint8_t root[STATE_HASH_SIZE], enum state_store store);
+
+/* state_prove: what leads from a record, or its absence, to the app hash of the last state_commit:
+ * the path in the store's tree to root, and the path of the store's leaf among count leaves.
+ * key_hash is SHA-256 of the record's key. False: the store has no proofs (STATE_INDEX), or
+ * st->err. */
+enum { STATE_PATH_MAX = 5 };
+struct state_proof {
+    struct smt_proof smt;
+    uint8_t root[STATE_HASH_SIZE];
+    uint32_t index;
+    uint32_t count;
+    uint8_t leaf[STATE_HASH_SIZE];
+    uint32_t path_count;
+    uint8_t path[STATE_PATH_MAX][STATE_HASH_SIZE];
+};
+bool state_prove(struct state *st, struct state_proof *out, enum state_store store,
+                 const uint8_t key_hash[STATE_HASH_SIZE]);
 
 /* state_store_name: "accounts". Static storage. */
 const char *state_store_name(enum state_store store);

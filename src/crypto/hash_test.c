@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "crypto/crc32c.h"
 #include "crypto/hmac.h"
+#include "crypto/lthash.h"
 #include "crypto/sha256.h"
 
 /* Compares bytes with their hexadecimal text. */
@@ -185,6 +186,34 @@ static void crc32c_paths_agree_and_chain(void **state)
     }
 }
 
+/* The digest was computed with Python's hashlib: SHAKE128, 1,024 lanes, SHA-256. */
+static void lthash_is_a_sum_over_a_set(void **state)
+{
+    (void)state;
+    static struct lthash a, b, empty;
+    const struct span alpha = span_str("alpha"), beta = span_str("beta");
+    const struct span cut[2] = { span_str("al"), span_str("pha") };
+    uint8_t digest[32], bytes[LTHASH_SIZE];
+    lthash_add(&a, &alpha, 1);
+    lthash_add(&a, &beta, 1);
+    lthash_digest(digest, &a);
+    check_hex(digest, 32, "dba6d4c144da54ceede1a1b09127b195189179de382775e24e6dbe429cf54e3c");
+    lthash_add(&b, &beta, 1);
+    lthash_add(&b, cut, 2);
+    CHECK(memcmp(&a, &b, sizeof(a)) == 0);
+    lthash_take(&b, &alpha, 1);
+    CHECK(memcmp(&a, &b, sizeof(a)) != 0);
+    lthash_store(bytes, &b);
+    lthash_load(&b, bytes);
+    lthash_take(&b, &beta, 1);
+    CHECK(memcmp(&b, &empty, sizeof(b)) == 0);
+    lthash_add(&b, &alpha, 1);
+    lthash_take(&a, &alpha, 1);
+    lthash_join(&a, &b);
+    lthash_digest(bytes, &a);
+    CHECK(memcmp(bytes, digest, 32) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +222,7 @@ int main(void)
         cmocka_unit_test(tagged_is_the_hash_of_the_concatenation),
         cmocka_unit_test(hmac_gives_the_rfc4231_vectors),
         cmocka_unit_test(hkdf_gives_the_rfc5869_vectors),
+        cmocka_unit_test(lthash_is_a_sum_over_a_set),
         cmocka_unit_test(crc32c_gives_the_rfc3720_vectors),
         cmocka_unit_test(crc32c_paths_agree_and_chain),
     };

@@ -432,6 +432,81 @@ enum err smt_prove(const struct smt *t, struct smt_proof *out,
     }
 }
 
+/* The slot nearest to at on one side, at itself left out, that is not empty; PAGE_SLOTS: none. */
+static size_t slot_beside(const struct page *page, size_t at, bool above)
+{
+    for (size_t i = 1; i < PAGE_SLOTS; i++) {
+        if (above ? at + i >= PAGE_SLOTS : at < i)
+            break;
+        size_t there = above ? at + i : at - i;
+        if (page->slot[there].kind != EMPTY)
+            return there;
+    }
+    return PAGE_SLOTS;
+}
+
+static void set_nibble(uint8_t *path, size_t depth, size_t v)
+{
+    uint8_t *b = &path[depth / 2];
+    *b = (uint8_t)(depth & 1 ? (*b & 0xf0) | v : (*b & 0x0f) | v << 4);
+}
+
+/* The first (or last) leaf below the slot at of the page at depth on path, which is used up. */
+static enum err edge_leaf(const struct smt *t, struct smt_leaf *out, uint8_t *path, size_t depth,
+                          size_t at, bool first)
+{
+    for (;; depth++) {
+        struct page page;
+        TRY(page_load(&page, t, depth, path));
+        if (page.slot[at].kind == EMPTY)
+            at = slot_beside(&page, at, first);
+        if (at == PAGE_SLOTS)
+            return ERR_CORRUPT; /* a page below the root's is never empty */
+        const struct slot *s = &page.slot[at];
+        if (s->kind == LEAF) {
+            memcpy(out->key_hash, s->a, SMT_HASH_SIZE);
+            memcpy(out->value_hash, s->b, SMT_HASH_SIZE);
+            return OK;
+        }
+        set_nibble(path, depth, at);
+        at = first ? 0 : PAGE_SLOTS - 1;
+    }
+}
+
+enum err smt_neighbour(const struct smt *t, struct smt_leaf *out,
+                       const uint8_t key_hash[SMT_HASH_SIZE], bool above)
+{
+    *out = (struct smt_leaf){ 0 };
+    size_t fork_depth = 0, fork_at = PAGE_SLOTS; /* the deepest place where the path can be left */
+    for (size_t depth = 0;; depth++) {
+        struct page page;
+        TRY(page_load(&page, t, depth, key_hash));
+        size_t at = nibble(key_hash, depth);
+        size_t beside = slot_beside(&page, at, above);
+        if (beside != PAGE_SLOTS) {
+            fork_depth = depth;
+            fork_at = beside;
+        }
+        const struct slot *s = &page.slot[at];
+        if (s->kind == INNER)
+            continue;
+        int order = s->kind == LEAF ? memcmp(s->a, key_hash, SMT_HASH_SIZE) : 0;
+        if (above ? order > 0 : order < 0) {
+            fork_depth = depth;
+            fork_at = at;
+        }
+        break;
+    }
+    if (fork_at == PAGE_SLOTS)
+        return ERR_NOT_FOUND;
+    uint8_t path[SMT_HASH_SIZE];
+    memcpy(path, key_hash, SMT_HASH_SIZE);
+    enum err e = edge_leaf(t, out, path, fork_depth, fork_at, above);
+    if (e != OK)
+        *out = (struct smt_leaf){ 0 };
+    return e;
+}
+
 enum err smt_verify(const uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SMT_HASH_SIZE],
                     const uint8_t *value_hash, const struct smt_proof *proof)
 {

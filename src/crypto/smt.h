@@ -79,6 +79,16 @@ struct smt_proof {
 NODISCARD enum err smt_prove(const struct smt *t, struct smt_proof *out,
                              const uint8_t key_hash[SMT_HASH_SIZE]);
 
+/* smt_neighbour finds the leaf nearest to key_hash on one side of it in the order of key hashes,
+ * key_hash's own leaf left out. Returns: OK, ERR_NOT_FOUND (none on that side), ERR_CORRUPT, or
+ * what kv gave; out is zeroed unless OK. */
+struct smt_leaf {
+    uint8_t key_hash[SMT_HASH_SIZE];
+    uint8_t value_hash[SMT_HASH_SIZE];
+};
+NODISCARD enum err smt_neighbour(const struct smt *t, struct smt_leaf *out,
+                                 const uint8_t key_hash[SMT_HASH_SIZE], bool above);
+
 /* smt_verify checks a proof from anywhere against a root that is trusted.
  * In:      value_hash, or NULL to ask for absence.
  * Returns: OK, ERR_FORMAT (the proof is of the other kind, or its other leaf does not lie on the
