@@ -286,8 +286,23 @@ static void on_tx(void *ctx, enum tx_lane lane, enum err e, uint32_t result, uin
 /* ---- the whole
  * --------------------------------------------------------------------------------- */
 
+static void tell_fork(struct agent *a)
+{
+    const struct view *v = &a->view;
+    if (v->node_fresh && v->work_known && !view_is_fork(v))
+        a->fork_told = false;
+    if (a->fork_told || !view_is_fork(v))
+        return;
+    a->fork_told = true;
+    log_error("enclave-is-a-fork", "step=%llu chain_step=%llu next=\"%s\"",
+              (unsigned long long)v->node.seq, (unsigned long long)v->work.volumes.seq,
+              "put back the newest copy of crust-ipfsd's enclave folder and disks; see "
+              "docs/guide/merchant.md");
+}
+
 void agent_step(struct agent *a)
 {
+    tell_fork(a);
     /* Each of these starts at most one thing and is busy then; so this ends. */
     while (step_tell(a) || step_report(a) || step_worker(a) || step_room(a) || step_money(a))
         ;

@@ -104,6 +104,7 @@ struct agent {
 
     bool status_asking;
     uint64_t next_status_ms;
+    bool fork_told;
     uint64_t accepted_before; /* count of reports when the status was last read */
 
     enum agent_walk walk;

@@ -81,6 +81,7 @@ struct order {
     uint32_t rank;                 /* in the rendezvous order, 0 first */
     uint64_t until;                /* ORDER_WAITING: height of the next look */
     uint32_t tries;
+    uint32_t voids; /* replicas of it that the chain did not count, or no more */
     uint64_t retry_ms;
     uint64_t decided_at;    /* height of the last change of step or reason */
     uint64_t looked_at;     /* height at which the chain was last asked about it */

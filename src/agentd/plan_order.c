@@ -317,7 +317,10 @@ void plan_order_removed(struct orders *o, uint32_t row, enum err e, const struct
     struct order *r = &o->rows[row];
     if (e == OK || e == ERR_NOT_FOUND) {
         r->held = false;
-        orders_set(r, ORDER_FORGOTTEN, r->reason, v->chain.height);
+        /* After an absence a new replica counts; of a struck claim none ever does. */
+        bool again = r->reason == ORDER_WHY_VOID && ++r->voids < PLAN_ORDER_VOIDS_MAX;
+        r->retry_ms = now_ms + ((uint64_t)PLAN_ORDER_RETRY_MS << 3 * r->voids);
+        orders_set(r, again ? ORDER_RETRY : ORDER_FORGOTTEN, r->reason, v->chain.height);
         return;
     }
     r->retry_ms = now_ms + PLAN_ORDER_RETRY_MS;

@@ -8,6 +8,7 @@
 enum {
     PLAN_ORDER_RETRY_MS = 2000, /* after the first failure to seal; doubles */
     PLAN_ORDER_RETRY_MAX_MS = 3600000,
+    PLAN_ORDER_VOIDS_MAX = 4,      /* replicas that count for nothing before we give an order up */
     PLAN_ORDER_TURN_MAX = 10,      /* slots that the last in the rendezvous order waits */
     PLAN_ORDER_SWEEP_SLOTS = 24,   /* between two looks at an order that is well */
     PLAN_ORDER_SETTLE_BYTES = 400, /* size of a settle transaction, about */

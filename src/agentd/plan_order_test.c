@@ -348,6 +348,33 @@ static void a_void_replica_is_removed_but_not_too_early(void **unused)
     check_is(row, ORDER_OVER, ORDER_WHY_VOID);
 }
 
+/* After an absence a new replica counts. But a replica that never counts is not made for ever. */
+static void a_void_replica_is_made_anew_a_few_times(void **unused)
+{
+    (void)unused;
+    uint32_t row = sealed(1);
+    uint64_t now = 0;
+    for (uint32_t i = 1; i <= PLAN_ORDER_VOIDS_MAX; i++) {
+        orders_set(&o.rows[row], ORDER_OVER, ORDER_WHY_VOID, v.chain.height);
+        CHECK(plan_order_work(&o, &v, &rules, now).what == PLAN_ORDER_REMOVE);
+        plan_order_removed(&o, row, OK, &v, now);
+        CHECK(!o.rows[row].held);
+        if (i == PLAN_ORDER_VOIDS_MAX)
+            break;
+        check_is(row, ORDER_RETRY, ORDER_WHY_VOID);
+        o.rows[row].note = false;
+        now = o.rows[row].retry_ms;
+        v.chain.height++;
+        CHECK(plan_order_next(&o, &v, now - 1).what == PLAN_ORDER_NOTHING);
+        CHECK(plan_order_next(&o, &v, now).what == PLAN_ORDER_LOOK);
+        struct chain_client_order c = chain_order(1);
+        tell(&c);
+        CHECK(plan_order_work(&o, &v, &rules, now).what == PLAN_ORDER_SEAL);
+        plan_order_sealed(&o, row, OK, "", &v, now);
+    }
+    check_is(row, ORDER_FORGOTTEN, ORDER_WHY_VOID);
+}
+
 static void replicas_found_at_the_start_find_their_order(void **unused)
 {
     (void)unused;
@@ -455,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup(at_most_so_many_are_sealed_at_a_time, setup),
         cmocka_unit_test_setup(a_replica_is_followed_until_it_is_verified, setup),
         cmocka_unit_test_setup(a_void_replica_is_removed_but_not_too_early, setup),
+        cmocka_unit_test_setup(a_void_replica_is_made_anew_a_few_times, setup),
         cmocka_unit_test_setup(replicas_found_at_the_start_find_their_order, setup),
         cmocka_unit_test_setup(the_table_finds_and_reuses, setup),
         cmocka_unit_test_setup(money_is_settled_before_it_is_claimed, setup),

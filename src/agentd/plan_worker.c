@@ -123,7 +123,7 @@ struct plan_worker_effect plan_worker_next(struct plan_worker *p, const struct v
         return nothing;
     if (v->worker_known) {
         p->state = PLAN_WORKER_IDLE;
-        if (memcmp(v->worker.account, v->account, 32) != 0)
+        if (memcmp(v->worker.account, v->account, 32) != 0 || view_is_fork(v))
             return nothing;
         return deposits(p, v, rules);
     }
@@ -172,6 +172,10 @@ const char *plan_worker_trouble(const struct plan_worker *p, const struct view *
         return "the worker is registered for another account: use that account's key";
     if (v->worker_known && v->worker.faulted)
         return "the worker has faulted: it forfeited its deposit and a new one is needed";
+    if (view_is_fork(v))
+        return "the enclave is not in the state that the chain has of it: an old copy of its "
+               "folder "
+               "was put back, or another copy reports; put back the newest one";
     if (v->worker_known && v->worker.absent)
         return "the worker was absent for too long: its replicas have ended";
     if (!v->worker_known)

@@ -236,12 +236,37 @@ static void free_space_is_filled_beside_the_slack(void **unused)
     CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING);
 }
 
+/* Behind the chain, or beside it: it must not go on, and it says so. Ahead is a step under way. */
+static void an_old_copy_of_the_enclave_is_a_fork(void **unused)
+{
+    (void)unused;
+    registered();
+    v.work_known = true;
+    v.worker.deposit = AMOUNT_ZERO;
+    v.node.seq = v.work.volumes.seq = 4;
+    memset(v.node.s, 9, 32);
+    memset(v.work.state, 9, 32);
+    CHECK(!view_is_fork(&v) && view_can_report(&v));
+    v.node.seq = 5;
+    v.node.s[0]++;
+    CHECK(!view_is_fork(&v) && plan_worker_trouble(&p, &v)[0] == '\0');
+    v.node.seq = 4;
+    CHECK(view_is_fork(&v) && !view_can_report(&v));
+    CHECK(strstr(plan_worker_trouble(&p, &v), "old copy") != NULL);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING); /* no money goes into it */
+    v.node.s[0]--;
+    v.node.seq = 3;
+    CHECK(view_is_fork(&v));
+    v.node_fresh = false; /* what is read now may be newer */
+    CHECK(!view_is_fork(&v));
+}
+
 static void extents_are_given_up_for_orders_once(void **unused)
 {
     (void)unused;
     uint64_t extent = v.params.srd_extent_size;
     disk(100 * mib, 8 * extent);
-    v.work.volumes.seq = 4;
+    v.work.volumes.seq = v.node.seq = 4;
     CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING); /* nobody needs it */
     struct plan_room_effect f = room_next(extent + 1, 0);
     CHECK(f.what == PLAN_ROOM_RELEASE && f.bytes == 2 * extent);
@@ -251,7 +276,7 @@ static void extents_are_given_up_for_orders_once(void **unused)
     v.node.disks[0].free = 100 * mib + 6 * extent;
     CHECK(room_next(0, 0).what == PLAN_ROOM_NOTHING);
     v.node.disks[0].free = 100 * mib;
-    v.work.volumes.seq = 5;
+    v.work.volumes.seq = v.node.seq = 5;
     CHECK(room_next(extent + 1, 0).what == PLAN_ROOM_RELEASE);
     disk(100 * mib, 0);
     CHECK(room_next(extent, 0).what == PLAN_ROOM_NOTHING); /* nothing to give up */
@@ -270,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup(deposits_are_kept_full, setup),
         cmocka_unit_test_setup(the_gateway_is_told_to_others, setup),
         cmocka_unit_test_setup(free_space_is_filled_beside_the_slack, setup),
+        cmocka_unit_test_setup(an_old_copy_of_the_enclave_is_a_fork, setup),
         cmocka_unit_test_setup(extents_are_given_up_for_orders_once, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

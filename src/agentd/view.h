@@ -79,11 +79,23 @@ static inline uint64_t view_next_height(const struct view *v)
     return v->chain.height + 1;
 }
 
+/* The enclave is not where the chain knows this worker to be: an older copy of it was put back, or
+ * another copy has reported. Steps are cut before they are sent, so it is never behind otherwise.
+ * Such an enclave can report no more (docs/spec/proof.md 4.3). */
+static inline bool view_is_fork(const struct view *v)
+{
+    if (!v->node_known || !v->node_fresh || !v->node.storage || !v->work_known ||
+        v->node.seq > v->work.volumes.seq)
+        return false;
+    return v->node.seq < v->work.volumes.seq || memcmp(v->node.s, v->work.state, 32) != 0;
+}
+
 /* The worker can report: registered by us, without a fault, and its enclave is there. */
 static inline bool view_can_report(const struct view *v)
 {
     return v->chain_known && v->node_known && v->node.storage && v->worker_known && v->work_known &&
-           !v->worker.faulted && memcmp(v->worker.account, v->account, sizeof(v->account)) == 0;
+           !v->worker.faulted && memcmp(v->worker.account, v->account, sizeof(v->account)) == 0 &&
+           !view_is_fork(v);
 }
 
 #endif

@@ -197,6 +197,12 @@ static void check_worker(struct doctor *d, struct ipc_sink *daemon,
     else if (w.faulted)
         found(d, BAD, "worker", "look at crust-ipfsd's log; a new worker is needed",
               "the worker is stopped for a fault");
+    else if (node_is_fork(s.seq, s.s, &w))
+        found(
+            d, BAD, "worker", "put back the newest copy of the enclave folder and the disks",
+            "the enclave is an old copy: it stands at step %llu, the chain knows step %llu; it can "
+            "report no more",
+            (unsigned long long)s.seq, (unsigned long long)w.seq);
     else if (w.next_slot + 1 < now->slot)
         found(d, BAD, "worker", "look at crust-agentd's log",
               "no report since slot %llu; now is slot %llu", (unsigned long long)w.report_slot,

@@ -27,6 +27,8 @@ struct page {
     uint8_t worker[32];
     uint64_t files, file_bytes, extents, extent_bytes;
     uint32_t pending;
+    uint64_t seq;
+    uint8_t state[32];
     bool worker_known;
     struct chain_client_worker at_chain;
     char next[TEXT_MAX];
@@ -82,6 +84,8 @@ static void read_node(const struct cli *c, struct page *p, struct local *l)
     p->extents = s.extents;
     p->extent_bytes = s.extent_bytes;
     p->pending = s.pending;
+    p->seq = s.seq;
+    memcpy(p->state, s.s, 32);
     read_worker(c, p);
 }
 
@@ -101,6 +105,11 @@ static void read_store(const struct cli *c, struct page *p)
     if (l.repo.store == NULL)
         read_node(c, p, &l);
     local_close(&l);
+}
+
+static bool is_fork(const struct page *p)
+{
+    return p->node_known && p->worker_known && node_is_fork(p->seq, p->state, &p->at_chain);
 }
 
 /* The one next action: the first thing that is missing. */
@@ -126,6 +135,8 @@ static void decide(const struct cli *c, struct page *p)
         next = "crust-ipfsd &";
     } else if (p->node_known && !p->worker_known) {
         next = "crust-agentd & (it registers the worker)";
+    } else if (is_fork(p)) {
+        next = "put back the newest copy of the enclave folder and the disks";
     } else if (p->worker_known && (p->at_chain.faulted || p->at_chain.suspended != 0)) {
         next = "crust doctor disk";
     }
@@ -201,6 +212,12 @@ static void print_node(const struct page *p)
     printf("worker    %s (%s), deposit %s%s%s\n", worker, p->at_chain.provider, deposit,
            p->at_chain.faulted ? "; STOPPED FOR A FAULT" : "",
            p->at_chain.suspended != 0 ? "; a disk is suspended" : "");
+    if (is_fork(p))
+        printf("          IT IS AN OLD COPY: it stands at step %llu, the chain knows step %llu. It "
+               "can report no more\n",
+               (unsigned long long)p->seq, (unsigned long long)p->at_chain.seq);
+    else if (p->at_chain.absent)
+        printf("          it was absent for too long: its replicas have ended\n");
     printf("reports   last in slot %llu; next: slot %llu, blocks %llu to %llu\n",
            (unsigned long long)p->at_chain.report_slot, (unsigned long long)due.slot,
            (unsigned long long)due.from, (unsigned long long)due.to);
@@ -253,6 +270,8 @@ static json_t *worker_json(const struct page *p)
     if (!p->worker_known)
         return o;
     json_object_set_new(o, "faulted", json_boolean(p->at_chain.faulted));
+    json_object_set_new(o, "fork", json_boolean(is_fork(p)));
+    json_object_set_new(o, "absent", json_boolean(p->at_chain.absent));
     json_object_set_new(o, "suspended", json_integer(p->at_chain.suspended));
     json_object_set_new(o, "deposit", units(p->at_chain.deposit));
     json_object_set_new(o, "report_slot", json_integer((json_int_t)p->at_chain.report_slot));

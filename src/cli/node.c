@@ -24,6 +24,11 @@ void node_place_look(struct node_place *p)
     p->there = access(p->path, W_OK | X_OK) == 0 && node_space(&p->free, &p->total, p->path) == OK;
 }
 
+bool node_is_fork(uint64_t seq, const uint8_t s[32], const struct chain_client_worker *w)
+{
+    return seq < w->seq || (seq == w->seq && memcmp(s, w->state, 32) != 0);
+}
+
 bool node_place_parse(const struct cli *c, struct node_place *out, const char *text)
 {
     char item[NODE_PATH_MAX];

@@ -3,6 +3,7 @@
 #ifndef CRUST_CLI_NODE_H
 #define CRUST_CLI_NODE_H
 
+#include "api/chain_client.h"
 #include "cli/local.h"
 
 enum { NODE_PATH_MAX = 512 };
@@ -32,6 +33,10 @@ void node_place_look(struct node_place *p);
 
 /* node_ask asks a connected daemon for its status; spans live until its next question. */
 NODISCARD enum err node_ask(struct ipc_sink *daemon, struct node_status *out);
+
+/* node_is_fork: an enclave at step seq with state s is not where the chain knows its worker to be:
+ * an older copy was put back, or another copy has reported. It can report no more. */
+bool node_is_fork(uint64_t seq, const uint8_t s[32], const struct chain_client_worker *w);
 
 /* node_gateway_answers: a gateway is at this URL and serves blocks. */
 bool node_gateway_answers(const char *url);
