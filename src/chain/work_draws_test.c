@@ -8,8 +8,7 @@ static struct tworker t;
 static void begin(void)
 {
     tw_start(&w, "");
-    for (uint32_t i = 0; i < 12; i++)
-        model_file_make(&tw_files[i], i + 1, 1 + i % MODEL_BLOCKS, 600 + 350 * i);
+    tw_files_make();
     tw_init(&t, &w, 1, 'T');
     tw_to(&w, 1, 1);
     CHECK(tw_register(&t, &w) == RESULT_OK);

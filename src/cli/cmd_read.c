@@ -28,30 +28,73 @@ static enum err write_all(int fd, struct span s)
     return OK;
 }
 
-/* The bytes [from, to) of a file to a descriptor. *own is set when the output failed, not the
- * store. */
-static enum err copy_file(struct reading *r, int fd, const struct cid *cid, uint64_t from,
-                          uint64_t to, bool *own)
+/* A file on its way to a descriptor. */
+struct copy {
+    int fd;
+    uint64_t from, to; /* its bytes */
+    uint64_t done;     /* of this copy, and of those before it: for the progress line */
+    uint64_t total;    /* 0: not known */
+    bool own_fault;    /* out: the output failed, not the store */
+};
+
+static enum err copy_file(struct cli *c, struct reading *r, struct copy *copy,
+                          const struct cid *cid)
 {
     struct unixfs_read_walk *walk = malloc(sizeof(*walk));
     struct span data;
+    uint64_t at = copy->from;
     if (walk == NULL)
         return ERR_MEMORY;
     unixfs_read_file_init(walk, &r->source, r->memory, cid);
-    unixfs_read_file_range(walk, from, to);
+    unixfs_read_file_range(walk, copy->from, copy->to);
     enum err e;
     for (;;) {
+        reading_expect(r, cid, CARPULL_ENTITY, at, copy->to);
         e = unixfs_read_file_next(walk, &data);
         if (e != OK || data.n == 0)
             break;
-        e = write_all(fd, data);
+        e = write_all(copy->fd, data);
         if (e != OK) {
-            *own = true;
+            copy->own_fault = true;
             break;
         }
+        at += data.n;
+        copy->done += data.n;
+        cli_progress(c, "reading", copy->done, copy->total);
     }
     free(walk);
     return e;
+}
+
+static enum cli_exit cat_one(struct cli *c, struct reading *r, const char *name, uint64_t from,
+                             uint64_t to)
+{
+    struct cid cid;
+    struct unixfs_read_stat st;
+    struct copy copy = { .fd = STDOUT_FILENO, .from = from, .to = to };
+    enum cli_exit exit = reading_resolve(c, r, &cid, name);
+    if (exit != CLI_OK)
+        return exit;
+    /* Of a whole file the first block comes with the rest; of a part it must be known how large the
+     * file is, before a gateway can be asked for those bytes. */
+    if (from == 0 && to == UINT64_MAX)
+        reading_expect(r, &cid, CARPULL_ENTITY, 0, UINT64_MAX);
+    exit = reading_stat(c, r, &st, &cid);
+    if (exit != CLI_OK)
+        return exit;
+    if (st.kind != UNIXFS_READ_FILE)
+        return cli_fail(c, CLI_USAGE, "crust ls CID", "%s is no file", name);
+    if (copy.to > st.size)
+        copy.to = st.size;
+    if (copy.from >= copy.to)
+        return CLI_OK;
+    copy.total = copy.to - copy.from;
+    if (copy.to == st.size)
+        copy.to = UINT64_MAX;
+    enum err e = copy_file(c, r, &copy, &cid);
+    if (copy.own_fault)
+        return cli_fail(c, CLI_FAILED, NULL, "cannot write to standard output");
+    return e == OK ? CLI_OK : reading_failed(c, r, e, &cid);
 }
 
 enum cli_exit cmd_read_cat(struct cli *c)
@@ -63,25 +106,9 @@ enum cli_exit cmd_read_cat(struct cli *c)
     uint64_t end = length > UINT64_MAX - offset ? UINT64_MAX : offset + length;
     struct reading r;
     enum cli_exit exit = reading_open_far(c, &r);
-    for (size_t i = 0; exit == CLI_OK && i < c->arg_count; i++) {
-        struct cid cid;
-        struct unixfs_read_stat st;
-        bool own = false;
-        exit = reading_resolve(c, &r, &cid, c->args[i]);
-        if (exit == CLI_OK)
-            exit = reading_stat(c, &r, &st, &cid);
-        if (exit != CLI_OK)
-            break;
-        if (st.kind != UNIXFS_READ_FILE) {
-            exit = cli_fail(c, CLI_USAGE, "crust ls CID", "%s is no file", c->args[i]);
-            break;
-        }
-        enum err e = copy_file(&r, STDOUT_FILENO, &cid, offset, end, &own);
-        if (own)
-            exit = cli_fail(c, CLI_FAILED, NULL, "cannot write to standard output");
-        else if (e != OK)
-            exit = reading_failed(c, &r, e, &cid);
-    }
+    for (size_t i = 0; exit == CLI_OK && i < c->arg_count; i++)
+        exit = cat_one(c, &r, c->args[i], offset, end);
+    cli_progress_end(c);
     reading_close(&r);
     return exit;
 }
@@ -138,8 +165,10 @@ enum cli_exit cmd_read_ls(struct cli *c)
     enum cli_exit exit = reading_open_far(c, &r);
     if (exit == CLI_OK)
         exit = reading_resolve(c, &r, &cid, c->args[0]);
-    if (exit == CLI_OK)
+    if (exit == CLI_OK) {
+        reading_expect(&r, &cid, CARPULL_ENTITY, 0, 1);
         exit = reading_stat(c, &r, &st, &cid);
+    }
     if (exit == CLI_OK && st.kind == UNIXFS_READ_DIRECTORY)
         exit = ls_dir(c, &r, &cid);
     else if (exit == CLI_OK && st.kind != UNIXFS_READ_FILE)
@@ -160,6 +189,7 @@ struct get {
     struct cli *c;
     struct reading *r;
     uint64_t bytes;
+    uint64_t total; /* of a file; 0: not known */
 };
 
 static bool name_ok(struct span name)
@@ -174,22 +204,23 @@ static enum cli_exit get_node(struct get *g, int dir, const char *name, const st
                               unsigned depth);
 
 static enum cli_exit get_file(struct get *g, int dir, const char *name, const struct cid *cid,
-                              const struct unixfs_read_stat *st)
+                              const struct unixfs_read_stat *st, unsigned depth)
 {
+    if (depth == 0)
+        g->total = st->size;
     uint32_t mode = st->meta.has_mode ? st->meta.mode & 0777 : 0644;
     int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return cli_fail(g->c, CLI_REFUSED, "crust get -o ANOTHER-NAME", "%s: %s", name,
                         errno == EEXIST ? "exists already" : "cannot be made");
-    bool own = false;
-    enum err e = copy_file(g->r, fd, cid, 0, UINT64_MAX, &own);
+    struct copy copy = { .fd = fd, .to = UINT64_MAX, .done = g->bytes, .total = g->total };
+    enum err e = copy_file(g->c, g->r, &copy, cid);
     if (close(fd) != 0 && e == OK) {
         e = ERR_IO;
-        own = true;
+        copy.own_fault = true;
     }
-    g->bytes += st->size;
-    cli_progress(g->c, "writing", g->bytes, 0);
-    if (own)
+    g->bytes = copy.done;
+    if (copy.own_fault)
         return cli_fail(g->c, CLI_FAILED, NULL, "cannot write %s: %s", name, err_text(e));
     return e == OK ? CLI_OK : reading_failed(g->c, g->r, e, cid);
 }
@@ -238,8 +269,10 @@ static enum err get_list(struct get *g, const struct cid *cid, struct get_entry 
     return e;
 }
 
+/* What is sharded comes by itself first, and then each entry: not in the order of a stream of all
+ * that is below it. */
 static enum cli_exit get_dir(struct get *g, int dir, const char *name, const struct cid *cid,
-                             unsigned depth)
+                             bool sharded, unsigned depth)
 {
     struct get_entry *list = NULL;
     size_t count = 0;
@@ -249,7 +282,13 @@ static enum cli_exit get_dir(struct get *g, int dir, const char *name, const str
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return cli_fail(g->c, CLI_FAILED, NULL, "cannot open %s", name);
+    if (sharded) {
+        reading_turn(g->r);
+        reading_expect(g->r, cid, CARPULL_ENTITY, 0, UINT64_MAX);
+    }
     enum err e = get_list(g, cid, &list, &count);
+    if (sharded)
+        reading_turn(g->r);
     enum cli_exit exit = e == OK ? CLI_OK : reading_failed(g->c, g->r, e, cid);
     for (size_t i = 0; exit == CLI_OK && i < count; i++)
         exit = get_node(g, fd, list[i].name, &list[i].cid, depth + 1);
@@ -277,14 +316,15 @@ static enum cli_exit get_node(struct get *g, int dir, const char *name, const st
     struct unixfs_read_stat st;
     if (depth > GET_DEPTH_MAX)
         return cli_fail(g->c, CLI_FAILED, NULL, "folders nested deeper than %d", GET_DEPTH_MAX);
+    reading_expect(g->r, cid, CARPULL_ALL, 0, UINT64_MAX);
     enum cli_exit exit = reading_stat(g->c, g->r, &st, cid);
     if (exit != CLI_OK)
         return exit;
     switch (st.kind) {
     case UNIXFS_READ_FILE:
-        return get_file(g, dir, name, cid, &st);
+        return get_file(g, dir, name, cid, &st, depth);
     case UNIXFS_READ_DIRECTORY:
-        return get_dir(g, dir, name, cid, depth);
+        return get_dir(g, dir, name, cid, st.sharded, depth);
     case UNIXFS_READ_SYMLINK:
         return get_symlink(g, dir, name, st.target);
     case UNIXFS_READ_OTHER:

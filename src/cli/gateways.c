@@ -18,6 +18,27 @@ void gateways_init(struct gateways *g, const struct cli *c, const struct block_s
     *g = (struct gateways){ .c = c, .local = *local };
 }
 
+void gateways_close(struct gateways *g)
+{
+    gateways_turn(g);
+    for (size_t i = 0; i < GATEWAYS_KEPT; i++)
+        free(g->kept[i].data);
+    *g = (struct gateways){ 0 };
+}
+
+void gateways_expect(struct gateways *g, const struct carpull_want *want)
+{
+    g->want = *want;
+    g->expects = true;
+}
+
+void gateways_turn(struct gateways *g)
+{
+    carpull_close(g->stream);
+    g->stream = NULL;
+    g->expects = false;
+}
+
 void gateways_root(struct gateways *g, const struct cid *root)
 {
     if (g->has_root && cid_eq(&g->root, root))
@@ -150,13 +171,89 @@ static void judge(struct gateways_one *one, enum err e)
         one->failures++;
 }
 
-static enum err get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
+/* ---- a stream of blocks --------------------------------------------------------------------- */
+
+/* Begins a stream of what is expected, with the first gateway that gives one. */
+static void stream_begin(struct gateways *g)
 {
-    struct gateways *g = ctx;
-    enum err e = g->local.get(g->local.ctx, size, buf, key);
-    if (e != ERR_NOT_FOUND)
-        return e;
-    gateways_list(g);
+    for (size_t i = 0; g->stream == NULL && i < g->count; i++) {
+        size_t at = (g->good + i) % g->count;
+        struct gateways_one *one = &g->list[at];
+        if (one->failures >= GATEWAYS_FAILURES_MAX || one->cuts >= GATEWAYS_CUTS_MAX)
+            continue;
+        g->requests++;
+        enum err e = carpull_open(&g->stream, one->url, one->allow_private, &g->want);
+        if (e == ERR_UNSUPPORTED)
+            one->cuts = GATEWAYS_CUTS_MAX;
+        else if (e != OK)
+            judge(one, e);
+        g->stream_of = at;
+    }
+}
+
+/* The block out of the stream, when it is there. A stream that fails is asked for no more; the next
+ * one begins where the reader is then. */
+static enum err stream_get(struct gateways *g, struct span *block, const struct block_key *key)
+{
+    bool fresh = g->stream == NULL;
+    if (fresh && g->expects)
+        stream_begin(g);
+    if (g->stream == NULL)
+        return ERR_NOT_FOUND;
+    struct gateways_one *one = &g->list[g->stream_of];
+    enum err e = carpull_next(g->stream, block, key->digest);
+    if (e == OK)
+        return OK;
+    if (e == ERR_CORRUPT)
+        judge(one, e);
+    else if (fresh || e != ERR_NOT_FOUND)
+        one->cuts++;
+    carpull_close(g->stream);
+    g->stream = NULL;
+    /* It ended where it should, and something else is read now. */
+    if (!fresh && e == ERR_NOT_FOUND && g->expects)
+        return stream_get(g, block, key);
+    g->expects = false;
+    return ERR_NOT_FOUND;
+}
+
+/* ---- the source ----------------------------------------------------------------------------- */
+
+static enum err kept_get(const struct gateways *g, size_t *size, struct mspan buf,
+                         const struct block_key *key)
+{
+    for (size_t i = 0; i < GATEWAYS_KEPT; i++) {
+        const struct gateways_kept *k = &g->kept[i];
+        if (k->data == NULL || memcmp(k->key.digest, key->digest, BLOCK_DIGEST_SIZE) != 0)
+            continue;
+        if (k->size > buf.n)
+            return ERR_LIMIT;
+        memcpy(buf.p, k->data, k->size);
+        *size = k->size;
+        return OK;
+    }
+    return ERR_NOT_FOUND;
+}
+
+/* Counts what came over the network and keeps it for a second look. */
+static void came(struct gateways *g, const struct block_key *key, struct span block)
+{
+    struct gateways_kept *k = &g->kept[g->kept_next];
+    g->blocks++;
+    g->bytes += block.n;
+    if (k->data == NULL)
+        k->data = malloc(BLOCK_SIZE_MAX);
+    if (k->data == NULL || block.n == 0 || block.n > BLOCK_SIZE_MAX)
+        return;
+    memcpy(k->data, block.p, block.n);
+    k->key = *key;
+    k->size = block.n;
+    g->kept_next = (g->kept_next + 1) % GATEWAYS_KEPT;
+}
+
+static enum err get_one(struct gateways *g, size_t *size, struct mspan buf,
+                        const struct block_key *key)
+{
     struct content_key content = { .codec = (uint32_t)key->codec };
     memcpy(content.digest, key->digest, sizeof(content.digest));
     const struct cid cid = cid_of_key(&content);
@@ -165,18 +262,41 @@ static enum err get(void *ctx, size_t *size, struct mspan buf, const struct bloc
         struct gateways_one *one = &g->list[at];
         if (one->failures >= GATEWAYS_FAILURES_MAX)
             continue;
-        e = gateways_fetch(one, size, buf, &cid);
+        g->requests++;
+        enum err e = gateways_fetch(one, size, buf, &cid);
         judge(one, e);
         if (e == ERR_LIMIT)
             return e;
         if (e != OK)
             continue;
         g->good = at;
-        g->blocks++;
-        g->bytes += *size;
+        came(g, key, span_of(buf.p, *size));
         return OK;
     }
     return ERR_NOT_FOUND;
+}
+
+static enum err get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
+{
+    struct gateways *g = ctx;
+    struct span block;
+    enum err e = g->local.get(g->local.ctx, size, buf, key);
+    if (e == ERR_NOT_FOUND)
+        e = kept_get(g, size, buf, key);
+    if (e != ERR_NOT_FOUND)
+        return e;
+    gateways_list(g);
+    if (stream_get(g, &block, key) != OK)
+        return get_one(g, size, buf, key);
+    *size = 0;
+    if (block.n > buf.n)
+        return ERR_LIMIT;
+    if (block.n > 0)
+        memcpy(buf.p, block.p, block.n);
+    *size = block.n;
+    g->good = g->stream_of;
+    came(g, key, block);
+    return OK;
 }
 
 static enum err has(void *ctx, const struct block_key *key)

@@ -37,8 +37,24 @@ enum cli_exit reading_open_far(const struct cli *c, struct reading *out)
     return CLI_OK;
 }
 
+void reading_expect(struct reading *r, const struct cid *cid, enum carpull_scope scope,
+                    uint64_t from, uint64_t to)
+{
+    const struct carpull_want want = { .cid = *cid, .scope = scope, .from = from, .to = to };
+    if (r->far)
+        gateways_expect(&r->gateways, &want);
+}
+
+void reading_turn(struct reading *r)
+{
+    if (r->far)
+        gateways_turn(&r->gateways);
+}
+
 void reading_close(struct reading *r)
 {
+    if (r->far)
+        gateways_close(&r->gateways);
     local_close(&r->local);
     free(r->memory.p);
     free(r->block.p);

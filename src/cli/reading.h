@@ -33,6 +33,13 @@ enum cli_exit reading_open_far(const struct cli *c, struct reading *out);
 enum cli_exit reading_open(const struct cli *c, struct reading *out);
 void reading_close(struct reading *r);
 
+/* reading_expect says what is read next, so that it comes as one stream where it is not here: the
+ * bytes [from, to) of a file (to UINT64_MAX: its end), or a folder, with all below it or without.
+ * reading_turn: what is read next is not what follows in that. */
+void reading_expect(struct reading *r, const struct cid *cid, enum carpull_scope scope,
+                    uint64_t from, uint64_t to);
+void reading_turn(struct reading *r);
+
 /* reading_resolve follows the path to its target; on failure it has told the user. */
 enum cli_exit reading_resolve(const struct cli *c, struct reading *r, struct cid *out,
                               const char *text);
