@@ -249,7 +249,7 @@ static bool path_of(struct agent *a, char path[CHAIN_CLIENT_PATH_MAX])
         (void)snprintf(path, CHAIN_CLIENT_PATH_MAX, "%s", CHAIN_CLIENT_STATUS);
         return true;
     case AGENT_READ_PARAMS:
-        (void)snprintf(path, CHAIN_CLIENT_PATH_MAX, "/v1/params");
+        (void)snprintf(path, CHAIN_CLIENT_PATH_MAX, CHAIN_CLIENT_PARAMS);
         return a->params_slot != v->chain.slot + 1;
     case AGENT_READ_WORKER:
         if (has_worker(a))

@@ -59,6 +59,7 @@ struct chain_client_status {
     uint64_t mempool_txs;
 };
 #define CHAIN_CLIENT_STATUS "/v1/status"
+#define CHAIN_CLIENT_PARAMS "/v1/params"
 NODISCARD enum err chain_client_decode_status(struct chain_client_status *out, struct span body);
 
 /* ---- GET /v1/accounts/{address} ----------------------------------------------------------------

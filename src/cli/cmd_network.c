@@ -165,7 +165,7 @@ enum cli_exit cmd_network_tx(struct cli *c)
 enum cli_exit cmd_network_params(struct cli *c)
 {
     json_t *all;
-    enum cli_exit exit = ledger_json(c, &all, "/v1/params");
+    enum cli_exit exit = ledger_json(c, &all, CHAIN_CLIENT_PARAMS);
     if (exit != CLI_OK || c->arg_count == 0)
         return exit == CLI_OK ? print_answer(c, all) : exit;
     json_t *one = json_object_get(all, c->args[0]);

@@ -145,17 +145,8 @@ struct plan {
 
 static enum cli_exit read_chain(struct cli *c, struct plan *p)
 {
-    struct ledger_reply r = { 0 };
     enum cli_exit exit = ledger_status(c, &p->chain);
-    if (exit == CLI_OK)
-        exit = ledger_get(c, &r, "/v1/params");
-    if (exit != CLI_OK)
-        return exit;
-    enum err e = chain_client_decode_params(&p->params, span_of(r.body.p, r.body.n));
-    ledger_free(&r);
-    return e == OK ? CLI_OK
-                   : cli_fail(c, CLI_FAILED, NULL, "the chain's parameters cannot be read: %s",
-                              err_text(e));
+    return exit == CLI_OK ? ledger_params(c, &p->params) : exit;
 }
 
 static enum cli_exit read_plan(struct cli *c, struct plan *p)

@@ -43,9 +43,9 @@ static enum cli_exit list_page(const struct cli *c, const struct chain_client_st
     json_t *root = e == OK ? json_loadb((const char *)body.p, body.n, 0, NULL) : NULL;
     json_array_extend(all, json_object_get(root, "items"));
     json_decref(root);
-    ledger_free(&r);
-    if (e != OK)
-        return cli_fail(c, CLI_FAILED, NULL, "the chain's list cannot be read: %s", err_text(e));
+    exit = ledger_end(c, &r, e);
+    if (exit != CLI_OK)
+        return exit;
     for (size_t i = 0; !c->json && i < page.count; i++)
         print_line(now, &orders[i]);
     memcpy(cursor, page.cursor, sizeof(page.cursor));
@@ -85,22 +85,6 @@ enum cli_exit cmd_order_list(struct cli *c)
 
 /* ---- renew, refund -------------------------------------------------------------------------- */
 
-static enum cli_exit price_of(const struct cli *c, struct chain_client_price *out,
-                              const struct chain_client_order *o)
-{
-    struct ledger_reply r = { 0 };
-    char path[CHAIN_CLIENT_PATH_MAX];
-    chain_client_price_path(path, o->size, o->replicas_wanted);
-    enum cli_exit exit = ledger_get(c, &r, path);
-    if (exit != CLI_OK)
-        return exit;
-    enum err e = chain_client_decode_price(out, span_of(r.body.p, r.body.n));
-    ledger_free(&r);
-    return e == OK
-               ? CLI_OK
-               : cli_fail(c, CLI_FAILED, NULL, "the chain's price cannot be read: %s", err_text(e));
-}
-
 /* What is to be prepaid: --amount, or what --periods cost now beyond what is prepaid already. */
 static enum cli_exit renewal(const struct cli *c, struct amount *out,
                              const struct chain_client_order *o, struct chain_client_price *price)
@@ -111,7 +95,7 @@ static enum cli_exit renewal(const struct cli *c, struct amount *out,
         return cli_usage(c, "give --amount or --periods, not both");
     if (text != NULL && (config_number(&periods, CONFIG_U64, text) != OK || periods == 0))
         return cli_usage(c, "--periods takes a number from 1 on, \"%s\" is none", text);
-    enum cli_exit exit = price_of(c, price, o);
+    enum cli_exit exit = ledger_price(c, price, o->size, o->replicas_wanted);
     if (exit != CLI_OK)
         return exit;
     if (amount != NULL)

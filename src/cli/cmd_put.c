@@ -139,7 +139,7 @@ static enum cli_exit place_and_follow(struct cli *c, struct put *p, uint64_t pat
     if (exit != CLI_OK)
         return exit;
     if (patience_s == 0) {
-        exit = put_order(c, &order, p->order);
+        exit = ledger_order(c, &order, p->order);
         return exit == CLI_OK ? print_result(c, p, &order, CLI_OK) : exit;
     }
     exit = put_follow(c, p, &order, patience_s * 1000, tell, c);

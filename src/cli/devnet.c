@@ -100,29 +100,37 @@ static bool ended(struct devnet_member *m)
     return !m->running;
 }
 
-/* Waits until the program has written its URL: it serves then. */
-static enum cli_exit wait_url(struct devnet *d, struct devnet_member *m)
+/* True once the program has written its URL: it serves then. */
+static bool serves(const struct devnet *d, struct devnet_member *m)
 {
     char path[DEVNET_PATH_MAX];
-    uint64_t deadline = clock_deadline(START_PATIENCE_MS);
-    if (path_join(path, sizeof(path), d->dir, m->url_file) != OK)
-        return CLI_FAILED;
-    for (;;) {
-        struct mspan text;
-        if (path_read_file(&text, path, DEVNET_URL_MAX - 1) == OK) {
-            (void)snprintf(m->url, sizeof(m->url), "%.*s", (int)strcspn((char *)text.p, "\n"),
-                           (char *)text.p);
-            free(text.p);
-            if (m->url[0] != '\0')
-                return CLI_OK;
-        }
-        if (ended(m) || clock_left(deadline) == 0)
-            break;
-        clock_sleep_ms(POLL_MS);
-    }
+    struct mspan text;
+    if (path_join(path, sizeof(path), d->dir, m->url_file) != OK ||
+        path_read_file(&text, path, DEVNET_URL_MAX - 1) != OK)
+        return false;
+    size_t n = strcspn((char *)text.p, "\n");
+    if (n > 0)
+        (void)snprintf(m->url, sizeof(m->url), "%.*s", (int)n, (char *)text.p);
+    free(text.p);
+    return n > 0;
+}
+
+static enum cli_exit not_serving(struct devnet *d, struct devnet_member *m)
+{
     show_log(m);
     return cli_fail(d->c, CLI_FAILED, NULL, "%s %s", m->name,
                     m->running ? "does not serve" : "ended at start");
+}
+
+static enum cli_exit wait_url(struct devnet *d, struct devnet_member *m)
+{
+    uint64_t deadline = clock_deadline(START_PATIENCE_MS);
+    while (!serves(d, m)) {
+        if (ended(m) || clock_left(deadline) == 0)
+            return not_serving(d, m);
+        clock_sleep_ms(POLL_MS);
+    }
+    return CLI_OK;
 }
 
 /* ---- the programs --------------------------------------------------------------------------- */
@@ -276,26 +284,43 @@ static void keep_port(struct devnet_member *m)
     }
 }
 
+static bool start_again(struct devnet *d, struct devnet_member *m)
+{
+    printf("%s ended (exit %d); starting it again\n", m->name, m->process.exit_code);
+    fflush(stdout);
+    process_fini(&m->process);
+    if (++m->restarts > DEVNET_RESTARTS_MAX)
+        return false;
+    keep_port(m);
+    m->starting = true;
+    m->deadline = clock_deadline(START_PATIENCE_MS);
+    return spawn(d, m) == CLI_OK;
+}
+
+/* One that was started again: does it serve by now? One that has not after a while is ended, for
+ * the next round to start. */
+static void look_at(struct devnet *d, struct devnet_member *m)
+{
+    if (serves(d, m)) {
+        m->starting = false;
+        printf("%s runs again, process %d\n", m->name, (int)m->process.pid);
+        fflush(stdout);
+    } else if (ended(m) || clock_left(m->deadline) == 0) {
+        (void)not_serving(d, m);
+        process_signal(&m->process, SIGKILL);
+    }
+}
+
 bool devnet_revive(struct devnet *d)
 {
     for (size_t i = 0; i < d->count; i++) {
         struct devnet_member *m = &d->members[i];
-        if (m->running && !ended(m))
-            continue;
         if (!m->running && m->process.pidfd < 0)
             continue; /* it was stopped on purpose */
-        printf("%s ended (exit %d); starting it again\n", m->name, m->process.exit_code);
-        fflush(stdout);
-        process_fini(&m->process);
-        if (++m->restarts > DEVNET_RESTARTS_MAX)
+        if (m->running && m->starting)
+            look_at(d, m);
+        if ((!m->running || ended(m)) && !start_again(d, m))
             return false;
-        keep_port(m);
-        if (spawn(d, m) != CLI_OK)
-            return false;
-        if (wait_url(d, m) != CLI_OK)
-            continue; /* the next round tries again */
-        printf("%s runs again, process %d\n", m->name, (int)m->process.pid);
-        fflush(stdout);
     }
     return true;
 }

@@ -37,6 +37,8 @@ struct devnet_member {
     struct devnet_arguments arguments;
     struct process process;
     bool running;
+    bool starting;     /* started again, and not seen to serve yet */
+    uint64_t deadline; /* for that */
     uint32_t restarts;
 };
 
@@ -68,7 +70,8 @@ void devnet_stop_one(struct devnet_member *m);
 bool devnet_alive(struct devnet *d);
 
 /* devnet_revive starts those again that ended by themselves, under their old ports, as an
- * operator's systemd would, and says so. False when one cannot be started. */
+ * operator's systemd would, and says so. It waits for none: call it again and again. False when one
+ * cannot be started. */
 bool devnet_revive(struct devnet *d);
 
 /* ---- parts of the above ---- */

@@ -71,7 +71,7 @@ bool gateways_private_allowed(const struct cli *c)
 {
     struct ledger_reply r = { 0 };
     struct params p;
-    if (ledger_quiet(c, &r, "/v1/params") != OK)
+    if (ledger_quiet(c, &r, CHAIN_CLIENT_PARAMS) != OK)
         return false;
     enum err e = chain_client_decode_params(&p, span_of(r.body.p, r.body.n));
     ledger_free(&r);

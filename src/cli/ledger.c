@@ -101,6 +101,11 @@ static enum cli_exit unreachable(const struct cli *c, enum err e)
                     "no chain node answers at %s", config_text(&c->config, "chain"));
 }
 
+static struct span body_of(const struct ledger_reply *r)
+{
+    return span_of(r->body.p, r->body.n);
+}
+
 enum err ledger_quiet(const struct cli *c, struct ledger_reply *out, const char *path)
 {
     TRY(ask_all(c, out, path, span_of(NULL, 0)));
@@ -143,18 +148,46 @@ enum cli_exit ledger_json(const struct cli *c, json_t **out, const char *path)
                : cli_fail(c, CLI_FAILED, NULL, "the chain's answer to %s is no JSON", path);
 }
 
+enum cli_exit ledger_end(const struct cli *c, struct ledger_reply *r, enum err e)
+{
+    ledger_free(r);
+    return e == OK ? CLI_OK
+                   : cli_fail(c, CLI_FAILED, NULL, "%s does not answer as a Crust chain: %s",
+                              config_text(&c->config, "chain"), err_text(e));
+}
+
 enum cli_exit ledger_status(const struct cli *c, struct chain_client_status *out)
 {
     struct ledger_reply r = { 0 };
     enum cli_exit exit = ledger_get(c, &r, CHAIN_CLIENT_STATUS);
-    if (exit != CLI_OK)
-        return exit;
-    enum err e = chain_client_decode_status(out, span_of(r.body.p, r.body.n));
-    ledger_free(&r);
-    if (e != OK)
-        return cli_fail(c, CLI_FAILED, NULL, "%s does not answer as a Crust chain: %s",
-                        config_text(&c->config, "chain"), err_text(e));
-    return CLI_OK;
+    return exit != CLI_OK ? exit : ledger_end(c, &r, chain_client_decode_status(out, body_of(&r)));
+}
+
+enum cli_exit ledger_params(const struct cli *c, struct params *out)
+{
+    struct ledger_reply r = { 0 };
+    enum cli_exit exit = ledger_get(c, &r, CHAIN_CLIENT_PARAMS);
+    return exit != CLI_OK ? exit : ledger_end(c, &r, chain_client_decode_params(out, body_of(&r)));
+}
+
+enum cli_exit ledger_price(const struct cli *c, struct chain_client_price *out, uint64_t size,
+                           uint32_t replicas)
+{
+    struct ledger_reply r = { 0 };
+    char path[CHAIN_CLIENT_PATH_MAX];
+    chain_client_price_path(path, size, replicas);
+    enum cli_exit exit = ledger_get(c, &r, path);
+    return exit != CLI_OK ? exit : ledger_end(c, &r, chain_client_decode_price(out, body_of(&r)));
+}
+
+enum cli_exit ledger_order(const struct cli *c, struct chain_client_order *out,
+                           const uint8_t id[32])
+{
+    struct ledger_reply r = { 0 };
+    char path[CHAIN_CLIENT_PATH_MAX];
+    chain_client_order_path(path, id);
+    enum cli_exit exit = ledger_get(c, &r, path);
+    return exit != CLI_OK ? exit : ledger_end(c, &r, chain_client_decode_order(out, body_of(&r)));
 }
 
 enum cli_exit ledger_account(const struct cli *c, struct chain_client_account *out,
@@ -164,13 +197,7 @@ enum cli_exit ledger_account(const struct cli *c, struct chain_client_account *o
     char path[CHAIN_CLIENT_PATH_MAX];
     chain_client_account_path(path, id);
     enum cli_exit exit = ledger_get(c, &r, path);
-    if (exit != CLI_OK)
-        return exit;
-    enum err e = chain_client_decode_account(out, span_of(r.body.p, r.body.n));
-    ledger_free(&r);
-    return e == OK ? CLI_OK
-                   : cli_fail(c, CLI_FAILED, NULL, "the chain's answer cannot be read: %s",
-                              err_text(e));
+    return exit != CLI_OK ? exit : ledger_end(c, &r, chain_client_decode_account(out, body_of(&r)));
 }
 
 void ledger_amount(char out[AMOUNT_TEXT_MAX + 8], struct amount a)

@@ -30,7 +30,17 @@ NODISCARD enum err ledger_quiet(const struct cli *c, struct ledger_reply *out, c
 /* ledger_json is ledger_get with the answer parsed: given, json_decref. */
 enum cli_exit ledger_json(const struct cli *c, json_t **out, const char *path);
 
+/* ledger_end frees an answer that has been decoded, with e; when it could not be, tells the user.
+ */
+enum cli_exit ledger_end(const struct cli *c, struct ledger_reply *r, enum err e);
+
+/* The common questions. CLI_NOT_FOUND (no such order or account) comes without telling. */
 enum cli_exit ledger_status(const struct cli *c, struct chain_client_status *out);
+enum cli_exit ledger_params(const struct cli *c, struct params *out);
+enum cli_exit ledger_price(const struct cli *c, struct chain_client_price *out, uint64_t size,
+                           uint32_t replicas);
+enum cli_exit ledger_order(const struct cli *c, struct chain_client_order *out,
+                           const uint8_t id[32]);
 enum cli_exit ledger_account(const struct cli *c, struct chain_client_account *out,
                              const uint8_t id[32]);
 

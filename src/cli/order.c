@@ -10,11 +10,6 @@ void order_free(struct order_found *f)
     f->count = 0;
 }
 
-static enum cli_exit unreadable(const struct cli *c, enum err e)
-{
-    return cli_fail(c, CLI_FAILED, NULL, "the chain's order cannot be read: %s", err_text(e));
-}
-
 /* The page of a content key: its items, one by one. */
 static enum err take_page(struct order_found *out, struct span body)
 {
@@ -58,10 +53,7 @@ enum cli_exit order_find(const struct cli *c, struct order_found *out, const cha
     enum cli_exit exit = ledger_get(c, &r, path);
     if (exit == CLI_OK) {
         struct span body = span_of(r.body.p, r.body.n);
-        enum err e = by_id ? take_one(out, body) : take_page(out, body);
-        ledger_free(&r);
-        if (e != OK)
-            return unreadable(c, e);
+        exit = ledger_end(c, &r, by_id ? take_one(out, body) : take_page(out, body));
     }
     if ((exit != CLI_OK && exit != CLI_NOT_FOUND) || out->count > 0)
         return exit;

@@ -186,7 +186,7 @@ static void print_split(const struct cli *c)
 {
     struct ledger_reply r = { 0 };
     struct params p;
-    if (ledger_quiet(c, &r, "/v1/params") != OK)
+    if (ledger_quiet(c, &r, CHAIN_CLIENT_PARAMS) != OK)
         return;
     if (chain_client_decode_params(&p, span_of(r.body.p, r.body.n)) == OK)
         printf("split     of the price %u %% go to those who keep it (and the tip), %u %% to "

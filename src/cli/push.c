@@ -64,9 +64,9 @@ static enum cli_exit list_workers(const struct cli *c, struct push_worker *out, 
         return exit;
     enum err e =
         chain_client_decode_workers(&page, all, PUSH_WORKERS_MAX, span_of(r.body.p, r.body.n));
-    ledger_free(&r);
-    if (e != OK)
-        return cli_fail(c, CLI_FAILED, NULL, "the chain's workers cannot be read: %s", err_text(e));
+    exit = ledger_end(c, &r, e);
+    if (exit != CLI_OK)
+        return exit;
     for (size_t i = 0; i < page.count; i++) {
         if (all[i].faulted || all[i].absent)
             continue;
@@ -140,7 +140,7 @@ enum cli_exit push_find(struct cli *c, struct push *out, const struct put *p,
 {
     static struct chain_client_order order;
     *out = (struct push){ .wanted = p->price.replicas };
-    enum cli_exit exit = put_order(c, &order, p->order);
+    enum cli_exit exit = ledger_order(c, &order, p->order);
     if (exit != CLI_OK && exit != CLI_NOT_FOUND)
         return exit;
     if (exit == CLI_NOT_FOUND || order.state == CHAIN_CLIENT_EXPIRED) {

@@ -121,27 +121,24 @@ enum cli_exit put_known(struct cli *c, struct put *p, const struct cid *root)
 
 enum cli_exit put_quote(struct cli *c, struct put *p)
 {
-    struct ledger_reply r = { 0 };
-    char path[CHAIN_CLIENT_PATH_MAX];
-    chain_client_price_path(path, p->commitment.size, p->replicas);
-    enum cli_exit exit = ledger_get(c, &r, path);
+    struct params params;
+    enum cli_exit exit = ledger_price(c, &p->price, p->commitment.size, p->replicas);
+    if (exit == CLI_OK)
+        exit = ledger_params(c, &params);
     if (exit != CLI_OK)
         return exit;
-    enum err e = chain_client_decode_price(&p->price, span_of(r.body.p, r.body.n));
-    ledger_free(&r);
-    return e == OK
-               ? CLI_OK
-               : cli_fail(c, CLI_FAILED, NULL, "the chain's price cannot be read: %s", err_text(e));
+    p->staking_percent = params.staking_percent;
+    p->storage_percent = params.storage_percent;
+    return CLI_OK;
 }
 
 void put_price_split(struct put_split *out, const struct put *p)
 {
-    /* docs/spec/market.md: of the byte and keys fee 72 % and 18 %; the rest and the base fee to the
+    /* docs/spec/market.md: parts of the byte and keys fee; the rest and the base fee to the
      * reserve. */
-    enum { STAKING = 72, STORAGE = 18 };
     u128 amount = p->price.amount.units;
-    out->staking = AMOUNT_OF(ratio_mul(STAKING, PERCENT, amount));
-    out->storage = AMOUNT_OF(ratio_mul(STORAGE, PERCENT, amount));
+    out->staking = AMOUNT_OF(ratio_mul(p->staking_percent, PERCENT, amount));
+    out->storage = AMOUNT_OF(ratio_mul(p->storage_percent, PERCENT, amount));
     out->tip = p->tip;
     out->total = amount_sat_add(p->price.total, p->tip);
     out->reserve = amount_sat_sub(amount_sat_sub(p->price.total, out->staking), out->storage);
@@ -149,25 +146,10 @@ void put_price_split(struct put_split *out, const struct put *p)
 
 /* ---- the order ------------------------------------------------------------------------------ */
 
-enum cli_exit put_order(struct cli *c, struct chain_client_order *out, const uint8_t id[32])
-{
-    struct ledger_reply r = { 0 };
-    char path[CHAIN_CLIENT_PATH_MAX];
-    chain_client_order_path(path, id);
-    enum cli_exit exit = ledger_get(c, &r, path);
-    if (exit != CLI_OK)
-        return exit;
-    enum err e = chain_client_decode_order(out, span_of(r.body.p, r.body.n));
-    ledger_free(&r);
-    return e == OK
-               ? CLI_OK
-               : cli_fail(c, CLI_FAILED, NULL, "the chain's order cannot be read: %s", err_text(e));
-}
-
 enum cli_exit put_place(struct cli *c, struct put *p, const struct ed25519_key *key)
 {
     struct chain_client_order before;
-    enum cli_exit exit = put_order(c, &before, p->order);
+    enum cli_exit exit = ledger_order(c, &before, p->order);
     if (exit != CLI_OK && exit != CLI_NOT_FOUND)
         return exit;
     p->stands = exit == CLI_OK && before.state != CHAIN_CLIENT_EXPIRED;

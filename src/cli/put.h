@@ -17,6 +17,7 @@ struct put {
     uint32_t origin_count;
     char origins[TX_ORIGINS_MAX][TX_ORIGIN_SIZE_MAX + 1];
     struct chain_client_price price;
+    uint32_t staking_percent, storage_percent; /* of the chain's parameters, by put_quote */
     bool stands; /* the chain had this order before: nothing was paid */
     struct chain_client_tx tx;
 };
@@ -58,8 +59,5 @@ enum cli_exit put_follow_once(struct cli *c, const struct put *p, struct chain_c
  * *order is what the chain said last. */
 enum cli_exit put_follow(struct cli *c, const struct put *p, struct chain_client_order *order,
                          uint64_t patience_ms, put_tell tell, void *ctx);
-
-/* put_order reads an order from the chain; CLI_NOT_FOUND without telling. */
-enum cli_exit put_order(struct cli *c, struct chain_client_order *out, const uint8_t id[32]);
 
 #endif
