@@ -37,8 +37,7 @@ struct chain_client_error {
 };
 NODISCARD enum err chain_client_decode_error(struct chain_client_error *out, struct span body);
 
-/* ---- GET /v1/status ----------------------------------------------------------------------------
- */
+/* ---- GET /v1/status -------------------------------------------------------------------------- */
 
 struct chain_client_status {
     char chain_id[CHAIN_CLIENT_NAME_MAX];
@@ -62,8 +61,7 @@ struct chain_client_status {
 #define CHAIN_CLIENT_PARAMS "/v1/params"
 NODISCARD enum err chain_client_decode_status(struct chain_client_status *out, struct span body);
 
-/* ---- GET /v1/accounts/{address} ----------------------------------------------------------------
- */
+/* ---- GET /v1/accounts/{address} -------------------------------------------------------------- */
 
 struct chain_client_account {
     uint8_t id[32];

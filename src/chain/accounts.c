@@ -27,8 +27,7 @@ bool accounts_is_pot(const uint8_t id[32])
     return memcmp(id, "modl", 4) == 0;
 }
 
-/* ---- records -----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void account_key(uint8_t out[ACCOUNT_KEY_SIZE], const uint8_t id[32])
 {
@@ -95,8 +94,7 @@ struct amount accounts_total(const struct account *a)
     return sum;
 }
 
-/* ---- movements ---------------------------------------------------------------------------------
- */
+/* ---- movements ------------------------------------------------------------------------------- */
 
 /* The sums are bounded by the issuance, which fits; so these never fail. */
 static void add(struct amount *to, struct amount v)

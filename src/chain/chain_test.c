@@ -228,8 +228,7 @@ static void the_author_gets_its_part_of_fees(void **state)
     sound(&w);
 }
 
-/* ---- beacon ------------------------------------------------------------------------------------
- */
+/* ---- beacon ---------------------------------------------------------------------------------- */
 
 static void the_beacon_moves_every_slot(void **state)
 {
@@ -305,8 +304,7 @@ static void a_round_without_contributions_is_weak(void **state)
     CHECK(b.weak && b.contributions == 0);
 }
 
-/* ---- streams -----------------------------------------------------------------------------------
- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static struct tx_call random_call(struct world *w, struct prng *g)
 {
@@ -508,8 +506,7 @@ static void failing_calls_leave_no_trace(void **state)
     CHECK(failures > 50);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static void proposals_keep_order_and_room(void **state)
 {
@@ -597,8 +594,7 @@ static void a_failing_kv_stops_the_block(void **state)
     }
 }
 
-/* ---- genesis ------------------------------------------------------------------------------------
- */
+/* ---- genesis --------------------------------------------------------------------------------- */
 
 static void a_genesis_refusal_names_the_field(void **state)
 {

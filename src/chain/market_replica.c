@@ -90,8 +90,7 @@ void market_replica_pay(struct ledger *l, const struct market_work *work, struct
     }
 }
 
-/* ---- power -------------------------------------------------------------------------------------
- */
+/* ---- power ----------------------------------------------------------------------------------- */
 
 static uint64_t power_of(const struct ledger *l, const struct market_order *o,
                          const struct market_replica *r)

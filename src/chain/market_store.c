@@ -44,8 +44,7 @@ void market_order_id(uint8_t out[32], const struct content_key *key, uint64_t si
     sha256_tagged(out, "crust/order/1", parts, sizeof(parts) / sizeof(parts[0]));
 }
 
-/* ---- orders ------------------------------------------------------------------------------------
- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 enum { ORDER_FIELDS = 24 };
 

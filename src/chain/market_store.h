@@ -57,8 +57,7 @@ enum {
 };
 void market_store_account_index(struct ledger *l, const uint8_t account[32], const uint8_t id[32]);
 
-/* ---- shared steps of market*.c ----------------------------------------------------------------
- */
+/* ---- shared steps of market*.c --------------------------------------------------------------- */
 
 /* Settles every replica of o up to now (docs/spec/market.md 5): pays, drops void replicas, fills
  * paid places. The caller stores o. Returns the number of replicas looked at. */

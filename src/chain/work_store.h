@@ -69,8 +69,7 @@ bool work_first_leaf(struct ledger *l, struct content_key *key, const uint8_t li
 /* Puts the worker into the queue of power changes. */
 void work_mark_power(struct ledger *l, const uint8_t lineage[32]);
 
-/* ---- shared steps of work*.c ------------------------------------------------------------------
- */
+/* ---- shared steps of work*.c ----------------------------------------------------------------- */
 
 /* Takes v from the worker's deposit into the account `to`, as far as it goes; what is missing
  * becomes debt when owe is true. Changes *w, which the caller stores. Returns what was taken. */

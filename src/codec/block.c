@@ -166,8 +166,7 @@ void block_tx_root(uint8_t out[BLOCK_HASH_SIZE], const struct span *txs, size_t 
     merkle_root(out, &m);
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 void block_event_encode(struct writer *w, const struct block_event *event)
 {

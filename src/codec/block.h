@@ -70,8 +70,7 @@ void block_hash(uint8_t out[BLOCK_HASH_SIZE], const struct block_header *header)
  * "crust/block-node/1". */
 void block_tx_root(uint8_t out[BLOCK_HASH_SIZE], const struct span *txs, size_t tx_count);
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 struct block_tx_result {
     uint32_t code;

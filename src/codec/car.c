@@ -100,8 +100,7 @@ enum err car_v2_decode(struct car_v2 *out, struct span in)
     return r.err;
 }
 
-/* ---- streaming --------------------------------------------------------------------------------
- */
+/* ---- streaming ------------------------------------------------------------------------------- */
 
 void car_parser_init(struct car_parser *p, struct mspan buf)
 {

@@ -43,8 +43,7 @@ struct car_v2 {
 /* car_v2_decode reads the 40 bytes after the pragma. ERR_FORMAT when the offsets cannot be. */
 NODISCARD enum err car_v2_decode(struct car_v2 *out, struct span in);
 
-/* ---- an archive as a stream -------------------------------------------------------------------
- */
+/* ---- an archive as a stream ------------------------------------------------------------------ */
 
 enum car_event {
     CAR_MORE,   /* everything fed has been taken */

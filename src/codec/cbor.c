@@ -29,8 +29,7 @@ struct head {
     uint64_t arg;
 };
 
-/* ---- heads ------------------------------------------------------------------------------------
- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 /* The first byte and its argument. For floats arg holds the bits as they stand. */
 static struct head read_head(struct cbor_reader *c)
@@ -86,8 +85,7 @@ static void write_head(struct writer *w, unsigned major, uint64_t arg)
     }
 }
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* RFC 3629: shortest form, no surrogates, at most U+10FFFF. */
 static bool utf8_valid(struct span s)
@@ -313,8 +311,7 @@ int cbor_key_cmp(struct span a, struct span b)
     return span_cmp(a, b);
 }
 
-/* ---- whole items ------------------------------------------------------------------------------
- */
+/* ---- whole items ----------------------------------------------------------------------------- */
 
 /* An open array or map: how many values are still to come, and in a map the key before. */
 struct level {
@@ -404,8 +401,7 @@ enum err cbor_validate(struct span in, enum cbor_mode mode)
     return cbor_finish(&c);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 void cbor_write_uint(struct writer *w, uint64_t v)
 {

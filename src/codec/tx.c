@@ -407,8 +407,7 @@ static void call_encode(struct writer *w, const struct tx_call *call)
     args_encode(w, call);
 }
 
-/* ---- the envelope ------------------------------------------------------------------------------
- */
+/* ---- the envelope ---------------------------------------------------------------------------- */
 
 static size_t size_max_of(enum tx_kind kind)
 {

@@ -1,7 +1,6 @@
 #include "ipfs/car_stream.h"
 
-/* ---- export ------------------------------------------------------------------------------------
- */
+/* ---- export ---------------------------------------------------------------------------------- */
 
 void car_stream_init(struct car_stream *s, const struct block_source *source, struct mspan memory,
                      const struct car_stream_params *params)
@@ -200,8 +199,7 @@ enum err car_stream_next(struct car_stream *s, size_t *size, struct mspan out)
     return OK;
 }
 
-/* ---- import ------------------------------------------------------------------------------------
- */
+/* ---- import ---------------------------------------------------------------------------------- */
 
 void car_stream_import_init(struct car_stream_import *im, const struct block_sink *sink,
                             struct mspan buf)

@@ -9,8 +9,7 @@
 #include "ipfs/unixfs_path.h"
 #include "ipfs/unixfs_read.h"
 
-/* ---- export ------------------------------------------------------------------------------------
- */
+/* ---- export ---------------------------------------------------------------------------------- */
 
 enum car_stream_scope {
     CAR_STREAM_BLOCK,  /* the block at the end of the path */
@@ -76,8 +75,7 @@ void car_stream_init(struct car_stream *s, const struct block_source *source, st
  * valid, but the archive is incomplete: break the connection off. */
 NODISCARD enum err car_stream_next(struct car_stream *s, size_t *size, struct mspan out);
 
-/* ---- import ------------------------------------------------------------------------------------
- */
+/* ---- import ---------------------------------------------------------------------------------- */
 
 enum { CAR_STREAM_ROOTS = 16 };
 

@@ -364,8 +364,7 @@ static void every_flipped_bit_is_harmless(void **state)
     CHECK(unharmed < 8 * (36 + 6 * 6));
 }
 
-/* ---- walking -----------------------------------------------------------------------------------
- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 static struct cid put_node(struct fixture *f, const struct cid *child, unsigned copies)
 {

@@ -97,8 +97,7 @@ enum err dag_walk_next(struct dag_walk *w, struct dag_walk_item *out)
     return OK;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 void dag_walk_table_init(struct dag_walk_table *t, struct mspan memory)
 {

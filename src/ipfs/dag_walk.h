@@ -46,8 +46,7 @@ NODISCARD enum err dag_walk_add(struct dag_walk *w, const struct cid *root);
  *          be made again. */
 NODISCARD enum err dag_walk_next(struct dag_walk *w, struct dag_walk_item *out);
 
-/* ---- a seen set of fixed size ------------------------------------------------------------------
- */
+/* ---- a seen set of fixed size ---------------------------------------------------------------- */
 
 enum { DAG_WALK_SLOT = 37 };
 

@@ -42,8 +42,7 @@ enum err unixfs_add_check(const struct unixfs_add_params *p)
     return ok ? OK : ERR_RANGE;
 }
 
-/* ---- blocks -----------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static bool is_inlined(const struct unixfs_add_params *p, struct span block)
 {
@@ -161,8 +160,7 @@ void unixfs_add_leaf_pair(struct unixfs_add_node *out, struct span *block,
     }
 }
 
-/* ---- nodes of a file --------------------------------------------------------------------------
- */
+/* ---- nodes of a file ------------------------------------------------------------------------- */
 
 /* Opens level i with no links. Its memory is taken once and used again. */
 static enum err level_open(struct unixfs_add_file *f, uint32_t i)
@@ -236,8 +234,7 @@ void unixfs_add_file_init(struct unixfs_add_file *f, struct unixfs_add *add, str
         f->meta = *meta;
 }
 
-/* ---- balanced: level i holds nodes of height i -------------------------------------------------
- */
+/* ---- balanced: level i holds nodes of height i ----------------------------------------------- */
 
 /* Adds a node of height i. A level that is full rises as a node before the next one begins. */
 static enum err balanced_add(struct unixfs_add_file *f, uint32_t i,
@@ -269,8 +266,7 @@ static enum err balanced_finish(struct unixfs_add_file *f, struct unixfs_add_nod
     }
 }
 
-/* ---- trickle: the levels are the open nodes from the root down ---------------------------------
- */
+/* ---- trickle: the levels are the open nodes from the root down ------------------------------- */
 
 static enum err trickle_open(struct unixfs_add_file *f, uint32_t i, uint32_t limit)
 {
@@ -325,8 +321,7 @@ static enum err trickle_finish(struct unixfs_add_file *f, struct unixfs_add_node
     return level_close(f, &f->levels[0], out, true);
 }
 
-/* ---- the file ----------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 enum err unixfs_add_file_leaf(struct unixfs_add_file *f, const struct unixfs_add_node *leaf,
                               struct span block)
@@ -356,8 +351,7 @@ enum err unixfs_add_file_finish(struct unixfs_add_file *f, struct unixfs_add_nod
     return balanced_finish(f, out);
 }
 
-/* ---- bytes in any pieces -----------------------------------------------------------------------
- */
+/* ---- bytes in any pieces --------------------------------------------------------------------- */
 
 void unixfs_add_stream_init(struct unixfs_add_stream *s, struct unixfs_add *add,
                             struct arena *arena, struct mspan chunk, const struct unixfs_meta *meta)

@@ -65,8 +65,7 @@ struct unixfs_add {
     struct mspan scratch; /* UNIXFS_ADD_SCRATCH bytes */
 };
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* unixfs_add_leaf encodes and hashes one chunk; nothing is put. only: the chunk is the whole file,
  * so meta (may be NULL) goes into it, which turns a raw leaf into a dag-pb one.
@@ -138,8 +137,7 @@ NODISCARD enum err unixfs_add_stream_write(struct unixfs_add_stream *s, struct s
 NODISCARD enum err unixfs_add_stream_finish(struct unixfs_add_stream *s,
                                             struct unixfs_add_node *out);
 
-/* ---- symlinks and directories -----------------------------------------------------------------
- */
+/* ---- symlinks and directories ---------------------------------------------------------------- */
 
 NODISCARD enum err unixfs_add_symlink(struct unixfs_add *add, struct unixfs_add_node *out,
                                       struct span target, const struct unixfs_meta *meta);

@@ -52,8 +52,7 @@ static bool name_valid(struct span name)
     return memchr(name.p, '/', name.n) == NULL && memchr(name.p, '\0', name.n) == NULL;
 }
 
-/* ---- flat --------------------------------------------------------------------------------------
- */
+/* ---- flat ------------------------------------------------------------------------------------ */
 
 static enum err put_flat(struct unixfs_add *add, struct unixfs_add_node *out,
                          struct unixfs_add_entries e, const struct unixfs_meta *meta)
@@ -88,8 +87,7 @@ static uint64_t estimate(const struct unixfs_add *add, struct unixfs_add_entries
     return n;
 }
 
-/* ---- HAMT --------------------------------------------------------------------------------------
- */
+/* ---- HAMT ------------------------------------------------------------------------------------ */
 
 /* A shard under way: the entries [at, end) are still to come. Its links grow in the scratch block
  * behind those of its parents, which wait. */
@@ -211,8 +209,7 @@ static enum err put_hamt(struct unixfs_add *add, struct unixfs_add_node *out,
     return OK;
 }
 
-/* ---- the directory -----------------------------------------------------------------------------
- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 enum err unixfs_add_dir(struct unixfs_add *add, struct unixfs_add_node *out,
                         struct unixfs_add_entries entries, const struct unixfs_meta *meta)

@@ -208,8 +208,7 @@ static void wide_and_trickle_files(void **state)
     check_cid(&n, "QmUkUQgxXeggyaD5Ckv8ZqfW8wHBX6cYyeiyqvVZYzq5Bi");
 }
 
-/* ---- directories -------------------------------------------------------------------------------
- */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 struct dir {
     struct unixfs_add_entry list[5000];
@@ -410,8 +409,7 @@ static void small_chunks_and_a_single_layer_of_shards(void **state)
     free(d);
 }
 
-/* ---- besides the vectors -----------------------------------------------------------------------
- */
+/* ---- besides the vectors --------------------------------------------------------------------- */
 
 static void bad_parameters_names_and_repeats_are_refused(void **state)
 {
@@ -541,8 +539,7 @@ static void leaves_in_pairs_are_the_same_leaves(void **state)
     }
 }
 
-/* ---- the layouts against a model that is written as the definition reads, by recursion ----------
- */
+/* ---- the layouts against a model that is written as the definition reads, by recursion ------- */
 
 struct model {
     struct fixture *f;

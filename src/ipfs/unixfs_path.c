@@ -53,8 +53,7 @@ static void move_to(struct unixfs_path *p, const struct cid *cid, struct span re
     p->done = path_empty(rest);
 }
 
-/* ---- dag-pb ------------------------------------------------------------------------------------
- */
+/* ---- dag-pb ---------------------------------------------------------------------------------- */
 
 static enum err step_flat(struct unixfs_path *p, const struct dagpb *node)
 {
@@ -120,8 +119,7 @@ static enum err step_dagpb(struct unixfs_path *p, struct span block)
     return step_flat(p, &node);
 }
 
-/* ---- dag-cbor ----------------------------------------------------------------------------------
- */
+/* ---- dag-cbor -------------------------------------------------------------------------------- */
 
 /* Moves c to the value under the segment. */
 static enum err enter(struct cbor_reader *c, struct span segment)

@@ -89,8 +89,7 @@ enum err unixfs_read_stat(struct unixfs_read_stat *out, const struct cid *cid, s
     return OK;
 }
 
-/* ---- the way down ------------------------------------------------------------------------------
- */
+/* ---- the way down ---------------------------------------------------------------------------- */
 
 static void walk_init(struct unixfs_read_walk *w, const struct block_source *source,
                       struct mspan memory, const struct cid *cid)
@@ -132,8 +131,7 @@ static void pop(struct unixfs_read_walk *w)
     w->used = w->frames[w->depth].start;
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 void unixfs_read_file_init(struct unixfs_read_walk *w, const struct block_source *source,
                            struct mspan memory, const struct cid *cid)
@@ -222,8 +220,7 @@ enum err unixfs_read_file_next(struct unixfs_read_walk *w, struct span *data)
     return OK;
 }
 
-/* ---- directories -------------------------------------------------------------------------------
- */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 void unixfs_read_dir_init(struct unixfs_read_walk *w, const struct block_source *source,
                           struct mspan memory, const struct cid *cid)

@@ -62,8 +62,7 @@ struct unixfs_read_walk {
     struct unixfs_read_frame frames[UNIXFS_READ_DEPTH];
 };
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* One block of a file, in depth-first order. */
 struct unixfs_read_part {
@@ -89,8 +88,7 @@ NODISCARD enum err unixfs_read_file_part(struct unixfs_read_walk *w, struct unix
 /* The same, but only parts with bytes: *data is empty at the end. */
 NODISCARD enum err unixfs_read_file_next(struct unixfs_read_walk *w, struct span *data);
 
-/* ---- directories -------------------------------------------------------------------------------
- */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 enum unixfs_read_event {
     UNIXFS_READ_BLOCK, /* a block of the directory itself has been opened */

@@ -201,8 +201,7 @@ static void files_that_contradict_themselves_are_refused(void **state)
     CHECK_ERR(read_all(f, &cid), ERR_LIMIT);
 }
 
-/* ---- directories and paths ---------------------------------------------------------------------
- */
+/* ---- directories and paths ------------------------------------------------------------------- */
 
 enum { NAMES = 3000 };
 
