@@ -127,14 +127,12 @@ static struct slot *take_job(struct hashpool *p)
     return s;
 }
 
-/* A second job is taken along when it has the first one's length and no worker waits for it. */
+/* The oldest job, and the next one too when it has the same length. */
 static size_t take_jobs(struct hashpool *p, struct slot *out[2])
 {
     out[0] = take_job(p);
-    if (p->head - p->next <= p->idle)
-        return 1;
     const struct slot *second = &p->slots[p->next % HASHPOOL_SLOTS];
-    if (second->result.job.size != out[0]->result.job.size)
+    if (p->next == p->head || second->result.job.size != out[0]->result.job.size)
         return 1;
     out[1] = take_job(p);
     return 2;
@@ -240,7 +238,8 @@ void hashpool_submit(struct hashpool *p, const struct hashpool_job *job)
     pthread_mutex_lock(&p->lock);
     s->state = SLOT_QUEUED;
     p->head++;
-    if (p->idle > 0)
+    /* Two jobs cost little more than one: a worker is woken for two, or by hashpool_take. */
+    if (p->idle > 0 && p->head - p->next >= 2)
         pthread_cond_signal(&p->work);
     pthread_mutex_unlock(&p->lock);
 }
@@ -252,6 +251,8 @@ const struct hashpool_result *hashpool_take(struct hashpool *p)
     pthread_mutex_lock(&p->lock);
     while (s->state != SLOT_DONE) {
         p->owner_waits = true;
+        if (s->state == SLOT_QUEUED)
+            pthread_cond_signal(&p->work);
         pthread_cond_wait(&p->done, &p->lock);
     }
     p->owner_waits = false;

@@ -120,6 +120,9 @@ static enum err system_sync(void *ctx UNUSED, int handle)
 static void system_writeback(void *ctx UNUSED, int handle, uint64_t offset, uint64_t length)
 {
     (void)sync_file_range(handle, (off_t)offset, (off_t)length, SYNC_FILE_RANGE_WRITE);
+    if (offset >= FILE_KEPT)
+        (void)posix_fadvise(handle, (off_t)(offset - FILE_KEPT), (off_t)length,
+                            POSIX_FADV_DONTNEED);
 }
 
 static bool not_supported(int e)

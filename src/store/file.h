@@ -12,9 +12,10 @@
 #include "base/span.h"
 
 enum {
-    FILE_PATH_MAX = 1024, /* with its NUL */
-    FILE_NAME_SIZE = 256, /* one name in a directory, with its NUL */
-    FILE_PARTS_MAX = 8,   /* spans in one write */
+    FILE_PATH_MAX = 1024,  /* with its NUL */
+    FILE_NAME_SIZE = 256,  /* one name in a directory, with its NUL */
+    FILE_PARTS_MAX = 8,    /* spans in one write */
+    FILE_KEPT = 128 << 20, /* bytes that stay in memory behind what is written */
 };
 
 enum file_flag {
@@ -52,7 +53,9 @@ struct files {
      * bytes may be gone although a later sync succeeds: never try again, write anew. */
     enum err (*sync)(void *ctx, int handle);
 
-    /* Asks the system to start writing these bytes out. Only a hint, no promise. */
+    /* For files that are written from front to back: asks the system to start writing these bytes
+     * out, and to forget those that lie FILE_KEPT before them, so that a large import neither
+     * pushes everything else out of memory nor needs fresh pages all the time. Only a hint. */
     void (*writeback)(void *ctx, int handle, uint64_t offset, uint64_t length);
 
     /* Reserves space so that the file has at least offset + length bytes, zeros where new. OK also

@@ -81,6 +81,35 @@ static void test_contract(void **state)
     file_fault_free(ff);
 }
 
+/* The hint changes nothing that can be read, wherever it lies. */
+static void test_writeback(void **state)
+{
+    (void)state;
+    enum { LAST = FILE_KEPT + (1 << 20) };
+    const struct files *f = file_system();
+    char dir[] = "/tmp/crust-file-XXXXXX";
+    char path[FILE_PATH_MAX];
+    int h;
+    CHECK(mkdtemp(dir) != NULL);
+    CHECK_OK(file_path(path, dir, "hole"));
+    CHECK_OK(f->open(f->ctx, &h, path, FILE_WRITE | FILE_CREATE));
+    static const uint64_t at[] = { 4090, FILE_KEPT - 2, LAST };
+    for (size_t i = 0; i < 3; i++)
+        CHECK_OK(file_write(f, h, span_of("word", 4), at[i]));
+    for (uint64_t o = 1; o < LAST; o += FILE_KEPT / 4)
+        f->writeback(f->ctx, h, o, FILE_KEPT / 4);
+    CHECK_OK(f->sync(f->ctx, h));
+    f->writeback(f->ctx, h, LAST, 4);
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t back[4];
+        CHECK_OK(file_read_exact(f, h, (struct mspan){ back, 4 }, at[i]));
+        CHECK(memcmp(back, "word", 4) == 0);
+    }
+    f->close(f->ctx, h);
+    CHECK_OK(f->unlink(f->ctx, path));
+    CHECK(rmdir(dir) == 0);
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -159,9 +188,8 @@ static void test_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contract),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_contract), cmocka_unit_test(test_writeback),
+        cmocka_unit_test(test_paths),    cmocka_unit_test(test_crash),
         cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
