@@ -1,5 +1,6 @@
 /* crc32c: the Castagnoli CRC of RFC 3720 B.4 (polynomial 0x1EDC6F41, reflected), for records on
- * disk. It finds accidents, not malice. Uses SSE 4.2 and PCLMUL where the processor has them. Pure. */
+ * disk. It finds accidents, not malice. Uses SSE 4.2 and PCLMUL where the processor has them. Pure.
+ */
 #ifndef CRUST_CRYPTO_CRC32C_H
 #define CRUST_CRYPTO_CRC32C_H
 
