@@ -523,7 +523,7 @@ static void tx_events(struct json_out *j, struct walk *w, uint32_t index)
 }
 
 static enum err tx_done(struct json_out *j, const struct chain_api_source *src,
-                        const uint8_t id[32], struct tx_place at)
+                        const uint8_t id[32], struct tx_place at, bool with_bytes)
 {
     struct walk w;
     TRY(walk_begin(&w, src, at.height));
@@ -545,6 +545,10 @@ static enum err tx_done(struct json_out *j, const struct chain_api_source *src,
     json_out_member_u64(j, "height", at.height);
     json_out_member_u64(j, "index", at.index);
     tx_type_members(j, tx);
+    if (with_bytes) {
+        json_out_key(j, "bytes");
+        json_out_hex(j, tx);
+    }
     tx_events(j, &w, at.index);
     json_out_object_end(j);
     return OK;
@@ -566,11 +570,12 @@ static void tx_one(struct chain_api_call *call)
     uint8_t id[32];
     uint32_t code;
     struct tx_place at;
-    if (!chain_api_hash(call, id, "hash", call->segments[0]))
+    bool with_bytes = chain_api_param_u64(call, "bytes", 0) != 0;
+    if (call->failed || !chain_api_hash(call, id, "hash", call->segments[0]))
         return;
     enum err e = tx_find(call->src, &at, id);
     if (e == OK)
-        e = tx_done(&call->j, call->src, id, at);
+        e = tx_done(&call->j, call->src, id, at, with_bytes);
     else if (e == ERR_NOT_FOUND) {
         switch (call->src->pool.look(call->src->pool.ctx, &code, id)) {
         case CHAIN_API_POOL_PENDING:
@@ -599,7 +604,7 @@ bool chain_api_known(struct chain_api_plan *out, struct writer *w,
     *out = (struct chain_api_plan){ .kind = CHAIN_API_BODY,
                                     .status = 200,
                                     .content_type = "application/json" };
-    return tx_done(&j, src, id, at) == OK && w->err == OK;
+    return tx_done(&j, src, id, at, false) == OK && w->err == OK;
 }
 
 const struct chain_api_handler chain_api_handlers_ledger[] = {
@@ -609,7 +614,7 @@ const struct chain_api_handler chain_api_handlers_ledger[] = {
     { "GET /v1/beacon/{slot}", { NULL }, beacon },
     { "GET /v1/blocks", { "from", "limit", NULL }, blocks },
     { "GET /v1/blocks/{height}", { NULL }, block_one },
-    { "GET /v1/tx/{hash}", { NULL }, tx_one },
+    { "GET /v1/tx/{hash}", { "bytes", NULL }, tx_one },
     { "GET /v1/events", { "from", "format", "limit", NULL }, events },
     { NULL, { NULL }, NULL },
 };

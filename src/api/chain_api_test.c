@@ -265,6 +265,28 @@ static void lists_come_in_pages(void **state)
     CHECK(total == 5);
 }
 
+static void a_transaction_gives_its_bytes(void **state)
+{
+    (void)state;
+    char target[128], hex[65];
+    uint8_t bytes[4096], id[32];
+    hex_format(hex, span_of(source->order_tx, 32));
+    snprintf(target, sizeof(target), "/v1/tx/%s?bytes=1", hex);
+    AUTO(json_close) struct json doc;
+    CHECK_OK(json_open(&doc, get(target), 1 << 20));
+    const char *text = json_text(json_get(json_root(&doc), "bytes"));
+    size_t n = strlen(text) / 2;
+    CHECK(n > 0 && n <= sizeof(bytes) && hex_parse(bytes, n, text) == OK);
+    tx_id(id, span_of(bytes, n));
+    CHECK(memcmp(id, source->order_tx, 32) == 0);
+    snprintf(target, sizeof(target), "/v1/tx/%s", hex);
+    AUTO(json_close) struct json plain;
+    CHECK_OK(json_open(&plain, get(target), 1 << 20));
+    CHECK(json_kind(json_find(json_root(&plain), "bytes")) != JSON_KIND_TEXT);
+    snprintf(target, sizeof(target), "/v1/tx/%s?bytes=x", hex);
+    check_error(target, 400, "bytes");
+}
+
 /* ---- events ---- */
 
 static void events_as_a_list(void **state)
@@ -487,6 +509,7 @@ int main(void)
         cmocka_unit_test(accounts_and_orders),
         cmocka_unit_test(urls_of_holders_and_accounts),
         cmocka_unit_test(holders_come_in_pages),
+        cmocka_unit_test(a_transaction_gives_its_bytes),
         cmocka_unit_test(workers_and_their_duty),
         cmocka_unit_test(lists_come_in_pages),
         cmocka_unit_test(events_as_a_list),

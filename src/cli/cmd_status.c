@@ -119,6 +119,8 @@ static void decide(const struct cli *c, struct page *p)
     char address[SS58_TEXT_MAX];
     if (!p->chain_answers) {
         next = "crust doctor";
+    } else if (is_fork(p)) {
+        next = "put back the newest copy of the enclave folder and the disks";
     } else if (config_text(&c->config, "genesis")[0] == '\0') {
         const char *cursor = config_text(&c->config, "chain");
         char url[128] = "URL";
@@ -135,8 +137,6 @@ static void decide(const struct cli *c, struct page *p)
         next = "crust-ipfsd &";
     } else if (p->node_known && !p->worker_known) {
         next = "crust-agentd & (it registers the worker)";
-    } else if (is_fork(p)) {
-        next = "put back the newest copy of the enclave folder and the disks";
     } else if (p->worker_known && (p->at_chain.faulted || p->at_chain.suspended != 0)) {
         next = "crust doctor disk";
     }
