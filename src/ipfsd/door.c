@@ -61,6 +61,8 @@ static void storage_metrics(struct text *t, struct host *h)
     number(t, "worker_pending", "gauge", s.pending);
     number(t, "replicas", "gauge", s.files);
     number(t, "replica_bytes", "gauge", s.file_bytes);
+    number(t, "segments_sealed_total", "counter", atomic_load(&h->segments_sealed));
+    number(t, "segments_resumed_total", "counter", atomic_load(&h->segments_resumed));
     number(t, "extents", "gauge", s.extents);
     number(t, "extent_bytes", "gauge", s.extent_bytes);
     line(t, "# TYPE crust_ipfsd_disk_free_bytes gauge\n");

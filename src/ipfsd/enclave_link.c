@@ -68,11 +68,12 @@ enum err enclave_link_start(struct enclave_link *l)
 {
     pthread_mutex_lock(&l->lock);
     ipc_sync_close(l->ipc);
-    enum err e = OK;
-    if (l->process.ended || process_wait(&l->process, 0) == OK) {
-        process_fini(&l->process);
-        e = spawn(l);
-    }
+    /* One whose connection broke may be dying or hang; nothing is lost with it, it keeps nothing.
+     */
+    if (!l->process.ended)
+        process_stop(&l->process, STOP_MS);
+    process_fini(&l->process);
+    enum err e = spawn(l);
     if (e == OK)
         e = ipc_sync_connect(l->ipc, &l->at, CONNECT_MS);
     atomic_store(&l->up, e == OK);

@@ -56,6 +56,17 @@ static enum err take_links(struct gather *g, const struct content_key *key, stru
     return OK;
 }
 
+static enum err count_block(struct gather *g, uint64_t length)
+{
+    if (g->bytes > g->order->size_max || length > g->order->size_max - g->bytes)
+        return call_fail(g->call, ERR_LIMIT, NULL,
+                         "the content is larger than the %llu bytes of the order",
+                         (unsigned long long)g->order->size_max);
+    g->bytes += length;
+    g->blocks++;
+    return OK;
+}
+
 static enum err take_block(struct gather *g, const struct content_key *key, struct span data)
 {
     bool fresh;
@@ -63,12 +74,7 @@ static enum err take_block(struct gather *g, const struct content_key *key, stru
     if (e == ERR_NOT_FOUND || (e == OK && !fresh))
         return OK; /* nothing links to it, or it was there before */
     TRY(e);
-    if (data.n > g->order->size_max - g->bytes)
-        return call_fail(g->call, ERR_LIMIT, NULL,
-                         "the content is larger than the %llu bytes of the order",
-                         (unsigned long long)g->order->size_max);
-    g->bytes += data.n;
-    g->blocks++;
+    TRY(count_block(g, data.n));
     TRY(take_links(g, key, data));
     TRY(g->block(g->ctx, key, data));
     call_progress(g->call, g->phase, g->bytes, g->order->size_max);
@@ -84,6 +90,7 @@ static enum err take_stream(struct gather *g)
         if (g->links.wanted_count == 0)
             return OK;
     }
+    g->source_failed = e != ERR_NOT_FOUND;
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
@@ -106,6 +113,7 @@ static enum err take_wanted(struct gather *g, const struct content_key *key)
         const struct cid cid = cid_of_key(key);
         cid_format(text, &cid);
         fetch_why(g->fetch, why);
+        g->source_failed = true;
         return call_fail(g->call, e, NULL, "block %s could not be had: %.300s", text, why);
     }
     return take_block(g, key, span_of(g->buffer, size));
@@ -125,12 +133,43 @@ static enum err take_missing(struct gather *g)
     }
 }
 
-enum err gather_run(struct gather *g)
+static enum err link_root(struct gather *g)
+{
+    return g->links.block_count > 0 ? OK : placements_link(&g->links, &g->order->key);
+}
+
+enum err gather_again(void *ctx, const struct content_record *record, struct span data)
+{
+    struct gather *g = ctx;
+    bool fresh;
+    TRY(link_root(g));
+    enum err e = placements_take(&g->links, &fresh, &record->key);
+    if (e == ERR_NOT_FOUND || (e == OK && !fresh))
+        return ERR_CORRUPT;
+    TRY(e);
+    TRY(count_block(g, record->length));
+    g->again = true;
+    if (record->key.codec != CID_CODEC_RAW)
+        TRY(take_links(g, &record->key, data));
+    call_progress(g->call, "resume", g->bytes, g->order->size_max);
+    return call_gone(g->call) ? ERR_CLOSED : OK;
+}
+
+/* A stream brings everything from the beginning: not worth it when most is here. */
+static bool wants_stream(struct gather *g)
 {
     size_t size;
-    TRY(placements_link(&g->links, &g->order->key));
+    if (g->again)
+        return g->links.wanted_count > 0 && g->bytes < g->order->size_max / 2 &&
+               local_get(g, &size, &g->order->key) != OK;
     /* What begins here is probably here as a whole. */
-    if (local_get(g, &size, &g->order->key) != OK)
+    return local_get(g, &size, &g->order->key) != OK;
+}
+
+enum err gather_run(struct gather *g)
+{
+    TRY(link_root(g));
+    if (wants_stream(g))
         TRY(take_stream(g));
     return take_missing(g);
 }

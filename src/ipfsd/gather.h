@@ -20,12 +20,19 @@ struct gather {
     uint8_t *buffer; /* for one block */
     uint64_t bytes;  /* of blocks taken */
     uint64_t blocks;
+    bool source_failed; /* that is why gather_run failed */
+    bool again;         /* some were taken in an earlier run */
 };
 
 /* gather_open prepares; scratch is a path that nobody else uses. gather_close accepts a zeroed one.
  */
 NODISCARD enum err gather_open(struct gather *g, const char *scratch);
 void gather_close(struct gather *g);
+
+/* gather_again takes a block that was handed over in an earlier run, in the order of then: with it
+ * the links are known again. data is the block, or none when it cannot have links (raw). ERR_LIMIT
+ * (explained), ERR_CORRUPT: it is not a block of this DAG, or comes twice. ctx is the gather. */
+NODISCARD enum err gather_again(void *ctx, const struct content_record *record, struct span data);
 
 /* gather_run goes through the whole DAG. Failures have been explained with call_fail:
  * ERR_NOT_FOUND (a block is nowhere), ERR_LIMIT (larger than the order says), ERR_UNSUPPORTED (a

@@ -88,7 +88,8 @@ static enum err provision(struct host *h)
     return host_log_keys(&h->log, r->sealed);
 }
 
-/* Sealing sessions and tickets of before are not continued: their numbers are given up. */
+/* Sealing sessions with a checkpoint can go on; the numbers of other sessions, of fills and of
+ * tickets are given up. */
 static enum err give_up_numbers(struct host *h)
 {
     uint8_t numbers[ENCLAVE_NUMBERS_MAX * ENCLAVE_NUMBER_SIZE];
@@ -100,6 +101,8 @@ static enum err give_up_numbers(struct host *h)
     for (size_t i = 0; i < count; i++) {
         struct enclave_request m = { .type = ENCLAVE_ABORT };
         m.u.number.number = load_le64(numbers + i * ENCLAVE_NUMBER_SIZE);
+        if (sessions_alive(&h->sessions, m.u.number.number))
+            continue;
         TRY(ask(h, &m));
         TRY(host_log_state(&h->log, h->log.version, h->answer.reply.u.record.record));
     }
@@ -140,6 +143,7 @@ static enum err align_trees(struct host *h)
 static enum err start(struct host *h)
 {
     TRY(enclave_link_start(&h->link));
+    atomic_fetch_add(&h->starts, 1);
     enum err e = greet(h);
     if (e == OK)
         e = provision(h);
@@ -254,6 +258,8 @@ static enum err look_at_replica(void *ctx, const struct volume_replica *id)
     struct replicas_entry entry;
     struct content_key key;
     struct replicas_doomed doomed;
+    if (sessions_owns(&h->sessions, o->volume, id))
+        return OK;
     enum err e = replica_head_get(&head, &at);
     if (e == OK) {
         key.codec = load_le32(head.leaf);
@@ -311,6 +317,7 @@ static enum err open_parts(struct host *h)
     TRY(path_make_dirs(s->enclave, 0700));
     TRY(disks_open(&h->disks, s));
     TRY(open_log(h));
+    sessions_load(&h->sessions, &h->disks);
     (void)snprintf(path, sizeof(path), "%s/trees.mdb", s->enclave);
     const struct treestore_config trees = { .path = path, .hash = tree_hash };
     TRY(treestore_open(&h->trees, &trees));
@@ -326,6 +333,7 @@ static enum err open_parts(struct host *h)
     TRY(enclave_link_open(&h->link, &o));
     TRY(start(h));
     TRY(align_index(h));
+    sessions_settle(h);
     remove_orphans(h);
     return OK;
 }
@@ -337,7 +345,7 @@ enum err host_open(struct host **out, const struct settings *s)
     if (h == NULL)
         return ERR_MEMORY;
     h->settings = s;
-    if (pthread_mutex_init(&h->lock, NULL) != 0) {
+    if (pthread_mutex_init(&h->lock, NULL) != 0 || sessions_init(&h->sessions) != OK) {
         free(h);
         return ERR_MEMORY;
     }
@@ -364,6 +372,7 @@ void host_close(struct host *h)
     treestore_close(h->trees);
     host_log_close(&h->log);
     disks_close(&h->disks);
+    sessions_fini(&h->sessions);
     pthread_mutex_destroy(&h->lock);
     free(h);
 }

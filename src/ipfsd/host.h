@@ -15,6 +15,7 @@
 #include "ipfsd/host_log.h"
 #include "ipfsd/replica.h"
 #include "ipfsd/replicas.h"
+#include "ipfsd/sessions.h"
 #include "proof/work_state.h"
 #include "store/treestore.h"
 
@@ -24,9 +25,10 @@ struct host {
     const struct settings *settings; /* kept */
     struct enclave_link link;
     struct disks disks;
-    struct host_log log;     /* under lock, as all that follows */
-    struct treestore *trees; /* readers need no lock */
-    struct replicas index;   /* readers need no lock */
+    struct host_log log;      /* under lock, as all that follows */
+    struct treestore *trees;  /* readers need no lock */
+    struct replicas index;    /* readers need no lock */
+    struct sessions sessions; /* has a lock of its own, taken last */
     pthread_mutex_t lock;
     uint8_t chain[32], worker[32], lineage[32];
     char provider[16];
@@ -34,6 +36,8 @@ struct host {
     uint32_t pending_leaves;
     struct work_state now; /* with the pending operations */
     struct enclave_answer answer;
+    atomic_uint starts; /* of the enclave: what it held for an earlier one is gone */
+    atomic_ullong segments_sealed, segments_resumed;
     atomic_uint unseals;      /* threads inside host_unseal */
     atomic_uint next_scratch; /* names of scratch files */
     char socket[HOST_PATH_MAX], key[HOST_PATH_MAX];

@@ -1,218 +1,119 @@
 #include "ipfsd/sealing.h"
 
 #include "base/hex.h"
-#include "crypto/random.h"
 #include "ipfsd/gather.h"
-#include "ipfsd/host.h"
 #include "ipfsd/ipfsd.h"
 #include "ipfsd/push_take.h"
+#include "ipfsd/session.h"
+#include "rt/clock.h"
 #include "rt/log.h"
 
 #include <stdlib.h>
 
 enum {
-    BATCH_BLOCKS = 8,
-    BATCH_BYTES = 4 << 20, /* in flight to the enclave: half of what a connection may have */
+    CLAIM_WAIT_MS = 50,
+    TRIES_MAX = 3, /* with a lost enclave and no segment more than before */
 };
 
 struct sealing {
     struct call *call;
     struct host *host;
+    const struct node_seal *order;
     struct gather gather;
-    uint64_t number;
-    bool begun; /* number is alive */
-    uint32_t volume;
-    struct replica_at at;
-    struct volume_segment segment;
-    bool segment_open;
-    uint32_t segment_count;  /* closed */
-    uint64_t segment_length; /* of the open one, with what is in the batch */
-    uint8_t *segments;       /* REPLICA_SEGMENT_SIZE each, of the closed ones */
-    size_t segment_room;
-    size_t batch_count, batch_bytes;
-    struct enclave_item items[BATCH_BLOCKS];
-    struct content_key keys[BATCH_BLOCKS];
-    uint8_t *in, *out; /* BATCH_BYTES each */
-    struct enclave_answer answer;
+    struct session session;
+    struct sessions_entry entry; /* the claim */
     struct host_new_file file;
+    uint32_t segments; /* closed at the end of the last try */
 };
 
-static enum err ask(struct sealing *s, const struct enclave_request *m, struct span bulk)
+/* The volume's errors get a sentence; the enclave's and the source's have one or need none. */
+static enum err explained(struct sealing *s, enum err e)
 {
-    return enclave_link_call(&s->host->link, &s->answer, (struct mspan){ NULL, 0 }, m, bulk);
+    if (e == OK || !s->session.disk_failed)
+        return e;
+    return call_fail(s->call, e, "crust disk list", "volume %u: %s", s->session.volume,
+                     err_text(e));
 }
-
-static enum err disk_failed(struct sealing *s, enum err e)
-{
-    return call_fail(s->call, e, "crust disk list", "volume %u: %s", s->volume, err_text(e));
-}
-
-/* ---- segments ---- */
-
-static enum err open_segment(struct sealing *s)
-{
-    if (s->segment_open)
-        return OK;
-    TRY(volume_segment_begin(&s->segment, s->at.volume, &s->at.id, s->segment_count));
-    s->segment_open = true;
-    return OK;
-}
-
-/* What the enclave gave for one block goes to the disk and into the index of placements. */
-static enum err keep_block(struct sealing *s, const struct enclave_item *item,
-                           const struct content_key *key)
-{
-    const struct enclave_seal_block_reply *r = &item->reply.u.seal_block;
-    struct replica_record record = { .segment = r->segment, .offset = r->offset };
-    record.record.key = *key;
-    record.record.length = (uint32_t)item->bulk.n;
-    memcpy(record.record.chunk_root, r->chunk_root, 32);
-    if (r->segment != s->segment_count || item->bulk_out.n != item->bulk.n)
-        return ERR_CORRUPT;
-    TRY(open_segment(s));
-    if (r->offset != s->segment.length)
-        return ERR_CORRUPT;
-    TRY(volume_segment_append(&s->segment, span_of(item->bulk_out.p, item->bulk_out.n)));
-    return placements_put(&s->gather.links, &record);
-}
-
-static enum err keep_batch(struct sealing *s)
-{
-    enum err e = OK;
-    disks_lock(&s->host->disks, s->volume);
-    for (size_t i = 0; e == OK && i < s->batch_count; i++) {
-        e = s->items[i].result;
-        if (e == OK)
-            e = keep_block(s, &s->items[i], &s->keys[i]);
-    }
-    disks_unlock(&s->host->disks, s->volume);
-    return e;
-}
-
-static enum err flush(struct sealing *s)
-{
-    if (s->batch_count == 0)
-        return OK;
-    TRY(enclave_link_batch(&s->host->link, s->items, s->batch_count));
-    enum err e = keep_batch(s);
-    s->batch_count = 0;
-    s->batch_bytes = 0;
-    return e == OK ? OK : disk_failed(s, e);
-}
-
-static enum err finish_segment(struct sealing *s)
-{
-    disks_lock(&s->host->disks, s->volume);
-    enum err e = open_segment(s);
-    if (e == OK) {
-        s->segment_open = false;
-        e = volume_segment_finish(&s->segment);
-    }
-    disks_unlock(&s->host->disks, s->volume);
-    return e == OK ? OK : disk_failed(s, e);
-}
-
-static enum err close_segment(struct sealing *s)
-{
-    const struct enclave_request m = { .type = ENCLAVE_SEAL_CLOSE, .u.number.number = s->number };
-    TRY(flush(s));
-    TRY(finish_segment(s));
-    TRY(ask(s, &m, (struct span){ NULL, 0 }));
-    const struct enclave_seal_close_reply *r = &s->answer.reply.u.seal_close;
-    if (r->segment != s->segment_count || s->segment_count == REPLICA_SEGMENTS_MAX)
-        return ERR_LIMIT;
-    if (s->segment_count == s->segment_room) {
-        size_t room = s->segment_room == 0 ? 16 : 2 * s->segment_room;
-        uint8_t *more = realloc(s->segments, room * REPLICA_SEGMENT_SIZE);
-        if (more == NULL)
-            return ERR_MEMORY;
-        s->segments = more;
-        s->segment_room = room;
-    }
-    uint8_t *row = s->segments + (size_t)s->segment_count * REPLICA_SEGMENT_SIZE;
-    store_le32(row, r->length);
-    memcpy(row + 4, r->wrapped, ENCLAVE_WRAPPED_SIZE);
-    s->segment_count++;
-    s->segment_length = 0;
-    return OK;
-}
-
-/* ---- blocks ---- */
 
 static enum err seal_block(void *ctx, const struct content_key *key, struct span data)
 {
     struct sealing *s = ctx;
-    if (s->segment_length + data.n > ENCLAVE_SEGMENT_MAX)
-        TRY(close_segment(s));
-    if (s->batch_count == BATCH_BLOCKS || s->batch_bytes + data.n > BATCH_BYTES)
-        TRY(flush(s));
-    struct enclave_item *item = &s->items[s->batch_count];
-    *item = (struct enclave_item){ .request.type = ENCLAVE_SEAL_BLOCK };
-    item->request.u.seal_block.number = s->number;
-    item->request.u.seal_block.key = *key;
-    if (data.n > 0)
-        memcpy(s->in + s->batch_bytes, data.p, data.n);
-    item->bulk = span_of(s->in + s->batch_bytes, data.n);
-    item->bulk_out = (struct mspan){ s->out + s->batch_bytes, data.n };
-    s->keys[s->batch_count++] = *key;
-    s->batch_bytes += data.n;
-    s->segment_length += data.n;
+    return explained(s, session_block(&s->session, key, data));
+}
+
+/* ---- one try ---- */
+
+static enum err open_parts(struct sealing *s)
+{
+    char scratch[HOST_PATH_MAX + 16];
+    s->gather = (struct gather){
+        .call = s->call, .order = s->order, .phase = "seal", .block = seal_block, .ctx = s
+    };
+    host_scratch(s->host, scratch);
+    TRY(session_init(&s->session, s->host, &s->gather.links));
+    return gather_open(&s->gather, scratch);
+}
+
+static void close_parts(struct sealing *s)
+{
+    gather_close(&s->gather);
+    session_fini(&s->session);
+}
+
+/* Room for an order may be taken by sessions that nobody goes on with. */
+static enum err choose_volume(struct sealing *s, uint32_t *volume)
+{
+    struct sessions_entry idle;
+    const uint64_t need = s->order->size_max;
+    enum err e;
+    while ((e = disks_choose(&s->host->disks, volume, need)) == ERR_FULL &&
+           sessions_claim_idle(&s->host->sessions, &idle, 0, 0) == OK) {
+        log_info("session-dropped", "volume=%u reason=\"room is needed\"", idle.volume);
+        session_drop(s->host, &idle);
+    }
+    if (e != OK)
+        return call_fail(s->call, e, "crust disk list", "no volume has room for %llu bytes",
+                         (unsigned long long)need);
     return OK;
 }
 
-/* ---- records ---- */
-
-static enum err send_records(struct sealing *s, size_t count)
+static enum err begin(struct sealing *s)
 {
-    const struct enclave_request m = { .type = ENCLAVE_SEAL_RECORDS, .u.number.number = s->number };
-    if (count == 0)
-        return OK;
-    return ask(s, &m, span_of(s->in, count * ENCLAVE_COUNTED_SIZE));
+    uint32_t volume;
+    TRY(choose_volume(s, &volume));
+    return session_begin(&s->session, &s->entry.key, volume);
 }
 
-/* Ascending to the enclave with their in-degrees, and to the replica's files. */
-static enum err write_records(struct sealing *s, struct replica_writer *w,
-                              struct placements_cursor *cursor)
+/* After these the session stays as it is, and the order can be asked for again. */
+static bool comes_again(enum err e)
 {
-    struct replica_record r;
-    uint64_t links;
-    size_t count = 0;
-    enum err e;
-    while ((e = placements_next(&s->gather.links, cursor, &r, &links)) == OK) {
-        uint8_t *counted = s->in + count * ENCLAVE_COUNTED_SIZE;
-        content_record_encode(counted, &r.record);
-        store_le64(counted + CONTENT_RECORD_SIZE, links);
-        TRY(replica_writer_add(w, &r));
-        if (++count == ENCLAVE_COUNTED_MAX) {
-            TRY(send_records(s, count));
-            count = 0;
-        }
-    }
-    if (e != ERR_NOT_FOUND)
+    return e == ERR_CLOSED || e == ERR_BUSY || e == ERR_MEMORY || e == ERR_TIMEOUT;
+}
+
+static enum err resume_or_begin(struct sealing *s)
+{
+    if (!s->entry.kept)
+        return begin(s);
+    enum err e = session_resume(&s->session, &s->entry, gather_again, &s->gather);
+    if (e == OK)
+        log_info("seal-resumed", "volume=%u segments=%u bytes=%llu", s->session.volume,
+                 s->session.resumed, (unsigned long long)s->gather.bytes);
+    if (e == OK || comes_again(e) || session_lost(&s->session) || s->call->what[0] != '\0')
         return e;
-    TRY(send_records(s, count));
-    return replica_writer_finish(w);
-}
-
-static enum err all_records(struct sealing *s)
-{
-    struct replica_writer w;
-    struct placements_cursor cursor = { NULL };
-    enum err e = replica_writer_init(&w, &s->at);
-    if (e == OK) {
-        disks_lock(&s->host->disks, s->volume);
-        e = write_records(s, &w, &cursor);
-        disks_unlock(&s->host->disks, s->volume);
-    }
-    placements_end(&cursor);
-    replica_writer_fini(&w);
-    return e;
+    log_warn("seal-not-resumed", "volume=%u reason=\"%s\" next=\"it starts over\"",
+             s->session.volume, err_text(e));
+    session_discard(&s->session);
+    s->entry.kept = false;
+    close_parts(s);
+    TRY(open_parts(s));
+    return begin(s);
 }
 
 /* The enclave's word on what it has sealed, against what the order claims. */
-static enum err check_claim(struct sealing *s, const struct node_seal *order)
+static enum err check_claim(struct sealing *s)
 {
-    const uint8_t *leaf = s->answer.reply.u.seal_end.leaf;
+    const struct node_seal *order = s->order;
+    const uint8_t *leaf = s->file.leaf;
     char is[65], said[65];
     if (!order->has_data_root || memcmp(leaf + 44, order->data_root, 32) == 0)
         return OK;
@@ -223,74 +124,77 @@ static enum err check_claim(struct sealing *s, const struct node_seal *order)
                      (unsigned long long)load_le64(leaf + 36), said);
 }
 
-static enum err end_session(struct sealing *s, const struct node_seal *order)
+static enum err work(struct sealing *s)
 {
-    const struct enclave_request m = { .type = ENCLAVE_SEAL_END, .u.number.number = s->number };
-    TRY(ask(s, &m, (struct span){ NULL, 0 }));
-    TRY(check_claim(s, order));
-    const struct enclave_seal_end_reply *r = &s->answer.reply.u.seal_end;
-    struct replica_head head = { .record_count = r->record_count,
-                                 .segment_count = s->segment_count };
-    memcpy(head.leaf, r->leaf, sizeof(head.leaf));
-    memcpy(s->file.leaf, r->leaf, sizeof(s->file.leaf));
-    memcpy(s->file.ticket, r->ticket, sizeof(s->file.ticket));
-    disks_lock(&s->host->disks, s->volume);
-    enum err e = replica_head_put(
-        &s->at, &head, span_of(s->segments, (size_t)s->segment_count * REPLICA_SEGMENT_SIZE));
-    disks_unlock(&s->host->disks, s->volume);
-    return e == OK ? OK : disk_failed(s, e);
+    TRY(resume_or_begin(s));
+    TRY(gather_run(&s->gather));
+    call_progress(s->call, "records", s->gather.bytes, s->gather.bytes);
+    TRY(explained(s, session_finish(&s->session)));
+    TRY(explained(s, session_end(&s->session, &s->file)));
+    TRY(check_claim(s));
+    return host_add_file(s->host, &s->file);
+}
+
+/* Whether an order that failed can be gone on with: its source may come back, so may the enclave or
+ * who asked, and the chain may take a step. A bad content or a bad disk is the end. */
+static bool can_wait(const struct sealing *s, enum err e)
+{
+    return !s->session.disk_failed &&
+           (comes_again(e) || e == ERR_NOT_FOUND || e == ERR_FULL || session_lost(&s->session));
+}
+
+/* Returns true when the try ended with the enclave, and another one can go on. */
+static bool after_failure(struct sealing *s, enum err e)
+{
+    struct session *x = &s->session;
+    const bool lost = session_lost(x);
+    bool kept = false;
+    if (x->at.volume == NULL && !x->kept)
+        return false; /* it did not begin, and what was kept before stays */
+    if (can_wait(s, e))
+        kept = session_wait(x);
+    else
+        session_discard(x);
+    log_warn("seal-failed", "reason=\"%s\" what=\"%s\" kept=%d segments=%u", err_text(e),
+             s->call->what, (int)kept, x->file.row_count);
+    s->entry.kept = kept;
+    s->entry.number = x->file.number;
+    s->entry.volume = x->volume;
+    s->entry.id = x->at.id;
+    return lost;
+}
+
+static enum err try_once(struct sealing *s, bool *again)
+{
+    *again = false;
+    s->call->what[0] = '\0';
+    enum err e = open_parts(s);
+    if (e == OK)
+        e = work(s);
+    if (e == OK)
+        session_done(&s->session);
+    else
+        *again = after_failure(s, e);
+    return e;
 }
 
 /* ---- one order ---- */
 
-static enum err prepare(struct sealing *s, const struct node_seal *order)
+/* Goes on by itself when the enclave was lost on the way. */
+static enum err run(struct sealing *s)
 {
-    char scratch[HOST_PATH_MAX + 16];
-    s->in = malloc(BATCH_BYTES);
-    s->out = malloc(BATCH_BYTES);
-    if (s->in == NULL || s->out == NULL)
-        return ERR_MEMORY;
-    s->gather = (struct gather){
-        .call = s->call, .order = order, .phase = "seal", .block = seal_block, .ctx = s
-    };
-    if (disks_choose(&s->host->disks, &s->volume, order->size_max) != OK)
-        return call_fail(s->call, ERR_FULL, "crust disk list", "no volume has room for %llu bytes",
-                         (unsigned long long)order->size_max);
-    s->at.volume = disks_volume(&s->host->disks, s->volume);
-    random_bytes(s->at.id.bytes, sizeof(s->at.id.bytes));
-    host_scratch(s->host, scratch);
-    TRY(gather_open(&s->gather, scratch));
-    TRY(host_begin_seal(s->host, &s->number, &order->key));
-    s->begun = true;
-    return OK;
-}
-
-static enum err work(struct sealing *s, const struct node_seal *order)
-{
-    TRY(prepare(s, order));
-    TRY(gather_run(&s->gather));
-    TRY(flush(s));
-    if (s->segment_open || s->segment_count == 0)
-        TRY(close_segment(s));
-    call_progress(s->call, "records", s->gather.bytes, s->gather.bytes);
-    TRY(all_records(s));
-    TRY(end_session(s, order));
-    s->file.entry =
-        (struct replicas_entry){ .key = order->key, .volume = s->volume, .id = s->at.id };
-    return host_add_file(s->host, &s->file);
-}
-
-static void clean(struct sealing *s)
-{
-    if (s->segment_open)
-        volume_segment_abort(&s->segment);
-    if (s->begun)
-        host_abort(s->host, s->number);
-    if (s->at.volume != NULL) {
-        disks_lock(&s->host->disks, s->volume);
-        if (volume_replica_delete(s->at.volume, &s->at.id) != OK)
-            log_warn("replica-not-removed", "volume=%u", s->volume);
-        disks_unlock(&s->host->disks, s->volume);
+    uint32_t tries = 0;
+    bool again;
+    enum err e;
+    for (;;) {
+        e = try_once(s, &again);
+        if (!again || call_gone(s->call))
+            return e;
+        tries = s->session.file.row_count > s->segments ? 0 : tries + 1;
+        s->segments = s->session.file.row_count;
+        if (tries == TRIES_MAX || host_revive(s->host) != OK)
+            return e;
+        close_parts(s);
     }
 }
 
@@ -302,33 +206,65 @@ static void release_pushed(struct call *c, const struct content_key *key)
         log_warn("pushed-pin-not-removed", "reason=\"%s\"", err_text(e));
 }
 
+/* Claims the content; *sealed: it is here already. An asker whose connection broke comes again
+ * before the thread that worked for him has noticed: it is waited for. */
+static enum err claim(struct sealing *s, bool *sealed)
+{
+    struct host *h = s->host;
+    struct replicas_entry there = { 0 };
+    enum err e;
+    while ((e = sessions_claim(&h->sessions, &s->entry, &s->order->key)) == ERR_BUSY) {
+        if (call_gone(s->call))
+            return ERR_CLOSED;
+        clock_sleep_ms(CLAIM_WAIT_MS);
+    }
+    TRY(e);
+    *sealed = replicas_get(&h->index, &there, &s->order->key) == OK;
+    s->file.entry = there;
+    return OK;
+}
+
+/* Sessions that nobody came back for are given up, a few at a time. */
+static void drop_idle(struct host *h)
+{
+    struct sessions_entry idle;
+    const uint64_t now = clock_mono_ms();
+    const uint64_t before = now > SESSIONS_IDLE_MS ? now - SESSIONS_IDLE_MS : 0;
+    for (int i = 0; i < 4; i++) {
+        if (sessions_claim_idle(&h->sessions, &idle, SESSIONS_WAITING_MAX, before) != OK)
+            return;
+        log_info("session-dropped", "volume=%u reason=\"nobody asked for it\"", idle.volume);
+        session_drop(h, &idle);
+    }
+}
+
+static enum err seal(struct sealing *s, struct node_sealed *out)
+{
+    bool sealed = false;
+    drop_idle(s->host);
+    TRY(claim(s, &sealed));
+    enum err e = sealed ? OK : run(s);
+    if (e == OK && !sealed)
+        log_info("sealed", "volume=%u bytes=%llu blocks=%llu segments=%u resumed=%u",
+                 s->session.volume, (unsigned long long)s->gather.bytes,
+                 (unsigned long long)s->gather.blocks, s->session.file.row_count,
+                 s->session.resumed);
+    sessions_release(&s->host->sessions, &s->order->key, e != OK && s->entry.kept);
+    close_parts(s);
+    TRY(e);
+    release_pushed(s->call, &s->order->key);
+    return host_sealed(s->host, out, &s->file.entry);
+}
+
 enum err sealing_run(struct call *c, const struct node_seal *order, struct node_sealed *out)
 {
-    struct host *h = c->node->host;
-    struct replicas_entry entry;
-    if (replicas_get(&h->index, &entry, &order->key) == OK) {
-        release_pushed(c, &order->key);
-        return host_sealed(h, out, &entry);
-    }
     struct sealing *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return ERR_MEMORY;
     s->call = c;
-    s->host = h;
-    enum err e = work(s, order);
-    if (e != OK) {
-        log_warn("seal-failed", "reason=\"%s\" what=\"%s\"", err_text(e), c->what);
-        clean(s);
-    } else {
-        log_info("sealed", "volume=%u bytes=%llu blocks=%llu", s->volume,
-                 (unsigned long long)s->gather.bytes, (unsigned long long)s->gather.blocks);
-        release_pushed(c, &order->key);
-        e = host_sealed(h, out, &s->file.entry);
-    }
-    gather_close(&s->gather);
-    free(s->segments);
-    free(s->in);
-    free(s->out);
+    s->host = c->node->host;
+    s->order = order;
+    enum err e = seal(s, out);
     free(s);
     return e;
 }

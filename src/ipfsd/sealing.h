@@ -6,8 +6,10 @@
 
 #include "ipfsd/call.h"
 
-/* sealing_run does the order and fills *out. What fails is explained with call_fail and leaves
- * nothing behind; a content that is sealed here already is OK. */
+/* sealing_run does the order and fills *out; a content that is sealed here already is OK. What
+ * fails is explained with call_fail. What was sealed until then stays when the same order can
+ * succeed later (the enclave, the source or the asker went away), and is not sealed again then;
+ * else nothing is left behind. */
 NODISCARD enum err sealing_run(struct call *c, const struct node_seal *order,
                                struct node_sealed *out);
 

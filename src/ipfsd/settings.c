@@ -17,6 +17,8 @@ static const struct config_key keys[] = {
     { "disk-reserve", CONFIG_SIZE, "1G", "what stays free on each of these disks" },
     { "disk-probe", CONFIG_DURATION, "30s", "time between two looks at each disk" },
     { "extent-size", CONFIG_SIZE, "1G", "size of an extent of sealed random data" },
+    { "segment-size", CONFIG_SIZE, "64M",
+      "size of a sealed segment; what a crash makes it seal again is at most this" },
     { "enclave", CONFIG_STRING, "enclave", "folder of the enclave's sealed keys and journal" },
     { "enclave-program", CONFIG_STRING, "",
       "the enclave's program; default: crust-enclaved beside this one" },
@@ -91,6 +93,8 @@ static enum err check_storage(const struct settings *s, char error[CONFIG_ERROR_
     if (s->extent_size < 1 << 20 || s->extent_size > 1 << 30 ||
         (s->extent_size & (s->extent_size - 1)) != 0)
         return config_refuse(error, "extent-size: a power of two from 1M to 1G");
+    if (s->segment_size < 64 << 10 || s->segment_size > 64 << 20)
+        return config_refuse(error, "segment-size: 64K to 64M");
     return OK;
 }
 
@@ -122,6 +126,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
     out->store_reserve = config_u64(c, "store-reserve");
     out->disk_reserve = config_u64(c, "disk-reserve");
     out->extent_size = config_u64(c, "extent-size");
+    out->segment_size = config_u64(c, "segment-size");
     out->probe_ms = config_duration_ms(c, "disk-probe");
     out->storage = config_bool(c, "storage");
     out->gateway = config_bool(c, "gateway");

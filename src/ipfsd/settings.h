@@ -29,8 +29,9 @@ struct settings {
     uint32_t disk_count;
     struct settings_disk disks[SETTINGS_DISKS_MAX];
     uint64_t disk_reserve;
-    uint64_t probe_ms;    /* between looks at the disks */
-    uint64_t extent_size; /* of sealed random data */
+    uint64_t probe_ms;     /* between looks at the disks */
+    uint64_t extent_size;  /* of sealed random data */
+    uint64_t segment_size; /* of sealed content */
     uint32_t sealing_threads;
     bool gateway; /* serve HTTP */
     char gateway_host[64];

@@ -1,7 +1,5 @@
 /* The real crust-ipfsd with the real crust-enclaved, against a chain in memory. */
-#include "codec/cid.h"
-#include "codec/dagpb.h"
-#include "ipfsd/fake_chain_test.h"
+#include "ipfsd/fake_storage_test.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -9,156 +7,26 @@
 
 static struct fake_chain chain; /* large for a stack */
 
-static void open_node(struct fake_node *n, const char *disks)
-{
-    const char *args[] = { "--store-reserve", "0",     "--no-gateway",      "--storage",
-                           "--chain-id",      "test",  "--disks",           disks,
-                           "--disk-reserve",  "0",     "--extent-size",     "1M",
-                           "--disk-probe",    "500ms", "--enclave-workers", "1" };
-    fake_node_open(n, args, sizeof(args) / sizeof(args[0]));
-}
-
-static struct node_status status_of(struct fake_node *n)
-{
-    struct ipc_msg reply;
-    struct node_status s;
-    uint8_t body[8];
-    struct writer w = writer_of(body, sizeof(body));
-    node_msg_encode_none(&w);
-    CHECK_OK(ipc_sink_call(&n->ipc, &reply, NODE_STATUS, writer_span(&w)));
-    CHECK_OK(node_msg_decode_status(&s, reply.body));
-    return s;
-}
-
 static void open_chain(struct fake_node *n)
 {
-    struct node_status s = status_of(n);
+    struct node_status s = fake_storage_status(n);
     CHECK(s.storage && span_eq(s.provider, span_str("software")));
     fake_chain_open(&chain, "test", s.worker, s.lineage);
-}
-
-static struct content_key key_of(uint32_t codec, struct span data)
-{
-    struct content_key k = { .codec = codec };
-    sha256(k.digest, data);
-    return k;
-}
-
-static void put(struct fake_node *n, const struct content_key *key, struct span data)
-{
-    struct block_sink sink = ipc_sink_interface(&n->ipc);
-    struct block_key k = { .codec = key->codec };
-    memcpy(k.digest, key->digest, 32);
-    CHECK_OK(block_sink_put(&sink, &k, data));
-}
-
-static void commit(struct fake_node *n)
-{
-    struct block_sink sink = ipc_sink_interface(&n->ipc);
-    CHECK_OK(block_sink_commit(&sink));
-}
-
-/* A content of `count` raw blocks of `size` bytes under one dag-cbor root; fills from seed. */
-static struct content_key make_content(struct fake_node *n, uint32_t seed, uint32_t count,
-                                       size_t size)
-{
-    static uint8_t root[256 * 1024], block[1 << 20];
-    struct writer w = writer_of(root, sizeof(root));
-    CHECK(size <= sizeof(block));
-    cbor_write_array(&w, count);
-    for (uint32_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < size; k++)
-            block[k] = (uint8_t)(seed * 31 + i * 7 + k * (k >> 8));
-        if (size >= 8) {
-            store_le32(block, seed);
-            store_le32(block + 4, i);
-        }
-        const struct content_key key = key_of(CID_CODEC_RAW, span_of(block, size));
-        const struct cid cid = cid_of_key(&key);
-        cbor_write_link(&w, &cid);
-        put(n, &key, span_of(block, size));
-    }
-    CHECK_OK(w.err);
-    const struct content_key key = key_of(CID_CODEC_DAG_CBOR, writer_span(&w));
-    put(n, &key, writer_span(&w));
-    commit(n);
-    return key;
-}
-
-static enum err seal(struct fake_node *n, struct node_sealed *out, const struct node_seal *m)
-{
-    uint8_t body[4096];
-    struct ipc_msg reply;
-    struct writer w = writer_of(body, sizeof(body));
-    node_msg_encode_seal(&w, m);
-    CHECK_OK(w.err);
-    const struct ipc_msg rq = { .type = NODE_SEAL, .body = writer_span(&w) };
-    TRY(ipc_sink_call_long(&n->ipc, &reply, &rq, NULL, NULL));
-    return node_msg_decode_sealed(out, reply.body);
-}
-
-static struct node_sealed seal_key(struct fake_node *n, const struct content_key *key)
-{
-    struct node_sealed out;
-    const struct node_seal m = { .key = *key, .size_max = 64 << 20 };
-    CHECK_OK(seal(n, &out, &m));
-    CHECK(cid_key_cmp(&out.key, key) == 0);
-    return out;
-}
-
-static uint64_t ask_size(struct fake_node *n, uint16_t type, uint64_t size)
-{
-    uint8_t body[64];
-    struct ipc_msg reply;
-    struct node_size m = { size };
-    struct writer w = writer_of(body, sizeof(body));
-    node_msg_encode_size(&w, &m);
-    const struct ipc_msg rq = { .type = type, .body = writer_span(&w) };
-    CHECK_OK(ipc_sink_call_long(&n->ipc, &reply, &rq, NULL, NULL));
-    CHECK_OK(node_msg_decode_size(&m, reply.body));
-    return m.size;
-}
-
-static void remove_key(struct fake_node *n, const struct content_key *key)
-{
-    uint8_t body[128];
-    struct ipc_msg reply;
-    const struct node_key m = { *key };
-    struct writer w = writer_of(body, sizeof(body));
-    node_msg_encode_key(&w, &m);
-    CHECK_OK(ipc_sink_call(&n->ipc, &reply, NODE_REMOVE, writer_span(&w)));
-}
-
-/* Deletes a block from the store, so that only the sealed one is left, and compares. */
-static void check_unsealed(struct fake_node *n, const struct content_key *key)
-{
-    static uint8_t before[1 << 20], after[1 << 20];
-    size_t size, again;
-    struct block_key k = { .codec = key->codec };
-    memcpy(k.digest, key->digest, 32);
-    struct block_source source = ipc_sink_source(&n->ipc);
-    CHECK_OK(source.get(source.ctx, &size, (struct mspan){ before, sizeof(before) }, &k));
-    CHECK_OK(ipc_sink_delete(&n->ipc, &k));
-    commit(n);
-    struct node_repo_stat stat;
-    CHECK_OK(ipc_sink_stat(&n->ipc, &stat));
-    CHECK_OK(source.get(source.ctx, &again, (struct mspan){ after, sizeof(after) }, &k));
-    CHECK_SPAN(span_of(after, again), span_of(before, size));
 }
 
 static void a_sealed_content_is_reported_proven_and_read(void **state)
 {
     (void)state;
     struct fake_node n;
-    open_node(&n, "disk-a");
+    fake_storage_open(&n, "disk-a");
     fake_node_start(&n);
     open_chain(&n);
-    const struct content_key a = make_content(&n, 1, 40, 5000);
-    const struct content_key b = make_content(&n, 2, 3, 300000);
-    struct node_sealed sealed = seal_key(&n, &a);
+    const struct content_key a = fake_storage_make_content(&n, 1, 40, 5000);
+    const struct content_key b = fake_storage_make_content(&n, 2, 3, 300000);
+    struct node_sealed sealed = fake_storage_seal_key(&n, &a);
     CHECK(sealed.index == 0 && sealed.size > 40 * 5000);
-    seal_key(&n, &b);
-    CHECK(status_of(&n).files == 2 && status_of(&n).pending == 2);
+    fake_storage_seal_key(&n, &b);
+    CHECK(fake_storage_status(&n).files == 2 && fake_storage_status(&n).pending == 2);
     fake_chain_slot(&chain, &n); /* nothing to open yet; the step comes */
     CHECK(chain.stepped && chain.opened == 0 && chain.state.seq == 1);
     CHECK(chain.state.volumes[0].files.count == 2);
@@ -167,10 +35,10 @@ static void a_sealed_content_is_reported_proven_and_read(void **state)
         CHECK(!chain.stepped && chain.misses == 0 && chain.failed == 0);
         CHECK(chain.opened == FAKE_DRAWS);
     }
-    check_unsealed(&n, &a);
-    check_unsealed(&n, &b);
+    fake_storage_check_unsealed(&n, &a);
+    fake_storage_check_unsealed(&n, &b);
     /* Sealing again what is here is no new replica. */
-    struct node_sealed same = seal_key(&n, &a);
+    struct node_sealed same = fake_storage_seal_key(&n, &a);
     CHECK(memcmp(same.seal_root, sealed.seal_root, 32) == 0);
     fake_node_close(&n);
 }
@@ -179,13 +47,13 @@ static void everything_acknowledged_survives_kills(void **state)
 {
     (void)state;
     struct fake_node n;
-    open_node(&n, "disk-a,disk-b");
+    fake_storage_open(&n, "disk-a,disk-b");
     fake_node_start(&n);
     open_chain(&n);
     struct content_key keys[6];
     for (uint32_t i = 0; i < 6; i++) {
-        keys[i] = make_content(&n, 10 + i, 5 + i, 20000);
-        seal_key(&n, &keys[i]);
+        keys[i] = fake_storage_make_content(&n, 10 + i, 5 + i, 20000);
+        fake_storage_seal_key(&n, &keys[i]);
         if (i % 2 == 1) {
             fake_node_kill(&n); /* and the enclave dies with it */
             fake_node_start(&n);
@@ -198,7 +66,7 @@ static void everything_acknowledged_survives_kills(void **state)
             CHECK(chain.stepped);
         }
     }
-    CHECK(status_of(&n).files == 6);
+    CHECK(fake_storage_status(&n).files == 6);
     fake_chain_slot(&chain, &n);
     CHECK(chain.misses == 0 && chain.failed == 0);
     fake_chain_slot(&chain, &n);
@@ -208,7 +76,7 @@ static void everything_acknowledged_survives_kills(void **state)
         files += chain.state.volumes[v].files.count;
     CHECK(files == 6);
     for (uint32_t i = 0; i < 6; i++)
-        check_unsealed(&n, &keys[i]);
+        fake_storage_check_unsealed(&n, &keys[i]);
     fake_node_close(&n);
 }
 
@@ -216,22 +84,22 @@ static void extents_are_filled_proven_and_released(void **state)
 {
     (void)state;
     struct fake_node n;
-    open_node(&n, "disk-a:64M");
+    fake_storage_open(&n, "disk-a:64M");
     fake_node_start(&n);
     open_chain(&n);
-    CHECK(ask_size(&n, NODE_FILL, 5 << 20) == 5 << 20);
-    CHECK(status_of(&n).extents == 5);
+    CHECK(fake_storage_ask_size(&n, NODE_FILL, 5 << 20) == 5 << 20);
+    CHECK(fake_storage_status(&n).extents == 5);
     fake_chain_slot(&chain, &n);
     CHECK(chain.state.volumes[0].srd.count == 5);
     fake_chain_slot(&chain, &n);
     CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
-    uint64_t before = status_of(&n).disks[0].extents;
-    CHECK(ask_size(&n, NODE_RELEASE, 2 << 20) == 2 << 20);
+    uint64_t before = fake_storage_status(&n).disks[0].extents;
+    CHECK(fake_storage_ask_size(&n, NODE_RELEASE, 2 << 20) == 2 << 20);
     /* Not before the chain has accepted it. */
-    CHECK(status_of(&n).disks[0].extents == before);
+    CHECK(fake_storage_status(&n).disks[0].extents == before);
     fake_chain_slot(&chain, &n);
     CHECK(chain.stepped && chain.misses == 0 && chain.state.volumes[0].srd.count == 3);
-    CHECK(status_of(&n).disks[0].extents < before);
+    CHECK(fake_storage_status(&n).disks[0].extents < before);
     fake_chain_slot(&chain, &n);
     CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0);
     fake_node_close(&n);
@@ -241,24 +109,24 @@ static void a_removed_file_is_freed_when_the_chain_has_accepted(void **state)
 {
     (void)state;
     struct fake_node n;
-    open_node(&n, "disk-a");
+    fake_storage_open(&n, "disk-a");
     fake_node_start(&n);
     open_chain(&n);
-    const struct content_key a = make_content(&n, 1, 10, 50000);
-    const struct content_key b = make_content(&n, 2, 10, 50000);
-    seal_key(&n, &a);
-    seal_key(&n, &b);
+    const struct content_key a = fake_storage_make_content(&n, 1, 10, 50000);
+    const struct content_key b = fake_storage_make_content(&n, 2, 10, 50000);
+    fake_storage_seal_key(&n, &a);
+    fake_storage_seal_key(&n, &b);
     fake_chain_slot(&chain, &n);
-    uint64_t before = status_of(&n).disks[0].replicas;
-    remove_key(&n, &a);
-    CHECK(status_of(&n).files == 1);
+    uint64_t before = fake_storage_status(&n).disks[0].replicas;
+    fake_storage_remove_key(&n, &a);
+    CHECK(fake_storage_status(&n).files == 1);
     fake_node_kill(&n);
     fake_node_start(&n);
-    CHECK(status_of(&n).disks[0].replicas == before);
+    CHECK(fake_storage_status(&n).disks[0].replicas == before);
     /* The chain still opens the old roots. */
     fake_chain_slot(&chain, &n);
     CHECK(chain.stepped && chain.misses == 0 && chain.failed == 0);
-    CHECK(status_of(&n).disks[0].replicas < before);
+    CHECK(fake_storage_status(&n).disks[0].replicas < before);
     fake_chain_slot(&chain, &n);
     CHECK(chain.misses == 0 && chain.opened == FAKE_DRAWS);
     fake_node_close(&n);
@@ -266,46 +134,31 @@ static void a_removed_file_is_freed_when_the_chain_has_accepted(void **state)
 
 static struct content_key small_content(struct fake_node *n, uint32_t seed)
 {
-    return make_content(n, seed, 4, 30000);
-}
-
-/* The pid of the node's one child. */
-static pid_t enclave_pid(const struct fake_node *n)
-{
-    char path[64];
-    int pid = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)n->process.pid,
-             (int)n->process.pid);
-    FILE *f = fopen(path, "r");
-    char text[64] = "";
-    CHECK(f != NULL && fgets(text, sizeof(text), f) != NULL);
-    fclose(f);
-    pid = (int)strtol(text, NULL, 10);
-    CHECK(pid > 1);
-    return pid;
+    return fake_storage_make_content(n, seed, 4, 30000);
 }
 
 static void a_dead_enclave_is_started_again(void **state)
 {
     (void)state;
     struct fake_node n;
-    open_node(&n, "disk-a");
+    fake_storage_open(&n, "disk-a");
     fake_node_start(&n);
     open_chain(&n);
     const struct content_key a = small_content(&n, 1);
-    seal_key(&n, &a);
-    CHECK(kill(enclave_pid(&n), SIGKILL) == 0);
+    fake_storage_seal_key(&n, &a);
+    pid_t pid = fake_storage_enclave_pid(&n);
+    CHECK(pid > 1 && kill(pid, SIGKILL) == 0);
     const struct content_key b = small_content(&n, 2);
     struct node_sealed out;
     const struct node_seal m = { .key = b, .size_max = 1 << 20 };
     enum err e = ERR_CLOSED;
     for (int i = 0; i < 100 && e == ERR_CLOSED; i++) {
-        e = seal(&n, &out, &m);
+        e = fake_storage_seal(&n, &out, &m);
         if (e == ERR_CLOSED)
             clock_sleep_ms(50);
     }
     CHECK_OK(e);
-    CHECK(status_of(&n).files == 2);
+    CHECK(fake_storage_status(&n).files == 2);
     fake_chain_slot(&chain, &n);
     fake_chain_slot(&chain, &n);
     CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
@@ -359,11 +212,11 @@ static void damaged_segments_are_misses_and_failures_of_their_volume(void **stat
     (void)state;
     struct fake_node n;
     char dir[256];
-    open_node(&n, "disk-a");
+    fake_storage_open(&n, "disk-a");
     fake_node_start(&n);
     open_chain(&n);
-    const struct content_key a = make_content(&n, 1, 8, 40000);
-    seal_key(&n, &a);
+    const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
+    fake_storage_seal_key(&n, &a);
     fake_chain_slot(&chain, &n);
     snprintf(dir, sizeof(dir), "%s/disk-a", n.home);
     CHECK(each_file(dir, "", damage) >= 1);
@@ -373,7 +226,7 @@ static void damaged_segments_are_misses_and_failures_of_their_volume(void **stat
     struct block_key k = { .codec = a.codec };
     memcpy(k.digest, a.digest, 32);
     CHECK_OK(ipc_sink_delete(&n.ipc, &k));
-    commit(&n);
+    fake_storage_commit(&n);
     static uint8_t buf[1 << 20];
     size_t size;
     struct block_source source = ipc_sink_source(&n.ipc);
@@ -384,7 +237,7 @@ static void damaged_segments_are_misses_and_failures_of_their_volume(void **stat
 static struct node_disk disk_of(struct fake_node *n, uint32_t volume)
 {
     static struct node_status s;
-    s = status_of(n);
+    s = fake_storage_status(n);
     CHECK(volume < s.disk_count && s.disks[volume].volume == volume);
     return s.disks[volume];
 }
@@ -405,11 +258,11 @@ static void a_disk_that_goes_is_missed_and_comes_back_whole(void **state)
     (void)state;
     struct fake_node n;
     char disk[256], away[256];
-    open_node(&n, "disk-a,disk-b");
+    fake_storage_open(&n, "disk-a,disk-b");
     fake_node_start(&n);
     open_chain(&n);
-    const struct content_key a = make_content(&n, 1, 8, 40000);
-    struct node_sealed sealed = seal_key(&n, &a);
+    const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
+    struct node_sealed sealed = fake_storage_seal_key(&n, &a);
     fake_chain_slot(&chain, &n);
     snprintf(disk, sizeof(disk), "%s/disk-%c", n.home, sealed.volume == 0 ? 'a' : 'b');
     snprintf(away, sizeof(away), "%s/away", n.home);
@@ -419,7 +272,7 @@ static void a_disk_that_goes_is_missed_and_comes_back_whole(void **state)
     CHECK(chain.misses == FAKE_DRAWS && chain.failed == 1u << sealed.volume);
     /* New content goes to the other disk meanwhile. */
     const struct content_key b = small_content(&n, 2);
-    CHECK(seal_key(&n, &b).volume != sealed.volume);
+    CHECK(fake_storage_seal_key(&n, &b).volume != sealed.volume);
     CHECK_OK(path_remove_tree(disk)); /* what a program may have left at the mount point */
     CHECK(rename(away, disk) == 0);
     wait_disk(&n, sealed.volume, "ok");
@@ -434,24 +287,25 @@ static void large_contents_are_opened_anywhere(void **state)
     (void)state;
     struct fake_node n;
     struct node_sealed out;
-    open_node(&n, "disk-a");
+    fake_storage_open(&n, "disk-a");
     fake_node_start(&n);
     open_chain(&n);
-    const struct content_key many = make_content(&n, 1, 2500, 600);
-    seal_key(&n, &many);
+    const struct content_key many = fake_storage_make_content(&n, 1, 2500, 600);
+    fake_storage_seal_key(&n, &many);
     fake_chain_slot(&chain, &n);
     for (int i = 0; i < 4; i++) {
         fake_chain_slot(&chain, &n);
         CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
     }
-    const struct node_seal m = { .key = make_content(&n, 2, 66, 1 << 20), .size_max = 80 << 20 };
+    const struct node_seal m = { .key = fake_storage_make_content(&n, 2, 66, 1 << 20),
+                                 .size_max = 80 << 20 };
     uint64_t begin = clock_mono_ms();
-    CHECK_OK(seal(&n, &out, &m));
+    CHECK_OK(fake_storage_seal(&n, &out, &m));
     print_message("sealed %d MiB in %d ms\n", 66, (int)(clock_mono_ms() - begin));
     fake_chain_slot(&chain, &n);
     fake_chain_slot(&chain, &n);
     CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
-    check_unsealed(&n, &m.key);
+    fake_storage_check_unsealed(&n, &m.key);
     fake_node_close(&n);
 }
 
@@ -460,29 +314,29 @@ static void orders_that_do_not_agree_leave_nothing(void **state)
     (void)state;
     struct fake_node n;
     struct node_sealed out;
-    open_node(&n, "disk-a");
+    fake_storage_open(&n, "disk-a");
     fake_node_start(&n);
     open_chain(&n);
     const struct content_key a = small_content(&n, 1);
     struct node_seal m = { .key = a, .size_max = 1 << 20, .has_data_root = true };
     memset(m.data_root, 3, 32);
-    CHECK_ERR(seal(&n, &out, &m), ERR_CORRUPT);
+    CHECK_ERR(fake_storage_seal(&n, &out, &m), ERR_CORRUPT);
     CHECK(strstr(n.ipc.what, "0303030303") != NULL && strstr(n.ipc.what, "data_root is") != NULL);
     m.has_data_root = false;
     memset(m.data_root, 0, 32);
     m.size_max = 100000; /* the content has 120 thousand */
-    CHECK_ERR(seal(&n, &out, &m), ERR_LIMIT);
+    CHECK_ERR(fake_storage_seal(&n, &out, &m), ERR_LIMIT);
     m.size_max = 1 << 20;
     m.key.digest[0] ^= 1;
-    CHECK(seal(&n, &out, &m) != OK);
+    CHECK(fake_storage_seal(&n, &out, &m) != OK);
     CHECK(strstr(n.ipc.what, "could not be had") != NULL);
-    struct node_status s = status_of(&n);
+    struct node_status s = fake_storage_status(&n);
     CHECK(s.files == 0 && s.pending == 0 && s.disks[0].replicas == 0);
     m.key = a;
-    CHECK_OK(seal(&n, &out, &m));
+    CHECK_OK(fake_storage_seal(&n, &out, &m));
     m.has_data_root = true;
     memcpy(m.data_root, out.data_root, 32);
-    CHECK_OK(seal(&n, &out, &m));
+    CHECK_OK(fake_storage_seal(&n, &out, &m));
     fake_node_close(&n);
 }
 
@@ -490,14 +344,14 @@ static void a_chain_that_is_behind_is_caught_up_step_by_step(void **state)
 {
     (void)state;
     struct fake_node n;
-    open_node(&n, "disk-a");
+    fake_storage_open(&n, "disk-a");
     fake_node_start(&n);
     open_chain(&n);
     /* Three steps are cut; the chain takes none of them at first. */
     for (uint32_t i = 0; i < 3; i++) {
         struct fake_chain saved;
         const struct content_key a = small_content(&n, 1 + i);
-        seal_key(&n, &a);
+        fake_storage_seal_key(&n, &a);
         fake_chain_next_slot(&chain);
         saved = chain;
         CHECK_OK(fake_chain_ask(&chain, &n, true));

@@ -95,6 +95,9 @@ NODISCARD enum err volume_segment_append(struct volume_segment *s, struct span d
 /* Ends s in any case; on failure the segment is not there. */
 NODISCARD enum err volume_segment_finish(struct volume_segment *s);
 void volume_segment_abort(struct volume_segment *s);
+/* Removes a finished segment; OK when it is not there. */
+NODISCARD enum err volume_segment_delete(struct volume *v, const struct volume_replica *replica,
+                                         uint32_t number);
 
 /* Fills buf from offset; ERR_NOT_FOUND, ERR_SHORT, ERR_STATE, ERR_IO. */
 NODISCARD enum err volume_segment_read(struct volume *v, struct mspan buf,
@@ -154,5 +157,11 @@ NODISCARD enum err volume_object_read(struct volume *v, struct mspan buf,
                                       uint64_t offset);
 NODISCARD enum err volume_object_delete(struct volume *v, const struct volume_replica *replica,
                                         const char *name);
+
+/* volume_object_list visits the names of all objects, which the visitor may delete. Anything but OK
+ * ends the walk and is returned. */
+typedef enum err (*volume_object_visit)(void *ctx, const char *name);
+NODISCARD enum err volume_object_list(struct volume *v, const struct volume_replica *replica,
+                                      volume_object_visit visit, void *ctx);
 
 #endif

@@ -87,6 +87,24 @@ void volume_segment_abort(struct volume_segment *s)
         (void)s->volume->files.unlink(s->volume->files.ctx, path);
 }
 
+enum err volume_segment_delete(struct volume *v, const struct volume_replica *replica,
+                               uint32_t number)
+{
+    char path[FILE_PATH_MAX];
+    char dir[FILE_PATH_MAX];
+    uint64_t size;
+    TRY(volume_writable(v));
+    TRY(volume_segment_path(v, path, replica, number, SEALED));
+    TRY(volume_replica_dir(v, dir, replica));
+    enum err e = volume_file_size(v, &size, path);
+    if (e == ERR_NOT_FOUND)
+        return OK;
+    TRY(e);
+    TRY(volume_note(v, v->files.unlink(v->files.ctx, path)));
+    volume_count(v, VOLUME_REPLICAS, 0, size);
+    return volume_note(v, v->files.sync_dir(v->files.ctx, dir));
+}
+
 enum err volume_segment_read(struct volume *v, struct mspan buf,
                              const struct volume_replica *replica, uint32_t number, uint64_t offset)
 {
@@ -320,4 +338,27 @@ enum err volume_object_delete(struct volume *v, const struct volume_replica *rep
     volume_count(v, VOLUME_OBJECTS, 0, size);
     TRY(file_parent(dir, path));
     return volume_note(v, v->files.sync_dir(v->files.ctx, dir));
+}
+
+struct object_lister {
+    volume_object_visit visit;
+    void *ctx;
+};
+
+/* Segments and what is half-written are no objects. */
+static enum err list_object(void *ctx, const char *name)
+{
+    const struct object_lister *l = ctx;
+    return name_right(name) ? l->visit(l->ctx, name) : OK;
+}
+
+enum err volume_object_list(struct volume *v, const struct volume_replica *replica,
+                            volume_object_visit visit, void *ctx)
+{
+    char dir[FILE_PATH_MAX];
+    struct object_lister l = { visit, ctx };
+    TRY(volume_readable(v));
+    TRY(volume_replica_dir(v, dir, replica));
+    enum err e = v->files.list(v->files.ctx, dir, list_object, &l);
+    return e == ERR_NOT_FOUND ? OK : e;
 }

@@ -60,6 +60,19 @@ static enum err count_replica(void *ctx, const struct volume_replica *r)
     return OK;
 }
 
+struct names {
+    size_t count;
+    char last[VOLUME_OBJECT_NAME_MAX];
+};
+
+static enum err see_name(void *ctx, const char *name)
+{
+    struct names *n = ctx;
+    n->count++;
+    (void)snprintf(n->last, sizeof(n->last), "%s", name);
+    return OK;
+}
+
 static void test_segments_and_objects(void **state)
 {
     (void)state;
@@ -91,6 +104,17 @@ static void test_segments_and_objects(void **state)
     CHECK(memcmp(back, "world", 5) == 0);
     CHECK_OK(volume_replica_list(v, count_replica, &n));
     CHECK(n == 2);
+    struct names names = { 0 };
+    CHECK_OK(volume_object_list(v, &first, see_name, &names));
+    CHECK(names.count == 1 && strcmp(names.last, "records") == 0); /* segments are none */
+    CHECK_OK(volume_object_list(v, NULL, see_name, &names));
+    CHECK(names.count == 2 && strcmp(names.last, "notes") == 0);
+    CHECK_OK(volume_object_list(v, &second, see_name, &names));
+    CHECK_OK(volume_segment_delete(v, &first, 1));
+    CHECK_OK(volume_segment_delete(v, &first, 1));
+    CHECK_ERR(volume_segment_size(v, &size, &first, 1), ERR_NOT_FOUND);
+    CHECK_OK(volume_space(v, &space));
+    CHECK(space.replicas == 6000);
     CHECK_OK(volume_replica_delete(v, &first));
     CHECK_OK(volume_replica_delete(v, &first));
     CHECK_ERR(volume_segment_size(v, &size, &first, 0), ERR_NOT_FOUND);
