@@ -176,14 +176,14 @@ static void bench_transfers(const char *dir, struct load *l)
         sigpool_check(sigs, l->ok + sent, l->txs + sent, end - sent);
         for (; sent < end; sent++) {
             struct chain_check check;
-            if (embedded_submit(engine, &check, l->txs[sent], l->ok[sent]) != EMBEDDED_ACCEPTED)
+            if (intake_submit(embedded_intake(engine), &check, l->txs[sent], l->ok[sent]) != INTAKE_ACCEPTED)
                 must(ERR_DENIED, result_name((unsigned)check.code));
         }
-        must(embedded_flush(engine), "flush");
+        must(intake_flush(embedded_intake(engine)), "flush");
         double block = seconds();
         must(embedded_make_block(engine, ++made * 1000), "block");
         blocks += seconds() - block;
-        mempool_size(embedded_pool(engine), &waiting, &bytes);
+        mempool_size(intake_pool(embedded_intake(engine)), &waiting, &bytes);
     }
     double took = seconds() - start;
     cpu = cpu_seconds() - cpu;

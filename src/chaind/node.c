@@ -174,7 +174,7 @@ static enum err engine_open(struct node *n)
     }
     const struct engine_info info = embedded_info(n->engine);
     uint64_t waiting, bytes;
-    mempool_size(embedded_pool(n->engine), &waiting, &bytes);
+    mempool_size(intake_pool(embedded_intake(n->engine)), &waiting, &bytes);
     atomic_store(&n->metrics.height, info.height);
     log_info("ledger", "height=%llu replayed=%llu waiting=%llu", (unsigned long long)info.height,
              (unsigned long long)embedded_replayed(n->engine), (unsigned long long)waiting);
@@ -186,7 +186,7 @@ static enum err engine_open(struct node *n)
 
 void node_flush(struct node *n)
 {
-    enum err e = embedded_flush(n->engine);
+    enum err e = intake_flush(embedded_intake(n->engine));
     if (e != OK)
         log_warn("mempool-not-stored", "reason=\"%s\" senders=%zu", err_text(e), n->waiter_count);
     for (size_t i = 0; i < n->waiter_count; i++)

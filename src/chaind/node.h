@@ -65,7 +65,7 @@ struct node {
     struct node_metrics metrics;
     atomic_uint large_requests; /* bodies over TX_SIZE_SMALL_MAX in memory */
     struct loop_event flush_event;
-    struct node_waiter waiters[EMBEDDED_WAITING_MAX];
+    struct node_waiter waiters[INTAKE_WAITING_MAX];
     size_t waiter_count;
     pthread_mutex_t streams_lock; /* of the streams and the idempotency keys */
     struct node_stream *streams;

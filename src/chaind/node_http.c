@@ -63,7 +63,7 @@ static enum err source_open(struct node *n, struct statedb_snapshot **snap,
         .txs = statedb_snapshot_kv(*snap, STATEDB_TXS),
         .index = statedb_snapshot_kv(*snap, STATEDB_INDEX),
         .height = head.height,
-        .pool = { .ctx = embedded_pool(n->engine),
+        .pool = { .ctx = intake_pool(embedded_intake(n->engine)),
                   .look = pool_look,
                   .next_nonce = pool_next_nonce,
                   .size = pool_size },
@@ -121,7 +121,7 @@ static void respond_metrics(struct node *n, struct http_request *rq)
     struct writer w = writer_of(buf, sizeof(buf));
     struct node_metrics *m = &n->metrics;
     uint64_t txs, bytes, used = 0, map = 0;
-    mempool_size(embedded_pool(n->engine), &txs, &bytes);
+    mempool_size(intake_pool(embedded_intake(n->engine)), &txs, &bytes);
     if (statedb_size(n->db, &used, &map) != OK)
         used = map = 0;
     metric(&w, "crust_chain_height", "gauge", atomic_load(&m->height));
@@ -271,22 +271,22 @@ static void submit_posted(struct http_request *rq)
     struct chain_check check;
     /* The HTTP thread found the signature good, or left it to check_tx to say what is wrong. */
     bool signed_ok = http_request_data(rq) == &signature_mark;
-    switch (embedded_submit(n->engine, &check, http_request_body(rq), signed_ok)) {
-    case EMBEDDED_ACCEPTED:
-    case EMBEDDED_KNOWN:
-        if (n->waiter_count == EMBEDDED_WAITING_MAX)
+    switch (intake_submit(embedded_intake(n->engine), &check, http_request_body(rq), signed_ok)) {
+    case INTAKE_ACCEPTED:
+    case INTAKE_KNOWN:
+        if (n->waiter_count == INTAKE_WAITING_MAX)
             node_flush(n);
         n->waiters[n->waiter_count++] = (struct node_waiter){ .rq = rq, .check = check };
         /* Runs after what is in the queue now: one disk write for all of them. */
         loop_post_event(n->loop, &n->flush_event);
         return;
-    case EMBEDDED_REFUSED:
+    case INTAKE_REFUSED:
         answer_submission(n, rq, CHAIN_API_REFUSED, &check);
         return;
-    case EMBEDDED_CONFLICT:
+    case INTAKE_CONFLICT:
         answer_submission(n, rq, CHAIN_API_CONFLICT, &check);
         return;
-    case EMBEDDED_BUSY:
+    case INTAKE_BUSY:
         answer_submission(n, rq, CHAIN_API_BUSY, &check);
         return;
     }

@@ -6,7 +6,6 @@
 
 enum {
     CONTRIBUTION_MAX = 1024, /* a beacon transaction is about 200 bytes */
-    STALE_MAX = 65536,       /* rows of the pool's table that wait to be deleted */
 };
 
 /* The block in hand: decided and on disk, on its way through the ledger. */
@@ -27,31 +26,16 @@ struct embedded {
     struct engine_app app;
     struct statedb *db;
     struct sigpool *sigs;
-    struct mempool *pool;
+    struct intake *intake;
     struct engine_info info;
     struct decided next;
-    uint64_t sequence; /* of the last transaction taken in */
     uint64_t replayed;
-    /* Admitted and not yet durable. */
-    uint8_t waiting[EMBEDDED_WAITING_MAX][TX_ID_SIZE];
-    uint64_t replaced[EMBEDDED_WAITING_MAX]; /* by waiting[i]: its sequence, or 0 */
-    size_t waiting_count;
-    /* Sequences whose rows are deleted with the next block. A row that is not deleted is looked at
-     * again after a restart, so losing this list costs nothing. */
-    uint64_t stale[STALE_MAX];
-    size_t stale_count;
 };
 
 static struct span be64_span(uint8_t buf[8], uint64_t v)
 {
     store_be64(buf, v);
     return span_of(buf, 8);
-}
-
-static void stale_add(struct embedded *e, uint64_t sequence)
-{
-    if (e->stale_count < STALE_MAX && sequence != 0)
-        e->stale[e->stale_count++] = sequence;
 }
 
 /* ---- a decided block goes through the ledger ----------------------------------------------------
@@ -113,80 +97,19 @@ static enum err decided_finalize(struct embedded *e)
     return err;
 }
 
-/* The deletions from the pool's table that go with the block: what is in it, and what is stale. */
-struct deletions {
-    struct statedb_row *rows;
-    uint8_t (*keys)[8];
-    size_t count;
-};
-
-static void deletions_free(struct deletions *d)
-{
-    free(d->rows);
-    free(d->keys);
-}
-
-static void deletions_add(struct deletions *d, uint64_t sequence)
-{
-    d->rows[d->count] = (struct statedb_row){ .table = STATEDB_POOL,
-                                              .key = be64_span(d->keys[d->count], sequence),
-                                              .del = true };
-    d->count++;
-}
-
-static enum err deletions_of(struct deletions *d, const struct embedded *e)
-{
-    size_t max = e->next.tx_count + e->stale_count + 1;
-    *d = (struct deletions){ .rows = calloc(max, sizeof(*d->rows)),
-                             .keys = calloc(max, sizeof(*d->keys)) };
-    if (d->rows == NULL || d->keys == NULL)
-        return ERR_MEMORY;
-    for (size_t i = 0; i < e->next.tx_count; i++) {
-        struct mempool_entry entry;
-        uint8_t id[TX_ID_SIZE];
-        tx_id(id, e->next.txs[i]);
-        if (mempool_get(e->pool, &entry, id) && entry.durable)
-            deletions_add(d, entry.sequence);
-    }
-    for (size_t i = 0; i < e->stale_count; i++)
-        deletions_add(d, e->stale[i]);
-    return OK;
-}
-
-/* Every waiting transaction is looked at again: the block may have made it impossible. */
-static void recheck(struct embedded *e)
-{
-    struct mempool_entry entry;
-    struct mempool_cursor cursor = { 0 };
-    while (mempool_next(e->pool, &entry, &cursor)) {
-        struct chain_check check;
-        e->app.check_tx(e->app.ctx, &check, entry.bytes, true);
-        if (check.code == RESULT_OK)
-            continue;
-        stale_add(e, entry.sequence);
-        mempool_drop(e->pool, entry.check.id, (uint32_t)check.code);
-    }
-}
-
 static enum err decided_commit(struct embedded *e)
 {
-    AUTO(deletions_free) struct deletions gone;
+    AUTO(intake_rows_free) struct intake_rows gone;
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by AUTO */
-    TRY(deletions_of(&gone, e));
+    TRY(intake_rows_of(&gone, e->intake, e->next.txs, e->next.tx_count));
     TRY(e->app.commit(e->app.ctx, gone.rows, gone.count));
-    for (size_t i = 0; i < e->next.tx_count; i++) {
-        uint8_t id[TX_ID_SIZE];
-        uint64_t sequence;
-        tx_id(id, e->next.txs[i]);
-        mempool_remove(e->pool, &sequence, id);
-    }
-    e->stale_count = 0;
     uint64_t height = e->next.header.height;
     size_t tx_count = e->next.tx_count;
-    decided_free(&e->next);
     e->info = e->app.info(e->app.ctx);
     ASSERT(e->info.height == height);
-    recheck(e);
+    intake_committed(e->intake, e->next.txs, tx_count);
+    decided_free(&e->next);
+    intake_set_busy(e->intake, false);
     if (e->config.committed != NULL)
         e->config.committed(e->config.committed_ctx, height, tx_count);
     return OK;
@@ -194,6 +117,7 @@ static enum err decided_commit(struct embedded *e)
 
 static enum err decided_run(struct embedded *e)
 {
+    intake_set_busy(e->intake, true); /* until the block is committed */
     if (!e->next.finalized)
         TRY(decided_finalize(e));
     return decided_commit(e);
@@ -208,7 +132,8 @@ static enum err candidates_gather(struct embedded *e, struct chain_candidate **o
                                   struct mspan own)
 {
     uint64_t txs, bytes;
-    mempool_size(e->pool, &txs, &bytes);
+    struct mempool *pool = intake_pool(e->intake);
+    mempool_size(pool, &txs, &bytes);
     *count = 0;
     *out = calloc((size_t)txs + 1, sizeof(**out));
     if (*out == NULL)
@@ -223,7 +148,7 @@ static enum err candidates_gather(struct embedded *e, struct chain_candidate **o
     }
     struct mempool_entry entry;
     struct mempool_cursor cursor = { 0 };
-    while (mempool_next(e->pool, &entry, &cursor))
+    while (mempool_next(pool, &entry, &cursor))
         (*out)[(*count)++] = (struct chain_candidate){ .bytes = entry.bytes, .check = entry.check };
     return OK;
 }
@@ -314,107 +239,6 @@ bool embedded_is_stuck(const struct embedded *e)
 /* ---- transactions come in
  * -------------------------------------------------------------------------- */
 
-enum embedded_verdict embedded_submit(struct embedded *e, struct chain_check *check, struct span tx,
-                                      bool signed_ok)
-{
-    *check = (struct chain_check){ 0 };
-    if (embedded_is_stuck(e) || e->waiting_count == EMBEDDED_WAITING_MAX)
-        return EMBEDDED_BUSY;
-    e->app.check_tx(e->app.ctx, check, tx, signed_ok);
-    if (check->code != RESULT_OK)
-        return EMBEDDED_REFUSED;
-    const struct mempool_entry entry = { .bytes = tx,
-                                         .check = *check,
-                                         .sequence = e->sequence + 1 };
-    uint64_t replaced;
-    switch (mempool_add(e->pool, &replaced, &entry)) {
-    case MEMPOOL_ADDED:
-        break;
-    case MEMPOOL_KNOWN:
-        return EMBEDDED_KNOWN;
-    case MEMPOOL_CONFLICT:
-        return EMBEDDED_CONFLICT;
-    case MEMPOOL_FULL:
-        return EMBEDDED_BUSY;
-    }
-    e->sequence++;
-    memcpy(e->waiting[e->waiting_count], check->id, TX_ID_SIZE);
-    e->replaced[e->waiting_count] = replaced;
-    e->waiting_count++;
-    return EMBEDDED_ACCEPTED;
-}
-
-/* Takes a row of the pool's table into the pool. signed_ok as found out before. */
-static void take_in(struct embedded *e, uint64_t sequence, struct span bytes, bool signed_ok)
-{
-    struct mempool_entry entry = { .bytes = bytes, .sequence = sequence, .durable = true };
-    uint64_t replaced;
-    if (sequence > e->sequence)
-        e->sequence = sequence;
-    e->app.check_tx(e->app.ctx, &entry.check, bytes, signed_ok);
-    if (entry.check.code == RESULT_OK && mempool_add(e->pool, &replaced, &entry) == MEMPOOL_ADDED) {
-        stale_add(e, replaced);
-        return;
-    }
-    stale_add(e, sequence);
-    mempool_drop(e->pool, entry.check.id, (uint32_t)entry.check.code);
-}
-
-/* The disk refused: the new ones go, and what they had replaced comes back. */
-static void flush_undo(struct embedded *e)
-{
-    for (size_t i = 0; i < e->waiting_count; i++) {
-        uint64_t ignored;
-        mempool_remove(e->pool, &ignored, e->waiting[i]);
-    }
-    const struct kv pool = statedb_committed(e->db, STATEDB_POOL);
-    for (size_t i = 0; i < e->waiting_count; i++) {
-        uint8_t key[8];
-        struct span bytes;
-        if (e->replaced[i] != 0 && kv_get(&pool, &bytes, be64_span(key, e->replaced[i])) == OK)
-            take_in(e, e->replaced[i], bytes, true);
-    }
-    e->waiting_count = 0;
-}
-
-enum err embedded_flush(struct embedded *e)
-{
-    if (e->waiting_count == 0)
-        return OK;
-    struct statedb_row *rows = calloc(2 * e->waiting_count, sizeof(*rows));
-    uint8_t(*keys)[8] = calloc(2 * e->waiting_count, sizeof(*keys));
-    size_t count = 0;
-    enum err err = rows == NULL || keys == NULL ? ERR_MEMORY : OK;
-    for (size_t i = 0; err == OK && i < e->waiting_count; i++) {
-        struct mempool_entry entry;
-        /* One of this turn may have been replaced within the same turn. */
-        if (mempool_get(e->pool, &entry, e->waiting[i])) {
-            rows[count] = (struct statedb_row){ .table = STATEDB_POOL,
-                                                .key = be64_span(keys[count], entry.sequence),
-                                                .value = entry.bytes };
-            count++;
-        }
-        if (e->replaced[i] != 0) {
-            rows[count] = (struct statedb_row){ .table = STATEDB_POOL,
-                                                .key = be64_span(keys[count], e->replaced[i]),
-                                                .del = true };
-            count++;
-        }
-    }
-    if (err == OK)
-        err = statedb_write(e->db, rows, count);
-    free(rows);
-    free(keys);
-    if (err != OK) {
-        flush_undo(e);
-        return err;
-    }
-    for (size_t i = 0; i < e->waiting_count; i++)
-        mempool_set_durable(e->pool, e->waiting[i]);
-    e->waiting_count = 0;
-    return OK;
-}
-
 /* ---- starting
  * ----------------------------------------------------------------------------------------- */
 
@@ -447,57 +271,6 @@ static enum err replay(struct embedded *e)
     }
 }
 
-struct pool_rows {
-    struct span *bytes;
-    uint64_t *sequences;
-    bool *ok;
-    size_t count;
-};
-
-static void pool_rows_free(struct pool_rows *r)
-{
-    free(r->bytes);
-    free(r->sequences);
-    free(r->ok);
-}
-
-static enum err pool_rows_read(struct pool_rows *r, const struct kv *pool)
-{
-    struct span key = { NULL, 0 }, value;
-    size_t room = 0;
-    enum err err;
-    while ((err = kv_next(pool, &key, &value, key, r->count != 0)) == OK) {
-        if (r->count == room) {
-            room = room == 0 ? 1024 : room * 2;
-            struct span *bytes = realloc(r->bytes, room * sizeof(*bytes));
-            r->bytes = bytes != NULL ? bytes : r->bytes;
-            uint64_t *sequences = realloc(r->sequences, room * sizeof(*sequences));
-            r->sequences = sequences != NULL ? sequences : r->sequences;
-            if (bytes == NULL || sequences == NULL)
-                return ERR_MEMORY;
-        }
-        if (key.n != 8)
-            return ERR_CORRUPT;
-        r->sequences[r->count] = load_be64(key.p);
-        r->bytes[r->count++] = value;
-    }
-    r->ok = calloc(r->count + 1, sizeof(*r->ok));
-    return err != ERR_NOT_FOUND ? err : r->ok == NULL ? ERR_MEMORY : OK;
-}
-
-/* The acknowledged transactions that are in no block yet. */
-static enum err reload(struct embedded *e)
-{
-    AUTO(pool_rows_free) struct pool_rows rows = { 0 };
-    const struct kv pool = statedb_committed(e->db, STATEDB_POOL);
-    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by AUTO */
-    TRY(pool_rows_read(&rows, &pool));
-    sigpool_check(e->sigs, rows.ok, rows.bytes, rows.count);
-    for (size_t i = 0; i < rows.count; i++)
-        take_in(e, rows.sequences[i], rows.bytes[i], rows.ok[i]);
-    return OK;
-}
-
 enum err embedded_open(struct embedded **out, const struct embedded_config *config,
                        const struct engine_app *app, struct statedb *db, struct sigpool *sigs)
 {
@@ -510,12 +283,13 @@ enum err embedded_open(struct embedded **out, const struct embedded_config *conf
     e->db = db;
     e->sigs = sigs;
     e->info = app->info(app->ctx);
-    e->pool = mempool_new(&config->mempool, config->seed);
-    enum err err = e->pool == NULL ? ERR_MEMORY : e->info.fresh ? ERR_STATE : OK;
+    enum err err = intake_open(&e->intake, &config->mempool, config->seed, app, db);
+    if (err == OK && e->info.fresh)
+        err = ERR_STATE;
     if (err == OK)
         err = replay(e);
     if (err == OK)
-        err = reload(e);
+        err = intake_reload(e->intake, sigs);
     if (err != OK) {
         embedded_close(e);
         return err;
@@ -529,13 +303,13 @@ void embedded_close(struct embedded *e)
     if (e == NULL)
         return;
     decided_free(&e->next);
-    mempool_free(e->pool);
+    intake_close(e->intake);
     free(e);
 }
 
-struct mempool *embedded_pool(struct embedded *e)
+struct intake *embedded_intake(struct embedded *e)
 {
-    return e->pool;
+    return e->intake;
 }
 
 struct engine_info embedded_info(const struct embedded *e)

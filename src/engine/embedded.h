@@ -6,16 +6,13 @@
  * moment embedded_open executes again what was decided and not committed, and finds every
  * acknowledged transaction in the chain or in the mempool.
  *
- * All calls on the loop's thread, but embedded_pool's functions marked "any thread". No clock: time
+ * All calls on the loop's thread, but the mempool's functions marked "any thread". No clock: time
  * is passed in. */
 #ifndef CRUST_ENGINE_EMBEDDED_H
 #define CRUST_ENGINE_EMBEDDED_H
 
 #include "engine/engine.h"
-#include "engine/mempool.h"
-#include "engine/sigpool.h"
-
-enum { EMBEDDED_WAITING_MAX = 4096 }; /* admitted and not yet on disk */
+#include "engine/intake.h"
 
 struct embedded;
 
@@ -42,33 +39,17 @@ NODISCARD enum err embedded_open(struct embedded **out, const struct embedded_co
                                  struct sigpool *sigs);
 void embedded_close(struct embedded *e);
 
-/* What became of a submitted transaction. */
-enum embedded_verdict {
-    EMBEDDED_ACCEPTED, /* answer the sender after the next embedded_flush that returns OK */
-    EMBEDDED_KNOWN,    /* the same: it may have been admitted a moment ago */
-    EMBEDDED_REFUSED,  /* check->code says why */
-    EMBEDDED_CONFLICT, /* its number is taken by a waiting one that pays as much */
-    EMBEDDED_BUSY,     /* no room now, or the disk is full: try later */
-};
-
-/* embedded_submit admits a transaction. signed_ok: its signature was checked already.
- * Out: *check, as engine_app.check_tx gives it. */
-enum embedded_verdict embedded_submit(struct embedded *e, struct chain_check *check, struct span tx,
-                                      bool signed_ok);
-
-/* embedded_flush makes what was admitted durable, in one transaction. On failure (ERR_FULL, ERR_IO)
- * all that was admitted since the last one is forgotten: its senders are told to try later. */
-NODISCARD enum err embedded_flush(struct embedded *e);
-
 /* embedded_make_block makes the next block at wall time now_ms, or finishes one that could not be
- * committed before. The caller has flushed. Returns: OK; ERR_FULL, ERR_MEMORY or ERR_BUSY (call
- * again later); ERR_IO, ERR_CORRUPT, ERR_STATE (stop the process: the ledger cannot go on). */
+ * committed before. The caller has flushed the intake. Returns: OK; ERR_FULL, ERR_MEMORY or
+ * ERR_BUSY (call again later); ERR_IO, ERR_CORRUPT, ERR_STATE (stop the process: the ledger cannot
+ * go on). */
 NODISCARD enum err embedded_make_block(struct embedded *e, uint64_t now_ms);
 
 /* True while a decided block waits for the disk. */
 bool embedded_is_stuck(const struct embedded *e);
 
-struct mempool *embedded_pool(struct embedded *e);
+/* Where transactions come in. Borrowed until embedded_close. */
+struct intake *embedded_intake(struct embedded *e);
 struct engine_info embedded_info(const struct embedded *e);
 
 /* How many blocks embedded_open executed again. */

@@ -202,17 +202,17 @@ static struct span tx_of(uint8_t buf[4], uint8_t signer, uint8_t nonce, uint8_t 
     return span_of(buf, 4);
 }
 
-static enum embedded_verdict submit(struct world *w, uint8_t signer, uint8_t nonce, uint8_t fee)
+static enum intake_verdict submit(struct world *w, uint8_t signer, uint8_t nonce, uint8_t fee)
 {
     struct chain_check check;
     uint8_t buf[4];
-    return embedded_submit(w->engine, &check, tx_of(buf, signer, nonce, fee), true);
+    return intake_submit(embedded_intake(w->engine), &check, tx_of(buf, signer, nonce, fee), true);
 }
 
 static uint64_t waiting(struct world *w)
 {
     uint64_t txs, bytes;
-    mempool_size(embedded_pool(w->engine), &txs, &bytes);
+    mempool_size(intake_pool(embedded_intake(w->engine)), &txs, &bytes);
     return txs;
 }
 
@@ -224,10 +224,10 @@ static void blocks_follow_each_other_and_take_what_waits(void **state)
     struct world w;
     world_make(&w);
     for (uint8_t i = 0; i < 5; i++)
-        CHECK(submit(&w, 1, i, 1) == EMBEDDED_ACCEPTED);
-    CHECK(submit(&w, 1, 0, 1) == EMBEDDED_KNOWN);
-    CHECK(submit(&w, 1, 40, 1) == EMBEDDED_REFUSED);
-    CHECK_OK(embedded_flush(w.engine));
+        CHECK(submit(&w, 1, i, 1) == INTAKE_ACCEPTED);
+    CHECK(submit(&w, 1, 0, 1) == INTAKE_KNOWN);
+    CHECK(submit(&w, 1, 40, 1) == INTAKE_REFUSED);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
     CHECK_OK(world_block(&w));
     CHECK(waiting(&w) == 2 && embedded_info(w.engine).height == 1);
     CHECK_OK(world_block(&w));
@@ -244,10 +244,10 @@ static void what_was_acknowledged_survives_a_restart(void **state)
     (void)state;
     struct world w;
     world_make(&w);
-    CHECK(submit(&w, 1, 0, 1) == EMBEDDED_ACCEPTED);
-    CHECK(submit(&w, 2, 0, 1) == EMBEDDED_ACCEPTED);
-    CHECK_OK(embedded_flush(w.engine));
-    CHECK(submit(&w, 3, 0, 1) == EMBEDDED_ACCEPTED); /* never flushed: never acknowledged */
+    CHECK(submit(&w, 1, 0, 1) == INTAKE_ACCEPTED);
+    CHECK(submit(&w, 2, 0, 1) == INTAKE_ACCEPTED);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
+    CHECK(submit(&w, 3, 0, 1) == INTAKE_ACCEPTED); /* never flushed: never acknowledged */
     world_close(&w);
     /* The fake's transactions carry no signature that could be checked again. */
     CHECK_OK(world_open(&w));
@@ -266,8 +266,8 @@ static void a_decided_block_is_executed_again_after_a_crash(void **state)
     struct world w;
     world_make(&w);
     CHECK_OK(world_block(&w));
-    CHECK(submit(&w, 1, 0, 1) == EMBEDDED_ACCEPTED);
-    CHECK_OK(embedded_flush(w.engine));
+    CHECK(submit(&w, 1, 0, 1) == INTAKE_ACCEPTED);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
     w.fake.commit_error = ERR_IO; /* dies between the block's and the state's write */
     CHECK_ERR(world_block(&w), ERR_IO);
     uint8_t decided[32];
@@ -286,18 +286,18 @@ static void a_full_disk_is_waited_for(void **state)
     (void)state;
     struct world w;
     world_make(&w);
-    CHECK(submit(&w, 1, 0, 1) == EMBEDDED_ACCEPTED);
-    CHECK_OK(embedded_flush(w.engine));
+    CHECK(submit(&w, 1, 0, 1) == INTAKE_ACCEPTED);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
     w.fake.commit_error = ERR_FULL;
     CHECK_ERR(world_block(&w), ERR_FULL);
     CHECK(embedded_is_stuck(w.engine));
-    CHECK(submit(&w, 2, 0, 1) == EMBEDDED_BUSY);
+    CHECK(submit(&w, 2, 0, 1) == INTAKE_BUSY);
     CHECK_ERR(world_block(&w), ERR_FULL);
     CHECK(w.fake.finalize_calls == 1); /* only the commit is tried again */
     w.fake.commit_error = OK;
     CHECK_OK(world_block(&w));
     CHECK(!embedded_is_stuck(w.engine) && embedded_info(w.engine).height == 1);
-    CHECK(submit(&w, 2, 0, 1) == EMBEDDED_ACCEPTED);
+    CHECK(submit(&w, 2, 0, 1) == INTAKE_ACCEPTED);
     world_remove(&w);
 }
 
@@ -307,8 +307,8 @@ static void a_transaction_that_has_become_impossible_is_dropped(void **state)
     struct world w;
     world_make(&w);
     for (uint8_t i = 0; i < 4; i++)
-        CHECK(submit(&w, 1, i, 1) == EMBEDDED_ACCEPTED);
-    CHECK_OK(embedded_flush(w.engine));
+        CHECK(submit(&w, 1, i, 1) == INTAKE_ACCEPTED);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
     /* The machine skips: number 3 goes in first, so 0 to 2 cannot follow any more. */
     uint8_t five = 5, one = 1;
     CHECK_OK(world_block(&w));
@@ -322,7 +322,7 @@ static void a_transaction_that_has_become_impossible_is_dropped(void **state)
     uint32_t code;
     uint8_t buf[4], id[32];
     tx_id(id, tx_of(buf, 1, 3, 1));
-    CHECK(mempool_look(embedded_pool(w.engine), &code, id) == MEMPOOL_DROPPED_FOR);
+    CHECK(mempool_look(intake_pool(embedded_intake(w.engine)), &code, id) == MEMPOOL_DROPPED_FOR);
     CHECK(code == RESULT_BAD_NONCE);
     world_remove(&w);
 }
@@ -332,18 +332,18 @@ static void a_replaced_transaction_does_not_come_back(void **state)
     (void)state;
     struct world w;
     world_make(&w);
-    CHECK(submit(&w, 1, 0, 10) == EMBEDDED_ACCEPTED);
-    CHECK_OK(embedded_flush(w.engine));
-    CHECK(submit(&w, 1, 0, 10 + 1) == EMBEDDED_ACCEPTED);
-    CHECK(submit(&w, 1, 0, 10) == EMBEDDED_CONFLICT);
-    CHECK_OK(embedded_flush(w.engine));
+    CHECK(submit(&w, 1, 0, 10) == INTAKE_ACCEPTED);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
+    CHECK(submit(&w, 1, 0, 10 + 1) == INTAKE_ACCEPTED);
+    CHECK(submit(&w, 1, 0, 10) == INTAKE_CONFLICT);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
     world_close(&w);
     CHECK_OK(world_open(&w));
     CHECK(waiting(&w) == 1);
     uint32_t code;
     uint8_t buf[4], id[32];
     tx_id(id, tx_of(buf, 1, 0, 11));
-    CHECK(mempool_look(embedded_pool(w.engine), &code, id) == MEMPOOL_PENDING);
+    CHECK(mempool_look(intake_pool(embedded_intake(w.engine)), &code, id) == MEMPOOL_PENDING);
     world_remove(&w);
 }
 
@@ -378,8 +378,8 @@ static void the_chain_goes_on_when_a_proposal_is_refused(void **state)
     (void)state;
     struct world w;
     world_make(&w);
-    CHECK(submit(&w, 1, 0, 1) == EMBEDDED_ACCEPTED);
-    CHECK_OK(embedded_flush(w.engine));
+    CHECK(submit(&w, 1, 0, 1) == INTAKE_ACCEPTED);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
     w.fake.refuse_blocks = true;
     CHECK_OK(world_block(&w));
     CHECK(embedded_info(w.engine).height == 1 && waiting(&w) == 1);
@@ -397,11 +397,11 @@ static void a_full_pool_says_busy(void **state)
     CHECK(mkdtemp(w.dir) != NULL);
     CHECK_OK(world_open(&w));
     for (uint8_t i = 0; i < 3; i++)
-        CHECK(submit(&w, i, 0, 1) == EMBEDDED_ACCEPTED);
-    CHECK(submit(&w, 9, 0, 1) == EMBEDDED_BUSY);
-    CHECK_OK(embedded_flush(w.engine));
+        CHECK(submit(&w, i, 0, 1) == INTAKE_ACCEPTED);
+    CHECK(submit(&w, 9, 0, 1) == INTAKE_BUSY);
+    CHECK_OK(intake_flush(embedded_intake(w.engine)));
     CHECK_OK(world_block(&w));
-    CHECK(submit(&w, 9, 0, 1) == EMBEDDED_ACCEPTED);
+    CHECK(submit(&w, 9, 0, 1) == INTAKE_ACCEPTED);
     world_remove(&w);
 }
 
