@@ -176,7 +176,8 @@ static void bench_transfers(const char *dir, struct load *l)
         sigpool_check(sigs, l->ok + sent, l->txs + sent, end - sent);
         for (; sent < end; sent++) {
             struct chain_check check;
-            if (intake_submit(embedded_intake(engine), &check, l->txs[sent], l->ok[sent]) != INTAKE_ACCEPTED)
+            if (intake_submit(embedded_intake(engine), &check, l->txs[sent], l->ok[sent]) !=
+                INTAKE_ACCEPTED)
                 must(ERR_DENIED, result_name((unsigned)check.code));
         }
         must(intake_flush(embedded_intake(engine)), "flush");

@@ -131,6 +131,9 @@ NODISCARD enum err chain_finalize(struct chain *c, struct chain_output *out,
 /* A validator of genesis: the account that gets its fees, and its power. False: unknown key. */
 bool chain_validator(struct chain *c, uint8_t account[32], uint64_t *power, const uint8_t key[32]);
 
+/* How many validators genesis names. */
+size_t chain_validator_count(struct chain *c);
+
 /* The account behind a validator's address. False: never a validator here. */
 bool chain_validator_account(struct chain *c, uint8_t account[32],
                              const uint8_t address[CHAIN_ADDRESS_SIZE]);

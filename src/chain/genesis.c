@@ -172,6 +172,21 @@ bool chain_validator(struct chain *c, uint8_t account[32], uint64_t *power, cons
     return cbor_finish(&r) == OK;
 }
 
+size_t chain_validator_count(struct chain *c)
+{
+    const uint8_t prefix[1] = { 'V' };
+    const struct state_range range = { .store = STATE_META, .prefix = span_of(prefix, 1) };
+    uint8_t from[33] = { 'V' };
+    struct span k, value;
+    size_t count = 0;
+    while (state_next(&c->st, &k, &value, range, span_of(from, 33), count != 0)) {
+        ASSERT(k.n == sizeof(from));
+        memcpy(from, k.p, sizeof(from));
+        count++;
+    }
+    return count;
+}
+
 bool chain_validator_account(struct chain *c, uint8_t account[32],
                              const uint8_t address[CHAIN_ADDRESS_SIZE])
 {

@@ -7,6 +7,7 @@
 #include "codec/report.h"
 #include "crypto/sha256.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -316,6 +317,37 @@ static enum err init_chain(void *ctx, struct span genesis, char what[CHAIN_WHAT_
     return chains_open(app);
 }
 
+static bool comes_twice(const struct engine_genesis *g, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (memcmp(g->validators[i].key, g->validators[at].key, 32) == 0)
+            return true;
+    return false;
+}
+
+static enum err check_genesis(void *ctx, const struct engine_genesis *g, char what[CHAIN_WHAT_MAX])
+{
+    struct app *app = ctx;
+    struct chain *c = &app->reading;
+    ASSERT(!app->info.fresh);
+    const char *differs = NULL;
+    if (memcmp(app->genesis, g->hash, sizeof(app->genesis)) != 0)
+        differs = "the genesis file has another hash";
+    else if (!span_eq(g->chain_id, span_str(c->id)))
+        differs = "the chain id is not that of the genesis file";
+    else if (g->validator_count != chain_validator_count(c))
+        differs = "the number of validators is not that of the genesis file";
+    for (size_t i = 0; i < g->validator_count && differs == NULL; i++) {
+        uint8_t account[32];
+        uint64_t power;
+        if (!chain_validator(c, account, &power, g->validators[i].key) ||
+            power != g->validators[i].power || comes_twice(g, i))
+            differs = "a validator or its power is not that of the genesis file";
+    }
+    snprintf(what, CHAIN_WHAT_MAX, "%s", differs != NULL ? differs : "");
+    return differs == NULL ? OK : ERR_STATE;
+}
+
 static void check_tx(void *ctx, struct chain_check *out, struct span tx, bool recheck)
 {
     struct app *app = ctx;
@@ -526,6 +558,7 @@ struct engine_app app_engine(struct app *app)
     return (struct engine_app){ .ctx = app,
                                 .info = info,
                                 .init_chain = init_chain,
+                                .check_genesis = check_genesis,
                                 .check_tx = check_tx,
                                 .prepare = prepare,
                                 .process = process,

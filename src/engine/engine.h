@@ -33,6 +33,18 @@ struct engine_block {
     size_t tx_count;
 };
 
+/* What an engine says about the genesis that it starts from. Borrowed. */
+struct engine_validator {
+    uint8_t key[32];
+    uint64_t power;
+};
+struct engine_genesis {
+    uint8_t hash[32]; /* of the genesis file */
+    struct span chain_id;
+    const struct engine_validator *validators;
+    size_t validator_count;
+};
+
 struct engine_app {
     void *ctx;
 
@@ -43,6 +55,10 @@ struct engine_app {
      * failure the field and the reason. ERR_FORMAT, ERR_RANGE, ERR_LIMIT (the file), or as
      * statedb_commit. */
     enum err (*init_chain)(void *ctx, struct span genesis, char what[CHAIN_WHAT_MAX]);
+
+    /* Is this the genesis that init_chain took? ERR_STATE: not; what says how they differ. */
+    enum err (*check_genesis)(void *ctx, const struct engine_genesis *genesis,
+                              char what[CHAIN_WHAT_MAX]);
 
     /* May this transaction wait for a block? Against the last commit. recheck: its signature was
      * checked before. */

@@ -1,0 +1,539 @@
+#include "engine/abci_app.h"
+
+#include "base/hex.h"
+#include "chain/result.h"
+#include "codec/json.h"
+#include "crypto/sha256.h"
+#include "engine/abci_block.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    CANDIDATES_MAX = 3 * CHAIN_BLOCK_TXS_MAX, /* looked at for one proposal */
+    CONTRIBUTION_MAX = 1024,                  /* a beacon transaction is about 200 bytes */
+    RESULT_ITEM_MAX = 96,                     /* one ExecTxResult of ours, encoded */
+    UPDATE_ITEM_MAX = 64,
+    QUERY_PATH_MAX = 64,
+};
+
+/* Answers to Query: docs/spec/abci.md 3. */
+enum { QUERY_OK, QUERY_NO_RECORD, QUERY_NO_PATH, QUERY_NOT_SERVED };
+
+struct abci_app {
+    struct abci_app_options o;
+    struct engine_app app;
+    uint8_t (*verified)[TX_ID_SIZE]; /* by the first two bytes of the id */
+    /* The block between FinalizeBlock and Commit. */
+    struct abci_decided next;
+    bool finalized;
+    /* The memory of an answer's lists and texts, until the next one. */
+    uint8_t *room;
+    size_t room_size;
+    struct chain_candidate *candidates;
+    uint8_t contribution[CONTRIBUTION_MAX];
+    char error[ABCI_APP_ERROR_MAX];
+};
+
+enum err abci_app_open(struct abci_app **out, const struct abci_app_options *o)
+{
+    *out = NULL;
+    struct abci_app *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return ERR_MEMORY;
+    a->o = *o;
+    a->app = *o->app;
+    a->verified = calloc(ABCI_APP_VERIFIED, sizeof(*a->verified));
+    if (a->verified == NULL) {
+        free(a);
+        return ERR_MEMORY;
+    }
+    *out = a;
+    return OK;
+}
+
+void abci_app_close(struct abci_app *a)
+{
+    if (a == NULL)
+        return;
+    abci_decided_free(&a->next);
+    free(a->verified);
+    free(a->room);
+    free(a->candidates);
+    free(a);
+}
+
+void abci_app_exception(struct abci_app *a, struct abci_response *out, const char *text)
+{
+    snprintf(a->error, sizeof(a->error), "%s", text);
+    *out = (struct abci_response){ .kind = ABCI_EXCEPTION };
+    out->exception.error = span_str(a->error);
+}
+
+static enum err refuse(struct abci_app *a, struct abci_response *out, const char *text)
+{
+    abci_app_exception(a, out, text);
+    return ERR_STATE;
+}
+
+static enum err room_take(struct abci_app *a, struct writer *w, size_t n)
+{
+    if (a->room_size < n) {
+        uint8_t *p = realloc(a->room, n);
+        if (p == NULL)
+            return ERR_MEMORY;
+        a->room = p;
+        a->room_size = n;
+    }
+    *w = writer_of(a->room, a->room_size);
+    return OK;
+}
+
+/* ---- signatures that were found good ---- */
+
+static uint8_t *verified_slot(const struct abci_app *a, const uint8_t id[TX_ID_SIZE])
+{
+    return a->verified[(size_t)id[0] << 8 | id[1]];
+}
+
+static bool is_verified(const struct abci_app *a, const uint8_t id[TX_ID_SIZE])
+{
+    return memcmp(verified_slot(a, id), id, TX_ID_SIZE) == 0;
+}
+
+/* Against the last commit; the signature only when it was not found good before. */
+static void check(struct abci_app *a, struct chain_check *out, struct span tx)
+{
+    uint8_t id[TX_ID_SIZE];
+    tx_id(id, tx);
+    a->app.check_tx(a->app.ctx, out, tx, is_verified(a, id));
+    if (out->code == RESULT_OK)
+        memcpy(verified_slot(a, id), id, TX_ID_SIZE);
+}
+
+/* ---- Info, InitChain, Query, CheckTx ---- */
+
+static void answer_info(struct abci_app *a, struct abci_response *out)
+{
+    const struct engine_info info = a->app.info(a->app.ctx);
+    out->info.data = span_str("crust");
+    out->info.version = span_str("1");
+    out->info.app_version = ABCI_APP_VERSION;
+    if (info.fresh || info.height == 0)
+        return;
+    struct writer w;
+    if (room_take(a, &w, 32) != OK)
+        return;
+    write_bytes(&w, info.app_hash, 32);
+    out->info.height = (int64_t)info.height;
+    out->info.app_hash = writer_span(&w);
+}
+
+/* app_state: a genesis file, or the hash of one. */
+static bool genesis_reference(uint8_t hash[32], struct span app_state)
+{
+    AUTO(json_close) struct json doc;
+    if (json_open(&doc, app_state, CHAIN_GENESIS_MAX) != OK)
+        return false;
+    struct json_value v = json_find(json_root(&doc), "genesis");
+    if (v.of == NULL)
+        return false;
+    json_hex(v, hash, 32);
+    return doc.err == OK;
+}
+
+static enum err validators_take(struct engine_validator **out, size_t *count, struct abci_list l)
+{
+    struct abci_validator_update u;
+    *out = calloc(l.count + 1u, sizeof(**out));
+    *count = 0;
+    if (*out == NULL)
+        return ERR_MEMORY;
+    while (abci_list_next(&u, ABCI_VALIDATOR_UPDATE, &l)) {
+        struct engine_validator *v = &(*out)[(*count)++];
+        v->power = u.power < 0 ? 0 : (uint64_t)u.power;
+        if (u.key.ed25519.n == sizeof(v->key)) /* another key is none of genesis */
+            memcpy(v->key, u.key.ed25519.p, sizeof(v->key));
+    }
+    return OK;
+}
+
+static enum err answer_init_chain(struct abci_app *a, struct abci_response *out,
+                                  const struct abci_request *in)
+{
+    char what[CHAIN_WHAT_MAX] = "";
+    struct engine_genesis g = { .chain_id = in->init_chain.chain_id };
+    const bool reference = genesis_reference(g.hash, in->init_chain.app_state);
+    struct engine_info info = a->app.info(a->app.ctx);
+    if (!reference)
+        sha256(g.hash, in->init_chain.app_state);
+    if (in->init_chain.initial_height > 1 || (!info.fresh && info.height != 0))
+        return refuse(a, out, "InitChain: the chain has begun, or is to begin above height 1");
+    if (info.fresh && reference)
+        return refuse(a, out, "InitChain: app_state names a genesis file; give it by --genesis");
+    if (info.fresh) {
+        enum err e = a->app.init_chain(a->app.ctx, in->init_chain.app_state, what);
+        if (e == ERR_FORMAT || e == ERR_RANGE || e == ERR_LIMIT)
+            return refuse(a, out, what);
+        TRY(e);
+        info = a->app.info(a->app.ctx);
+    }
+    struct engine_validator *validators;
+    TRY(validators_take(&validators, &g.validator_count, in->init_chain.validators));
+    g.validators = validators;
+    enum err e = a->app.check_genesis(a->app.ctx, &g, what);
+    free(validators);
+    if (e == ERR_STATE)
+        return refuse(a, out, what);
+    TRY(e);
+    struct writer w;
+    TRY(room_take(a, &w, 32));
+    write_bytes(&w, info.app_hash, 32);
+    out->init_chain.app_hash = writer_span(&w);
+    return OK;
+}
+
+/* "/store/NAME" out of "/store/NAME" and "/store/NAME/key". */
+static void query_path(char out[QUERY_PATH_MAX], struct span path)
+{
+    const struct span tail = span_str("/key");
+    if (path.n > tail.n && span_eq(span_sub(path, path.n - tail.n, tail.n), tail))
+        path.n -= tail.n;
+    if (path.n >= QUERY_PATH_MAX)
+        path.n = 0;
+    memcpy(out, path.p == NULL ? (const uint8_t *)"" : path.p, path.n);
+    out[path.n] = '\0';
+}
+
+static enum err answer_query(struct abci_app *a, struct abci_response *out,
+                             const struct abci_request *in)
+{
+    const struct engine_info info = a->app.info(a->app.ctx);
+    const struct span filter = span_str("/p2p/filter/");
+    char path[QUERY_PATH_MAX];
+    struct span value;
+    if (span_eq(span_sub(in->query.path, 0, filter.n), filter))
+        return OK;
+    out->query.height = (int64_t)info.height;
+    out->query.key = in->query.data;
+    bool other = in->query.height != 0 && in->query.height != (int64_t)info.height;
+    if (other || in->query.prove) {
+        out->query.code = QUERY_NOT_SERVED;
+        out->query.log = span_str(other ? "only the last height is served"
+                                        : "proofs are not served by this version");
+        return OK;
+    }
+    query_path(path, in->query.path);
+    enum err e = a->app.query(a->app.ctx, &value, path, in->query.data);
+    out->query.code = e == OK ? QUERY_OK : e == ERR_NOT_FOUND ? QUERY_NO_RECORD : QUERY_NO_PATH;
+    out->query.value = value;
+    if (e != OK)
+        out->query.log = span_str(err_text(e));
+    return e == ERR_IO || e == ERR_CORRUPT ? e : OK;
+}
+
+static enum err answer_check_tx(struct abci_app *a, struct abci_response *out,
+                                const struct abci_request *in)
+{
+    struct chain_check result;
+    if (a->app.info(a->app.ctx).fresh)
+        return refuse(a, out, "CheckTx before InitChain");
+    check(a, &result, in->check_tx.tx);
+    out->check_tx.code = (uint32_t)result.code;
+    if (result.code != RESULT_OK) {
+        out->check_tx.log = span_str(result_text((unsigned)result.code));
+        out->check_tx.codespace = span_str("crust");
+    }
+    return OK;
+}
+
+/* ---- proposals ---- */
+
+/* Those that cannot both be in a block come together, the better one first. */
+static int by_place(const void *x, const void *y)
+{
+    const struct chain_candidate *a = x, *b = y;
+    int c = memcmp(a->check.signer, b->check.signer, sizeof(a->check.signer));
+    if (c == 0 && a->check.nonce != b->check.nonce)
+        c = a->check.nonce < b->check.nonce ? -1 : 1;
+    if (c == 0 && a->check.priority == 3 && b->check.priority == 3) /* unsigned: by id */
+        c = memcmp(a->check.id, b->check.id, TX_ID_SIZE);
+    if (c == 0)
+        c = amount_cmp(b->check.fee, a->check.fee);
+    return c != 0 ? c : (a->rank > b->rank) - (a->rank < b->rank);
+}
+
+static int by_rank(const void *x, const void *y)
+{
+    const struct chain_candidate *a = x, *b = y;
+    return (a->rank > b->rank) - (a->rank < b->rank);
+}
+
+static bool same_place(const struct chain_candidate *a, const struct chain_candidate *b)
+{
+    static const uint8_t unsigned_one[64];
+    if (memcmp(a->check.signer, b->check.signer, sizeof(a->check.signer)) != 0)
+        return false;
+    if (memcmp(a->check.signer, unsigned_one, sizeof(unsigned_one)) == 0)
+        return memcmp(a->check.id, b->check.id, TX_ID_SIZE) == 0;
+    return a->check.nonce == b->check.nonce;
+}
+
+/* SPEC abci 3.2: "keeps one of those that share a signer and number (the better paying)" */
+static size_t drop_twins(struct chain_candidate *list, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        list[i].rank = (uint32_t)i;
+    qsort(list, count, sizeof(*list), by_place);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || !same_place(&list[kept - 1], &list[i]))
+            list[kept++] = list[i];
+    qsort(list, kept, sizeof(*list), by_rank); /* by arrival again */
+    return kept;
+}
+
+static void candidate_add(struct abci_app *a, size_t *count, struct span tx)
+{
+    struct chain_candidate *c = &a->candidates[*count];
+    if (*count == CANDIDATES_MAX)
+        return;
+    c->bytes = tx;
+    check(a, &c->check, tx);
+    if (c->check.code == RESULT_OK)
+        (*count)++;
+}
+
+/* CometBFT's transactions, ours that wait, and our contribution to the beacon. */
+static size_t candidates_gather(struct abci_app *a, struct abci_list txs)
+{
+    struct mempool *pool = intake_pool(a->o.intake);
+    struct mempool_entry entry;
+    struct mempool_cursor cursor = { 0 };
+    size_t count = 0;
+    struct span tx;
+    if (a->o.contribution != NULL &&
+        a->o.contribution(a->o.contribution_ctx, &tx,
+                          (struct mspan){ a->contribution, sizeof(a->contribution) }) == OK)
+        candidate_add(a, &count, tx);
+    while (count < CANDIDATES_MAX && mempool_next(pool, &entry, &cursor))
+        if (entry.durable)
+            a->candidates[count++] =
+                (struct chain_candidate){ .bytes = entry.bytes, .check = entry.check };
+    while (count < CANDIDATES_MAX && abci_list_bytes(&tx, &txs)) {
+        uint8_t id[TX_ID_SIZE];
+        tx_id(id, tx);
+        if (!mempool_get(pool, &entry, id) || !entry.durable)
+            candidate_add(a, &count, tx);
+    }
+    return drop_twins(a->candidates, count);
+}
+
+static enum err answer_prepare(struct abci_app *a, struct abci_response *out,
+                               const struct abci_request *in)
+{
+    int64_t max = in->prepare.max_tx_bytes;
+    if (a->app.info(a->app.ctx).fresh || max < 0)
+        return refuse(a, out, "PrepareProposal before InitChain, or without room");
+    if (a->candidates == NULL)
+        a->candidates = calloc(CANDIDATES_MAX, sizeof(*a->candidates));
+    if (a->candidates == NULL)
+        return ERR_MEMORY;
+    size_t count = candidates_gather(a, in->prepare.block.txs), bytes = 0;
+    a->app.prepare(a->app.ctx, a->candidates, &count, (size_t)max);
+    for (size_t i = 0; i < count; i++)
+        bytes += abci_list_add_size(a->candidates[i].bytes.n);
+    struct writer w;
+    TRY(room_take(a, &w, bytes));
+    for (size_t i = 0; i < count; i++)
+        abci_list_add_bytes(&w, a->candidates[i].bytes);
+    ASSERT(w.err == OK && w.len <= (size_t)max);
+    out->prepare.txs = abci_list_of(writer_span(&w), (uint32_t)count);
+    return OK;
+}
+
+static enum err answer_process(struct abci_app *a, struct abci_response *out,
+                               const struct abci_request *in)
+{
+    const struct engine_info info = a->app.info(a->app.ctx);
+    struct abci_decided d;
+    out->process.status = ABCI_REJECT;
+    if (info.fresh)
+        return refuse(a, out, "ProcessProposal before InitChain");
+    enum err e = abci_decided_fill(&d, &in->block, &a->app, &info);
+    if (e == ERR_LIMIT)
+        return OK;
+    TRY(e);
+    const struct engine_block block = abci_decided_block(&d);
+    if (a->app.process(a->app.ctx, &block))
+        out->process.status = ABCI_ACCEPT;
+    abci_decided_free(&d);
+    return OK;
+}
+
+/* ---- decided blocks ---- */
+
+static void signatures_known(struct abci_app *a)
+{
+    for (size_t i = 0; i < a->next.tx_count; i++) {
+        uint8_t id[TX_ID_SIZE];
+        tx_id(id, a->next.txs[i]);
+        a->next.signatures[i] = is_verified(a, id);
+    }
+}
+
+static enum err results_write(struct abci_app *a, struct abci_response *out,
+                              const struct chain_output *o)
+{
+    struct writer w;
+    TRY(room_take(a, &w,
+                  32 + a->next.tx_count * RESULT_ITEM_MAX +
+                      o->update_count * (size_t)UPDATE_ITEM_MAX));
+    for (size_t i = 0; i < a->next.tx_count; i++) {
+        unsigned code = (unsigned)a->next.results[i].code;
+        struct abci_tx_result r = { .code = code };
+        if (code != RESULT_OK) {
+            r.log = span_str(result_name(code));
+            r.codespace = span_str("crust");
+        }
+        abci_list_add(&w, ABCI_TX_RESULT, &r);
+    }
+    out->finalize.tx_results = abci_list_of(writer_span(&w), (uint32_t)a->next.tx_count);
+    size_t from = w.len;
+    for (uint32_t i = 0; i < o->update_count; i++) {
+        ASSERT(o->updates[i].power <= INT64_MAX / 8);
+        const struct abci_validator_update u = { .key.ed25519 = span_of(o->updates[i].key, 32),
+                                                 .power = (int64_t)o->updates[i].power };
+        abci_list_add(&w, ABCI_VALIDATOR_UPDATE, &u);
+    }
+    out->finalize.validator_updates =
+        abci_list_of(span_of(w.p + from, w.len - from), o->update_count);
+    from = w.len;
+    write_bytes(&w, o->app_hash, 32);
+    ASSERT(w.err == OK);
+    out->finalize.app_hash = span_of(w.p + from, 32);
+    return OK;
+}
+
+static enum err finalize_run(struct abci_app *a, struct abci_response *out)
+{
+    struct chain_output *o = calloc(1, sizeof(*o));
+    if (o == NULL)
+        return ERR_MEMORY;
+    signatures_known(a);
+    sigpool_check(a->o.sigs, a->next.signatures, a->next.txs, a->next.tx_count);
+    const struct engine_block block = abci_decided_block(&a->next);
+    enum err e = a->app.finalize(a->app.ctx, o, a->next.results, &block);
+    if (e == OK)
+        e = results_write(a, out, o);
+    free(o);
+    a->finalized = e == OK;
+    return e == ERR_STATE ? ERR_CORRUPT : e;
+}
+
+static enum err answer_finalize(struct abci_app *a, struct abci_response *out,
+                                const struct abci_request *in)
+{
+    const struct engine_info info = a->app.info(a->app.ctx);
+    abci_decided_free(&a->next);
+    a->finalized = false;
+    /* SPEC abci 3.4: "FinalizeBlock for another height, Commit without FinalizeBlock, and any call
+     * about blocks before InitChain are calls out of order." */
+    if (info.fresh || in->block.height < 1 || (uint64_t)in->block.height != info.height + 1)
+        return refuse(a, out, "FinalizeBlock: not the height after the last commit");
+    enum err e = abci_decided_fill(&a->next, &in->block, &a->app, &info);
+    if (e == OK)
+        e = abci_decided_keep(&a->next);
+    if (e == ERR_LIMIT)
+        return refuse(a, out, "FinalizeBlock: more than a block may hold");
+    return e != OK ? e : finalize_run(a, out);
+}
+
+static enum err commit_rows(struct abci_app *a, const struct intake_rows *gone)
+{
+    uint8_t key[8];
+    struct statedb_row *rows = calloc(gone->count + 1, sizeof(*rows));
+    if (rows == NULL)
+        return ERR_MEMORY;
+    store_be64(key, a->next.header.height);
+    rows[0] = (struct statedb_row){ .table = STATEDB_BLOCKS,
+                                    .key = span_of(key, sizeof(key)),
+                                    .value = span_of(a->next.record.p, a->next.record.n) };
+    if (gone->count != 0)
+        memcpy(rows + 1, gone->rows, gone->count * sizeof(*rows));
+    enum err e = a->app.commit(a->app.ctx, rows, gone->count + 1);
+    free(rows);
+    return e;
+}
+
+static enum err answer_commit(struct abci_app *a, struct abci_response *out)
+{
+    if (!a->finalized)
+        return refuse(a, out, "Commit without FinalizeBlock");
+    AUTO(intake_rows_free) struct intake_rows gone;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by AUTO */
+    TRY(intake_rows_of(&gone, a->o.intake, a->next.txs, a->next.tx_count));
+    TRY(commit_rows(a, &gone));
+    uint64_t height = a->next.header.height;
+    size_t tx_count = a->next.tx_count;
+    intake_committed(a->o.intake, a->next.txs, tx_count);
+    abci_decided_free(&a->next);
+    a->finalized = false;
+    if (a->o.retain_blocks != 0 && height > a->o.retain_blocks)
+        out->commit.retain_height = (int64_t)(height - a->o.retain_blocks);
+    if (a->o.committed != NULL)
+        a->o.committed(a->o.committed_ctx, height, tx_count);
+    return OK;
+}
+
+/* ---- all of them ---- */
+
+enum err abci_app_answer(struct abci_app *a, struct abci_response *out,
+                         const struct abci_request *in)
+{
+    *out = (struct abci_response){ .kind = in->kind };
+    switch (in->kind) {
+    case ABCI_ECHO:
+        out->echo.message = in->echo.message;
+        return OK;
+    case ABCI_INFO:
+        answer_info(a, out);
+        return OK;
+    case ABCI_INIT_CHAIN:
+        return answer_init_chain(a, out, in);
+    case ABCI_QUERY:
+        return answer_query(a, out, in);
+    case ABCI_CHECK_TX:
+        return answer_check_tx(a, out, in);
+    case ABCI_PREPARE_PROPOSAL:
+        return answer_prepare(a, out, in);
+    case ABCI_PROCESS_PROPOSAL:
+        return answer_process(a, out, in);
+    case ABCI_FINALIZE_BLOCK:
+        return answer_finalize(a, out, in);
+    case ABCI_COMMIT:
+        return answer_commit(a, out);
+    case ABCI_VERIFY_VOTE_EXTENSION:
+        out->process.status = in->verify.extension.n == 0 ? ABCI_ACCEPT : ABCI_REJECT;
+        return OK;
+    case ABCI_OFFER_SNAPSHOT:
+        out->offer_snapshot.result = ABCI_OFFER_ABORT;
+        return OK;
+    case ABCI_APPLY_SNAPSHOT_CHUNK:
+        out->apply_chunk.result = ABCI_APPLY_ABORT;
+        return OK;
+    case ABCI_INSERT_TX:
+        out->insert_tx.code = RESULT_UNSUPPORTED;
+        return OK;
+    case ABCI_FLUSH:
+    case ABCI_LIST_SNAPSHOTS:
+    case ABCI_LOAD_SNAPSHOT_CHUNK:
+    case ABCI_EXTEND_VOTE:
+    case ABCI_REAP_TXS:
+        return OK; /* empty answers */
+    case ABCI_EXCEPTION:
+    case ABCI_KIND_COUNT:
+        break;
+    }
+    return refuse(a, out, "unknown request");
+}
