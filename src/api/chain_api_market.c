@@ -178,6 +178,7 @@ static void holder_value(struct chain_api_call *call, const uint8_t lineage[32],
     json_out_member_bool(j, "paid", r->paid);
     json_out_member_u64(j, "created_at", r->created_at);
     json_out_member_u64_text(j, "power", r->power);
+    json_out_member_amount(j, "earned", r->earned);
     member_urls(call, r->account);
     json_out_object_end(j);
 }

@@ -156,7 +156,9 @@ static void urls_of_holders_and_accounts(void **state)
     const uint8_t *who = source->w.keys[2].public_key;
     static const uint8_t lineage[32] = { 0x51 };
     struct tx_urls urls = { .count = 2, .urls = { span_str("http://a"), span_str("https://b/c") } };
-    struct market_replica r = { .volume = 3, .verified = true, .created_at = 9 };
+    struct market_replica r = {
+        .volume = 3, .verified = true, .created_at = 9, .earned = AMOUNT_OF(77)
+    };
     memcpy(r.account, who, 32);
     market_store_urls_put(l, who, &urls);
     market_store_replica_put(l, source->order, lineage, &r);
@@ -168,6 +170,7 @@ static void urls_of_holders_and_accounts(void **state)
     CHECK_OK(chain_client_decode_order(&o, get(path)));
     CHECK(o.holder_count == 1 && memcmp(o.holders[0].lineage, lineage, 32) == 0);
     CHECK(o.holders[0].verified && o.holders[0].volume == 3 && o.holders[0].created_at == 9);
+    CHECK(amount_cmp(o.holders[0].earned, AMOUNT_OF(77)) == 0);
     CHECK(o.holders[0].url_count == 2 && strcmp(o.holders[0].urls[1], "https://b/c") == 0);
     urls.count = 0;
     market_store_urls_put(l, who, &urls);

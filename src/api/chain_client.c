@@ -306,6 +306,7 @@ static void read_holder(struct chain_client_holder *out, struct json_value v)
     out->verified = chain_client_read_bool(v, "verified");
     out->paid = chain_client_read_bool(v, "paid");
     out->created_at = chain_client_read_u64(v, "created_at");
+    out->earned = chain_client_read_amount(v, "earned");
     out->url_count = read_texts(out->urls, json_get(v, "urls"));
 }
 

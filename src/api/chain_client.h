@@ -87,8 +87,9 @@ struct chain_client_holder {
     uint32_t index;
     bool verified;
     bool paid;
-    uint64_t created_at; /* height at which it was verified, 0 before */
-    uint32_t url_count;  /* of the account's gateways, as it says itself */
+    uint64_t created_at;  /* height at which it was verified, 0 before */
+    struct amount earned; /* for this entry so far */
+    uint32_t url_count;   /* of the account's gateways, as it says itself */
     char urls[4][CHAIN_CLIENT_ORIGIN_MAX];
 };
 

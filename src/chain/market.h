@@ -54,8 +54,9 @@ struct market_replica {
     uint64_t created_at; /* height at which it was verified */
     bool verified;
     bool paid;
-    bool mature;    /* its power has the multiplier */
-    uint64_t power; /* what the volume is credited with for it */
+    bool mature;          /* its power has the multiplier */
+    uint64_t power;       /* what the volume is credited with for it */
+    struct amount earned; /* paid for it out of the entry so far, refills of the deposit included */
 };
 
 /* What the market needs of chain/work; one table, set in struct market_work by work.c and passed

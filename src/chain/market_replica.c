@@ -79,8 +79,10 @@ void market_replica_pay(struct ledger *l, const struct market_work *work, struct
     /* SPEC market 5.2: "While claims differ it pays nothing, and those slots are lost." */
     if (r->paid && !o->disputed && slots > 0) {
         struct amount v = amount_min(earned(o, slots), o->amount);
+        struct amount before = o->amount;
         if (!amount_is_zero(v))
             credit(l, work, o, lineage, r, v);
+        r->earned = amount_sat_add(r->earned, amount_sat_sub(before, o->amount));
     }
     /* SPEC market 4.3: "A free place goes to the next at a settlement." */
     if (!r->paid && o->replicas_paid < o->replicas_wanted) {

@@ -263,7 +263,7 @@ static void replica_decode(struct market_replica *r, struct span in)
 {
     *r = (struct market_replica){ 0 };
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
-    cbor_read_array_of(&c, 11);
+    cbor_read_array_of(&c, 12);
     cbor_read_bytes_of(&c, r->account, 32);
     r->volume = (uint8_t)cbor_read_uint_max(&c, UINT8_MAX);
     r->generation = read_u32(&c);
@@ -275,6 +275,7 @@ static void replica_decode(struct market_replica *r, struct span in)
     r->paid = cbor_read_bool(&c);
     r->mature = cbor_read_bool(&c);
     r->power = cbor_read_uint(&c);
+    r->earned = cbor_read_amount(&c);
     ASSERT(cbor_finish(&c) == OK);
 }
 
@@ -311,7 +312,7 @@ void market_store_replica_put(struct ledger *l, const uint8_t order[32], const u
 {
     uint8_t buf[256];
     struct writer w = writer_of(buf, sizeof(buf));
-    cbor_write_array(&w, 11);
+    cbor_write_array(&w, 12);
     cbor_write_bytes(&w, span_of(r->account, 32));
     cbor_write_uint(&w, r->volume);
     cbor_write_uint(&w, r->generation);
@@ -323,6 +324,7 @@ void market_store_replica_put(struct ledger *l, const uint8_t order[32], const u
     cbor_write_bool(&w, r->paid);
     cbor_write_bool(&w, r->mature);
     cbor_write_uint(&w, r->power);
+    cbor_write_amount(&w, r->earned);
     ASSERT(w.err == OK);
     struct key k = key_of('r', order, lineage);
     state_put(l->st, STATE_ORDERS, key_span(&k), writer_span(&w));

@@ -355,6 +355,10 @@ static void income_follows_answered_slots(void **state)
     CHECK(world_do(&w, DAVE, &settle) == RESULT_OK);
     market_merchant(&w.chain.ledger, &m, w.keys[1].public_key);
     CHECK(m.reward.units == 1200);
+    struct market_replica r;
+    uint8_t lineage[32];
+    world_lineage(lineage, 0);
+    CHECK(market_replica(&w.chain.ledger, &r, id, lineage) && r.earned.units == 1200);
     sound(&w);
     struct tx_call claim = funds_of(TX_MERCHANT_CLAIM, 0);
     u128 before = world_free(&w, w.keys[1].public_key).units;
@@ -443,6 +447,10 @@ static void collateral_bounds_the_unclaimed_reward(void **state)
     struct market_merchant m;
     market_merchant(&w.chain.ledger, &m, w.keys[1].public_key);
     CHECK(m.reward.units == 0); /* no collateral: the income stays in the order */
+    struct market_replica r;
+    uint8_t lineage[32];
+    world_lineage(lineage, 0);
+    CHECK(market_replica(&w.chain.ledger, &r, id, lineage) && amount_is_zero(r.earned));
     struct tx_call deposit = funds_of(TX_MERCHANT_DEPOSIT, 6000);
     CHECK(world_do(&w, 1, &deposit) == RESULT_OK);
     answer(1);

@@ -226,7 +226,11 @@ static void print_holder(const struct cli *c, const struct chain_client_status *
     if (h->verified)
         printf("proven since block %llu%s", (unsigned long long)h->created_at,
                h->paid ? "" : ", in no paid place");
-    else
+    if (!amount_is_zero(h->earned)) {
+        char earned[AMOUNT_TEXT_MAX + 8];
+        ledger_amount(earned, h->earned);
+        printf(", has earned %s", earned);
+    } else
         printf("reported, proven with its report of slot %llu", (unsigned long long)due.slot);
     if (!known) {
         printf("\n");
