@@ -55,11 +55,13 @@ void car_push_sign(struct car_push_claim *claim, const struct car_push_subject *
 
 void car_push_format(char out[CAR_PUSH_VALUE_MAX], const struct car_push_claim *claim)
 {
-    char order[65], signature[129];
+    char order[65], by[65], signature[129];
+    hex_format(by, span_of(claim->by, 32));
     hex_format(order, span_of(claim->order, 32));
     hex_format(signature, span_of(claim->signature, 64));
-    int n = snprintf(out, CAR_PUSH_VALUE_MAX, "order=%s, height=%llu, sig=%s", order,
-                     (unsigned long long)claim->height, signature);
+    int n = snprintf(out, CAR_PUSH_VALUE_MAX, "order=%s, height=%llu%s%s, sig=%s", order,
+                     (unsigned long long)claim->height, claim->has_by ? ", by=" : "",
+                     claim->has_by ? by : "", signature);
     ASSERT(n > 0 && n < CAR_PUSH_VALUE_MAX);
 }
 
@@ -108,6 +110,9 @@ static enum err parse(struct car_push_claim *out, struct span in)
     TRY(take_hex(&in, out->order, 32));
     TRY(take_text(&in, ", height="));
     TRY(take_number(&in, &out->height));
+    out->has_by = take_text(&in, ", by=") == OK;
+    if (out->has_by)
+        TRY(take_hex(&in, out->by, 32));
     TRY(take_text(&in, ", sig="));
     TRY(take_hex(&in, out->signature, 64));
     return in.n == 0 ? OK : ERR_TRAILING;
@@ -129,5 +134,6 @@ enum err car_push_check(const struct car_push_claim *claim, const struct car_pus
     uint64_t h = claim->height;
     if (h > height ? h - height > CAR_PUSH_AHEAD_MAX : height - h > CAR_PUSH_AGE_MAX)
         return ERR_RANGE;
-    return ed25519_verify(claim->signature, message_of(message, claim, subject), owner);
+    return ed25519_verify(claim->signature, message_of(message, claim, subject),
+                          claim->has_by ? claim->by : owner);
 }

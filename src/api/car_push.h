@@ -1,5 +1,6 @@
-/* car_push: how the owner of an order hands its content to a node that cannot reach him: PUT of a
- * CAR with a signature in a header. Spec: docs/spec/car-push.md. Both sides; pure. */
+/* car_push: how the owner of an order, or who orders for him, hands its content to a node that
+ * cannot reach him: PUT of a CAR with a signature in a header. Spec: docs/spec/car-push.md. Both
+ * sides; pure. */
 #ifndef CRUST_API_CAR_PUSH_H
 #define CRUST_API_CAR_PUSH_H
 
@@ -11,15 +12,17 @@
 
 enum {
     CAR_PUSH_PATH_MAX = 160,
-    CAR_PUSH_VALUE_MAX = 256, /* of the header, with the NUL */
+    CAR_PUSH_VALUE_MAX = 330, /* of the header, with the NUL */
     CAR_PUSH_AGE_MAX = 100,   /* blocks that a signature is good for */
     CAR_PUSH_AHEAD_MAX = 10,  /* blocks that the node may lag behind the client's chain */
 };
 
-/* What the header says: "order=HEX64, height=N, sig=HEX128". */
+/* What the header says: "order=HEX64, height=N, sig=HEX128", or with "by=HEX64, " before sig. */
 struct car_push_claim {
     uint8_t order[32];
     uint64_t height; /* the chain's, when it was signed */
+    bool has_by;     /* signed by a key that the order's account allows to order for it */
+    uint8_t by[32];
     uint8_t signature[ED25519_SIGNATURE_SIZE];
 };
 
@@ -36,7 +39,7 @@ void car_push_path(char out[CAR_PUSH_PATH_MAX], const struct content_key *key);
  * of content that can be ordered. */
 NODISCARD enum err car_push_parse_path(struct content_key *out, const char *path);
 
-/* car_push_sign fills claim->signature. */
+/* car_push_sign fills claim->signature; the key is the account's own, or claim->by. */
 void car_push_sign(struct car_push_claim *claim, const struct car_push_subject *subject,
                    const struct ed25519_key *key);
 void car_push_format(char out[CAR_PUSH_VALUE_MAX], const struct car_push_claim *claim);
@@ -44,7 +47,9 @@ void car_push_format(char out[CAR_PUSH_VALUE_MAX], const struct car_push_claim *
 /* ERR_FORMAT, ERR_RANGE, ERR_TRAILING. Zeroed on failure. */
 NODISCARD enum err car_push_parse(struct car_push_claim *out, const char *value);
 
-/* car_push_check: ERR_RANGE (signed too long ago, or ahead of the chain), ERR_SIGNATURE. */
+/* car_push_check: is it signed, by claim->by where that is set (whether owner allows that key is
+ * the chain's to say), else by owner? ERR_RANGE (signed too long ago, or ahead of the chain),
+ * ERR_SIGNATURE. */
 NODISCARD enum err car_push_check(const struct car_push_claim *claim,
                                   const struct car_push_subject *subject, const uint8_t owner[32],
                                   uint64_t height);

@@ -179,6 +179,25 @@ static void urls_of_holders_and_accounts(void **state)
     market_store_replica_del(l, source->order, lineage, &r);
 }
 
+static void what_a_key_is_allowed(void **state)
+{
+    (void)state;
+    char path[CHAIN_CLIENT_PATH_MAX];
+    struct chain_client_allowance a;
+    struct ledger *l = &source->w.chain.ledger;
+    const uint8_t *who = source->w.keys[2].public_key, *key = source->w.keys[4].public_key;
+    struct tx tx = { .call = { .kind = TX_ALLOW,
+                               .allow = { .until = l->height + 50, .amount = AMOUNT_OF(900) } } };
+    memcpy(tx.from, who, 32);
+    memcpy(tx.call.allow.key, key, 32);
+    chain_client_allowance_path(path, who, key);
+    check_error(path, 404, "key");
+    accounts_apply_allow(l, &(struct ledger_call){ .tx = &tx, .from = tx.from });
+    CHECK_OK(chain_client_decode_allowance(&a, get(path)));
+    CHECK(a.until == l->height + 50 && a.amount.units == 900);
+    CHECK(a.nonce == l->height << 16 && a.nonce_next >= a.nonce);
+}
+
 static void holders_come_in_pages(void **state)
 {
     (void)state;
@@ -511,6 +530,7 @@ int main(void)
         cmocka_unit_test(blocks_and_transactions),
         cmocka_unit_test(accounts_and_orders),
         cmocka_unit_test(urls_of_holders_and_accounts),
+        cmocka_unit_test(what_a_key_is_allowed),
         cmocka_unit_test(holders_come_in_pages),
         cmocka_unit_test(a_transaction_gives_its_bytes),
         cmocka_unit_test(workers_and_their_duty),

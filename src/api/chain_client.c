@@ -59,7 +59,7 @@ void chain_client_path_end(char out[CHAIN_CLIENT_PATH_MAX], const struct chain_c
     memcpy(out, p->text, p->n + 1);
 }
 
-static void path_account(struct chain_client_path *p, const uint8_t account[32])
+void chain_client_path_account(struct chain_client_path *p, const uint8_t account[32])
 {
     char text[SS58_TEXT_MAX];
     ss58_format(text, account);
@@ -83,7 +83,7 @@ static void path_page(struct chain_client_path *p, const char *cursor, uint32_t 
 void chain_client_account_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32])
 {
     struct chain_client_path p = chain_client_path_of("/v1/accounts/");
-    path_account(&p, account);
+    chain_client_path_account(&p, account);
     chain_client_path_end(out, &p);
 }
 
@@ -128,7 +128,7 @@ void chain_client_account_orders_path(char out[CHAIN_CLIENT_PATH_MAX], const uin
                                       const char *cursor, uint32_t limit)
 {
     struct chain_client_path p = chain_client_path_of("/v1/accounts/");
-    path_account(&p, account);
+    chain_client_path_account(&p, account);
     chain_client_path_add(&p, "/orders");
     path_page(&p, cursor, limit);
     chain_client_path_end(out, &p);
@@ -156,7 +156,7 @@ void chain_client_workers_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t ac
 {
     struct chain_client_path p = chain_client_path_of("/v1/workers");
     chain_client_path_param(&p, "account");
-    path_account(&p, account);
+    chain_client_path_account(&p, account);
     chain_client_path_end(out, &p);
 }
 

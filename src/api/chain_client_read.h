@@ -18,6 +18,7 @@ struct chain_client_path chain_client_path_of(const char *start);
 void chain_client_path_add(struct chain_client_path *p, const char *text);
 void chain_client_path_u64(struct chain_client_path *p, uint64_t v);
 void chain_client_path_hash(struct chain_client_path *p, const uint8_t hash[32]);
+void chain_client_path_account(struct chain_client_path *p, const uint8_t account[32]);
 void chain_client_path_param(struct chain_client_path *p, const char *name);
 void chain_client_path_end(char out[CHAIN_CLIENT_PATH_MAX], const struct chain_client_path *p);
 

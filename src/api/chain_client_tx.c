@@ -226,6 +226,29 @@ enum err chain_client_decode_price(struct chain_client_price *out, struct span b
     CHAIN_CLIENT_DECODE(out, body, read_price(out, json_root(&doc)));
 }
 
+void chain_client_allowance_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32],
+                                 const uint8_t key[32])
+{
+    struct chain_client_path p = chain_client_path_of("/v1/accounts/");
+    chain_client_path_account(&p, account);
+    chain_client_path_add(&p, "/allowances/");
+    chain_client_path_account(&p, key);
+    chain_client_path_end(out, &p);
+}
+
+static void read_allowance(struct chain_client_allowance *out, struct json_value r)
+{
+    out->nonce = chain_client_read_u64(r, "nonce");
+    out->nonce_next = chain_client_read_u64(r, "nonce_next");
+    out->until = chain_client_read_u64(r, "until");
+    out->amount = chain_client_read_amount(r, "amount");
+}
+
+enum err chain_client_decode_allowance(struct chain_client_allowance *out, struct span body)
+{
+    CHAIN_CLIENT_DECODE(out, body, read_allowance(out, json_root(&doc)));
+}
+
 static void read_beacon(struct chain_client_beacon *out, struct json_value r)
 {
     out->slot = chain_client_read_u64(r, "slot");

@@ -65,8 +65,19 @@ const char *chain_client_event_attr(const struct chain_client_event *event, cons
 /* As text/event-stream. */
 void chain_client_stream_path(char out[CHAIN_CLIENT_PATH_MAX], uint64_t from);
 
-/* ---- GET /v1/params, /v1/price, /v1/beacon/{slot}
- * ------------------------------------------------ */
+/* ---- GET /v1/accounts/{address}/allowances/{key} --------------------------------------------- */
+
+struct chain_client_allowance {
+    uint64_t nonce, nonce_next; /* as of an account */
+    uint64_t until;             /* the last height at which it may sign */
+    struct amount amount;       /* that it may still spend */
+};
+void chain_client_allowance_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32],
+                                 const uint8_t key[32]);
+NODISCARD enum err chain_client_decode_allowance(struct chain_client_allowance *out,
+                                                 struct span body);
+
+/* ---- GET /v1/params, /v1/price, /v1/beacon/{slot} -------------------------------------------- */
 
 NODISCARD enum err chain_client_decode_params(struct params *out, struct span body);
 
@@ -89,8 +100,7 @@ struct chain_client_beacon {
 void chain_client_beacon_path(char out[CHAIN_CLIENT_PATH_MAX], uint64_t slot);
 NODISCARD enum err chain_client_decode_beacon(struct chain_client_beacon *out, struct span body);
 
-/* ---- GET /v1/blocks/{height}
- * --------------------------------------------------------------------- */
+/* ---- GET /v1/blocks/{height} ----------------------------------------------------------------- */
 
 struct chain_client_block {
     uint64_t height;

@@ -56,6 +56,19 @@ enum err chain_read_order(const struct chain_read *c, struct chain_client_order 
     return e;
 }
 
+enum err chain_read_allowance(const struct chain_read *c, struct chain_client_allowance *out,
+                              const uint8_t account[32], const uint8_t key[32])
+{
+    char path[CHAIN_CLIENT_PATH_MAX];
+    struct mspan body = { 0 };
+    *out = (struct chain_client_allowance){ 0 };
+    chain_client_allowance_path(path, account, key);
+    TRY(get(c, &body, path));
+    enum err e = chain_client_decode_allowance(out, span_of(body.p, body.n));
+    free(body.p);
+    return e;
+}
+
 enum err chain_read_orders_of(const struct chain_read *c, struct chain_client_order *out,
                               size_t *count, const struct content_key *key)
 {

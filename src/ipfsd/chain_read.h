@@ -3,7 +3,7 @@
 #ifndef CRUST_IPFSD_CHAIN_READ_H
 #define CRUST_IPFSD_CHAIN_READ_H
 
-#include "api/chain_client.h"
+#include "api/chain_client_tx.h"
 #include "rt/config.h"
 
 enum {
@@ -21,6 +21,10 @@ struct chain_read {
 NODISCARD enum err chain_read_status(const struct chain_read *c, struct chain_client_status *out);
 NODISCARD enum err chain_read_order(const struct chain_read *c, struct chain_client_order *out,
                                     const uint8_t id[32]);
+/* What the account allows the key; ERR_NOT_FOUND: nothing. */
+NODISCARD enum err chain_read_allowance(const struct chain_read *c,
+                                        struct chain_client_allowance *out,
+                                        const uint8_t account[32], const uint8_t key[32]);
 /* All entries of a content, at most CHAIN_READ_PAGE_MAX. */
 NODISCARD enum err chain_read_orders_of(const struct chain_read *c, struct chain_client_order *out,
                                         size_t *count, const struct content_key *key);

@@ -158,7 +158,8 @@ static void bytes_taken(struct slot *s, size_t n)
 static bool allowed(struct slot *s, struct push_order *order, struct push_take_result *r)
 {
     const struct push_options *o = &s->push->o;
-    enum err e = o->ask(o->ctx, order, s->claim.order);
+    const uint8_t *by = s->claim.has_by ? s->claim.by : NULL;
+    enum err e = o->ask(o->ctx, order, s->claim.order, by);
     if (e != OK && e != ERR_NOT_FOUND) {
         push_take_refuse(r, 503, "chain", "the node cannot ask the chain now: %s", err_text(e));
         return false;
@@ -171,6 +172,11 @@ static bool allowed(struct slot *s, struct push_order *order, struct push_take_r
         push_take_refuse(r, 403, "closed", "the order has expired");
         return false;
     }
+    /* SPEC car-push 2.3: "the order's account MUST allow it at the chain's height" */
+    if (by != NULL && order->by_until < order->height) {
+        push_take_refuse(r, 403, "key", "the account of the order does not allow this key now");
+        return false;
+    }
     struct car_push_subject subject = { .key = s->key };
     memcpy(subject.chain, order->chain, sizeof(subject.chain));
     e = car_push_check(&s->claim, &subject, order->owner, order->height);
@@ -179,7 +185,8 @@ static bool allowed(struct slot *s, struct push_order *order, struct push_take_r
                          "the signature is of height %llu, the chain is at %llu: sign again",
                          (unsigned long long)s->claim.height, (unsigned long long)order->height);
     else if (e != OK)
-        push_take_refuse(r, 403, "signature", "it is not signed by the account of the order");
+        push_take_refuse(r, 403, "signature", "it is not signed by %s",
+                         by != NULL ? "the key that it names" : "the account of the order");
     return e == OK;
 }
 
@@ -394,13 +401,20 @@ void push_close(struct push *p)
 
 /* ---- the chain ------------------------------------------------------------------------------ */
 
-enum err push_ask_chain(void *ctx, struct push_order *out, const uint8_t id[32])
+enum err push_ask_chain(void *ctx, struct push_order *out, const uint8_t id[32], const uint8_t *by)
 {
     struct chain_client_order order;
+    struct chain_client_allowance allowance = { 0 };
     struct chain_client_status status;
     *out = (struct push_order){ 0 };
     TRY(chain_read_order(ctx, &order, id));
     TRY(chain_read_status(ctx, &status));
+    if (by != NULL) {
+        enum err e = chain_read_allowance(ctx, &allowance, order.owner, by);
+        if (e != OK && e != ERR_NOT_FOUND)
+            return e;
+    }
+    out->by_until = allowance.until;
     out->open = order.state != CHAIN_CLIENT_EXPIRED;
     out->key = order.key;
     out->size = order.size;

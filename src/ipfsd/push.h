@@ -1,5 +1,6 @@
-/* push: takes content from its owner: PUT /crust/v1/orders/{cid}/car with a CAR, accepted for an
- * open order and signed by its account. Spec: docs/spec/car-push.md.
+/* push: takes content from who ordered it: PUT /crust/v1/orders/{cid}/car with a CAR, accepted for
+ * an open order and signed by its account or a key that it allows to order. Spec:
+ * docs/spec/car-push.md.
  *
  * The HTTP thread fills a ring; a thread of the slot asks the chain, verifies block by block and
  * writes to the store. Every block must be linked from what came before, so that nothing gets in
@@ -25,12 +26,14 @@ struct push_order {
     uint8_t owner[32];
     uint64_t height;   /* of the chain now */
     uint8_t chain[32]; /* SHA-256 of its id */
+    uint64_t by_until; /* the last height at which the owner allows `by`; 0: never */
 };
 
 struct push_options {
     struct storer *storer; /* kept */
-    /* Asks the chain; on a slot's thread. OK, ERR_NOT_FOUND, or: the chain cannot be asked. */
-    enum err (*ask)(void *ctx, struct push_order *out, const uint8_t id[32]);
+    /* Asks the chain; on a slot's thread. by: a key that signed for the owner, or NULL. OK,
+     * ERR_NOT_FOUND, or: the chain cannot be asked. */
+    enum err (*ask)(void *ctx, struct push_order *out, const uint8_t id[32], const uint8_t *by);
     void *ctx;
 };
 
@@ -44,6 +47,7 @@ bool push_begin(struct push *p, struct http_request *rq);
 bool push_handle(struct push *p, struct http_request *rq);
 
 /* push_ask_chain is the `ask` over ipfsd/chain_read; ctx: a const struct chain_read. */
-NODISCARD enum err push_ask_chain(void *ctx, struct push_order *out, const uint8_t id[32]);
+NODISCARD enum err push_ask_chain(void *ctx, struct push_order *out, const uint8_t id[32],
+                                  const uint8_t *by);
 
 #endif

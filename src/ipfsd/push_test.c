@@ -20,14 +20,15 @@ struct place {
     struct world *w;
     struct push_order order;
     uint8_t id[32];
-    struct ed25519_key owner, stranger;
+    struct ed25519_key owner, stranger, helper; /* the helper may order for the owner */
+    uint64_t helper_until;
     enum err chain; /* what asking the chain gives */
     unsigned chain_slow_ms;
     char body[512]; /* of the last answer */
     size_t body_size;
 };
 
-static enum err ask(void *ctx, struct push_order *out, const uint8_t id[32])
+static enum err ask(void *ctx, struct push_order *out, const uint8_t id[32], const uint8_t *by)
 {
     struct place *p = ctx;
     usleep(p->chain_slow_ms * 1000);
@@ -35,6 +36,9 @@ static enum err ask(void *ctx, struct push_order *out, const uint8_t id[32])
     if (memcmp(id, p->id, 32) != 0)
         return ERR_NOT_FOUND;
     *out = p->order;
+    out->by_until = 0;
+    if (by != NULL && memcmp(by, p->helper.public_key, 32) == 0)
+        out->by_until = p->helper_until;
     return OK;
 }
 
@@ -67,6 +71,9 @@ static struct place *place_new(void)
     ed25519_keypair(&p->owner, seed);
     seed[0] = 2;
     ed25519_keypair(&p->stranger, seed);
+    seed[0] = 3;
+    ed25519_keypair(&p->helper, seed);
+    p->helper_until = HEIGHT;
     memset(p->id, 7, 32);
     p->order = (struct push_order){
         .open = true, .key = p->w->blocks[0].key, .size = p->w->bytes, .height = HEIGHT
@@ -153,6 +160,9 @@ static struct car_push_claim claim_of(const struct place *p, const struct ed2551
     struct car_push_subject subject = { .key = p->w->blocks[0].key };
     memset(subject.chain, 9, 32);
     memcpy(c.order, p->id, 32);
+    c.has_by = key == &p->helper;
+    if (c.has_by)
+        memcpy(c.by, key->public_key, 32);
     car_push_sign(&c, &subject, key);
     return c;
 }
@@ -240,6 +250,32 @@ static void the_pin_goes_when_it_is_released_and_others_stay(void **state)
     CHECK(strcmp(pin_name(p, writer_span(&w)), "mine") == 0);
     CHECK_OK(push_take_release(&p->storer, key));
     CHECK(strcmp(pin_name(p, writer_span(&w)), "mine") == 0);
+    place_free(p);
+}
+
+static void a_key_that_the_owner_allows_gets_it_in(void **state)
+{
+    (void)state;
+    char path[CAR_PUSH_PATH_MAX], value[CAR_PUSH_VALUE_MAX];
+    struct place *p = place_new();
+    p->helper_until = HEIGHT - 1; /* no longer */
+    CHECK(push_as(p, &p->helper, HEIGHT, whole(p)) == 403);
+    CHECK(says(p, "does not allow this key"));
+    CHECK(!stored(p, 0));
+    p->helper_until = HEIGHT;
+    struct car_push_claim c = claim_of(p, &p->stranger, HEIGHT);
+    c.has_by = true; /* named, but another one has signed */
+    memcpy(c.by, p->helper.public_key, 32);
+    car_push_path(path, &p->w->blocks[0].key);
+    car_push_format(value, &c);
+    CHECK(put(p, path, value, whole(p)) == 403);
+    CHECK(says(p, "the key that it names"));
+    memcpy(c.by, p->stranger.public_key, 32); /* signed as named, but not allowed */
+    car_push_format(value, &c);
+    CHECK(put(p, path, value, whole(p)) == 403);
+    CHECK(says(p, "does not allow this key") && !stored(p, 0));
+    CHECK(push_as(p, &p->helper, HEIGHT, whole(p)) == 201);
+    CHECK(stored(p, 0));
     place_free(p);
 }
 
@@ -355,23 +391,32 @@ static void places_are_bounded_and_slow_chains_waited_for(void **state)
     place_free(p);
 }
 
-static void headers_have_one_form(void **state)
+/* What is written reads back, and nothing else is read. */
+static void check_header(const struct car_push_claim *c)
 {
-    (void)state;
-    struct place *p = place_new();
-    struct car_push_claim c = claim_of(p, &p->owner, 17), back;
+    struct car_push_claim back;
     char good[CAR_PUSH_VALUE_MAX], text[CAR_PUSH_VALUE_MAX + 1];
-    car_push_format(good, &c);
+    car_push_format(good, c);
     CHECK_OK(car_push_parse(&back, good));
-    CHECK(memcmp(&back, &c, sizeof(c)) == 0);
+    CHECK(memcmp(&back, c, sizeof(*c)) == 0);
     for (size_t n = 0; n < strlen(good); n++) {
         memcpy(text, good, n);
         text[n] = '\0';
         CHECK(car_push_parse(&back, text) != OK);
-        CHECK(back.height == 0);
+        CHECK(back.height == 0 && !back.has_by);
     }
     snprintf(text, sizeof(text), "%s ", good);
     CHECK_ERR(car_push_parse(&back, text), ERR_TRAILING);
+}
+
+static void headers_have_one_form(void **state)
+{
+    (void)state;
+    struct place *p = place_new();
+    struct car_push_claim c = claim_of(p, &p->helper, 17);
+    check_header(&c);
+    c = claim_of(p, &p->owner, 17);
+    check_header(&c);
     /* Each field is under the signature. */
     struct car_push_subject subject = { .key = p->w->blocks[0].key };
     memset(subject.chain, 9, 32);
@@ -416,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_owner_of_an_open_order_gets_it_in),
         cmocka_unit_test(the_pin_goes_when_it_is_released_and_others_stay),
+        cmocka_unit_test(a_key_that_the_owner_allows_gets_it_in),
         cmocka_unit_test(nobody_else_gets_anything_in),
         cmocka_unit_test(only_the_content_gets_in),
         cmocka_unit_test(places_are_bounded_and_slow_chains_waited_for),
