@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-enum { PIECE = ENCLAVE_FILL_PIECE };
+/* The enclave makes the next pieces while the last ones are written. */
+enum { PIECE = ENCLAVE_FILL_PIECE, BATCH = 4, RING = 2 * BATCH };
 
 struct fill {
     struct call *call;
@@ -15,35 +16,120 @@ struct fill {
     uint64_t number; /* of the fill */
     struct volume_extent extent;
     bool open;
-    uint8_t *piece;
     struct enclave_answer answer;
     struct host_new_extent made;
+    struct enclave_item items[BATCH];
+    uint8_t *pieces;        /* RING of them */
+    uint8_t rows[RING][32]; /* what goes with each */
+    pthread_mutex_t lock;   /* of what follows */
+    pthread_cond_t changed;
+    uint64_t asked, written; /* pieces of the extent; asked are here */
+    bool last;               /* no more will be asked for */
+    enum err result;         /* of the writer */
 };
 
-static enum err write_piece(struct fill *f)
+static uint8_t *piece_at(const struct fill *f, uint64_t i)
 {
-    const struct enclave_fill_next_reply *r = &f->answer.reply.u.fill_next;
-    if (f->answer.bulk_size != PIECE || r->offset != f->extent.written)
-        return ERR_CORRUPT;
+    return f->pieces + i % RING * PIECE;
+}
+
+static enum err write_piece(struct fill *f, uint64_t i)
+{
     disks_lock(&f->host->disks, f->made.volume);
-    enum err e = volume_extent_append(&f->extent, span_of(f->piece, PIECE));
+    enum err e = volume_extent_append(&f->extent, span_of(piece_at(f, i), PIECE));
     if (e == OK)
-        e = volume_extent_row(&f->extent, r->row);
+        e = volume_extent_row(&f->extent, f->rows[i % RING]);
     disks_unlock(&f->host->disks, f->made.volume);
     return e;
 }
 
-static enum err write_all(struct fill *f)
+static void *writer(void *ctx)
 {
-    struct enclave_request m = { .type = ENCLAVE_FILL_NEXT, .u.number.number = f->number };
-    for (uint64_t at = 0; at < f->made.size; at += PIECE) {
-        TRY(enclave_link_call(&f->host->link, &f->answer, (struct mspan){ f->piece, PIECE }, &m,
-                              (struct span){ NULL, 0 }));
-        TRY(write_piece(f));
+    struct fill *f = ctx;
+    pthread_mutex_lock(&f->lock);
+    while (f->result == OK && (!f->last || f->written < f->asked)) {
+        if (f->written == f->asked) {
+            pthread_cond_wait(&f->changed, &f->lock);
+            continue;
+        }
+        const uint64_t i = f->written;
+        pthread_mutex_unlock(&f->lock);
+        enum err e = write_piece(f, i);
+        pthread_mutex_lock(&f->lock);
+        f->result = e;
+        f->written += e == OK;
+        pthread_cond_signal(&f->changed);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return NULL;
+}
+
+/* Waits for room for count pieces; what the writer says. */
+static enum err wait_for_room(struct fill *f, size_t count)
+{
+    pthread_mutex_lock(&f->lock);
+    while (f->result == OK && f->asked + count - f->written > RING)
+        pthread_cond_wait(&f->changed, &f->lock);
+    enum err e = f->result;
+    pthread_mutex_unlock(&f->lock);
+    return e;
+}
+
+static enum err ask(struct fill *f, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        f->items[k] = (struct enclave_item){
+            .request = { .type = ENCLAVE_FILL_NEXT, .u.number.number = f->number },
+            .bulk_out = { piece_at(f, f->asked + k), PIECE },
+        };
+    }
+    TRY(enclave_link_batch(&f->host->link, f->items, count));
+    for (size_t k = 0; k < count; k++) {
+        const struct enclave_item *item = &f->items[k];
+        const struct enclave_fill_next_reply *r = &item->reply.u.fill_next;
+        TRY(item->result);
+        if (item->bulk_out.n != PIECE || r->offset != (f->asked + k) * PIECE)
+            return ERR_CORRUPT;
+        memcpy(f->rows[(f->asked + k) % RING], r->row, sizeof(r->row));
+    }
+    pthread_mutex_lock(&f->lock);
+    f->asked += count;
+    pthread_cond_signal(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    return OK;
+}
+
+static enum err ask_all(struct fill *f)
+{
+    const uint64_t pieces = f->made.size / PIECE;
+    while (f->asked < pieces) {
+        size_t count = pieces - f->asked < BATCH ? (size_t)(pieces - f->asked) : BATCH;
+        TRY(wait_for_room(f, count));
+        TRY(ask(f, count));
         if (call_gone(f->call))
             return ERR_CLOSED;
     }
-    m.type = ENCLAVE_FILL_END;
+    return OK;
+}
+
+static enum err write_all(struct fill *f)
+{
+    pthread_t thread;
+    f->asked = 0;
+    f->written = 0;
+    f->last = false;
+    f->result = OK;
+    if (pthread_create(&thread, NULL, writer, f) != 0)
+        return ERR_MEMORY;
+    enum err e = ask_all(f);
+    pthread_mutex_lock(&f->lock);
+    f->last = true;
+    pthread_cond_signal(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    pthread_join(thread, NULL);
+    TRY(e);
+    TRY(f->result);
+    const struct enclave_request m = { .type = ENCLAVE_FILL_END, .u.number.number = f->number };
     TRY(enclave_link_call(&f->host->link, &f->answer, (struct mspan){ NULL, 0 }, &m,
                           (struct span){ NULL, 0 }));
     memcpy(f->made.root, f->answer.reply.u.fill_end.root, 32);
@@ -126,9 +212,13 @@ enum err srd_fill(struct call *c, uint64_t bytes, uint64_t *made)
         return ERR_MEMORY;
     f->call = c;
     f->host = c->node->host;
-    f->piece = malloc(PIECE);
-    enum err e = f->piece == NULL ? ERR_MEMORY : fill_loop(f, bytes, made);
-    free(f->piece);
+    f->pieces = malloc((size_t)RING * PIECE);
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->changed, NULL);
+    enum err e = f->pieces == NULL ? ERR_MEMORY : fill_loop(f, bytes, made);
+    pthread_cond_destroy(&f->changed);
+    pthread_mutex_destroy(&f->lock);
+    free(f->pieces);
     free(f);
     return e;
 }
