@@ -49,15 +49,23 @@ static double run_fill(const char *dir, uint64_t mib)
     return took;
 }
 
-static double run_dd(const char *dir, uint64_t mib, const char *flags)
+static double run_dd(const char *dir, uint64_t mib)
 {
-    char command[1024];
-    snprintf(command, sizeof(command),
-             "dd if=/dev/zero of=%s/dd bs=1M count=%llu %s 2>/dev/null && rm %s/dd", dir,
-             (unsigned long long)mib, flags, dir);
+    char file[512], to[520], count[32];
+    snprintf(file, sizeof(file), "%s/dd", dir);
+    snprintf(to, sizeof(to), "of=%s", file);
+    snprintf(count, sizeof(count), "count=%llu", (unsigned long long)mib);
+    const char *argv[] = { "dd", "if=/dev/zero", to, "bs=1M", count, "conv=fsync", NULL };
+    const struct process_options o = { .path = "/bin/dd", .argv = argv };
+    struct process dd;
     double begin = seconds();
-    CHECK(system(command) == 0); /* NOLINT(cert-env33-c): a fixed command of a bench */
-    return seconds() - begin;
+    CHECK_OK(process_spawn(&dd, &o));
+    CHECK_OK(process_wait(&dd, CLOCK_FOREVER));
+    double took = seconds() - begin;
+    CHECK(dd.exit_code == 0);
+    process_fini(&dd);
+    CHECK(unlink(file) == 0);
+    return took;
 }
 
 static int by_time(const void *a, const void *b)
@@ -86,7 +94,7 @@ int main(int argc, char **argv)
     }
     const double mb = (double)(mib << 20) / 1e6;
     for (size_t i = 0; i < rounds; i++) {
-        dd[i] = run_dd(dir, mib, "conv=fsync");
+        dd[i] = run_dd(dir, mib);
         fill[i] = run_fill(dir, mib);
         printf("round %zu: dd %.0f MB/s, fill %.0f MB/s\n", i + 1, mb / dd[i], mb / fill[i]);
         fflush(stdout);
