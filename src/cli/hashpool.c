@@ -8,6 +8,7 @@
 
 enum {
     THREADS_MAX = 64,
+    BIG_MIN = 16,
     DATA_AT = 64,   /* where a piece begins in its buffer: behind the head of its block */
     TAIL_MAX = 256, /* of a block, behind the piece */
 };
@@ -25,6 +26,7 @@ struct hashpool {
     struct unixfs_add_params params;
     bool records;
     bool stop;
+    size_t big_max;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     size_t idle; /* workers that wait */
@@ -185,6 +187,8 @@ enum err hashpool_new(struct hashpool **out, const struct unixfs_add_params *par
     pthread_cond_init(&p->done, NULL);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t want = cores < 1 ? 1 : (size_t)cores < THREADS_MAX ? (size_t)cores : THREADS_MAX;
+    /* Two in work and two in waiting for each worker, as far as memory goes. */
+    p->big_max = want * 4 <= BIG_MIN ? BIG_MIN : want * 4 <= HASHPOOL_BIG ? want * 4 : HASHPOOL_BIG;
     while (p->thread_count < want &&
            pthread_create(&p->threads[p->thread_count], NULL, worker, p) == 0)
         p->thread_count++;
@@ -221,7 +225,7 @@ static bool is_big(const struct hashpool *p, size_t size)
 
 bool hashpool_room(const struct hashpool *p, size_t size)
 {
-    return p->head - p->tail < HASHPOOL_SLOTS && (!is_big(p, size) || p->big < HASHPOOL_BIG);
+    return p->head - p->tail < HASHPOOL_SLOTS && (!is_big(p, size) || p->big < p->big_max);
 }
 
 size_t hashpool_pending(const struct hashpool *p)

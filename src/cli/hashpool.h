@@ -12,7 +12,7 @@
 
 enum {
     HASHPOOL_SLOTS = 256, /* jobs in flight */
-    HASHPOOL_BIG = 16,    /* of them, pieces that fill a buffer */
+    HASHPOOL_BIG = 32,    /* of them, pieces that fill a buffer; 16 up to 4 cores */
 };
 
 /* A piece of a file. With dir >= 0 the worker opens name there itself (a whole small file); else
