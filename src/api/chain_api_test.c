@@ -1,5 +1,6 @@
 #include "api/chain_api.h"
 
+#include "api/chain_client_proof.h"
 #include "api/chain_client_tx.h"
 #include "api/chain_testlists.h"
 #include "base/arena.h"
@@ -80,6 +81,41 @@ static void status_and_chain(void **state)
     chain_client_beacon_path(path, 0);
     CHECK_OK(chain_client_decode_beacon(&beacon, get(path)));
     CHECK(beacon.value[31] == 0xb0);
+}
+
+/* Every record of an account, and one that is not there, proved to a client. */
+static void records_come_with_proofs(void **state)
+{
+    (void)state;
+    static struct chain_client_proof proof;
+    static uint8_t changed[1 << 16];
+    char path[CHAIN_CLIENT_PROOF_PATH_MAX];
+    uint8_t key[ACCOUNT_KEY_SIZE];
+    for (int there = 0; there < 2; there++) {
+        accounts_key(key, source->w.keys[0].public_key);
+        key[7] ^= there ? 0 : 1;
+        struct span k = span_of(key, sizeof(key));
+        CHECK_OK(chain_client_proof_path(path, STATE_ACCOUNTS, k));
+        struct span body = get(path);
+        CHECK_OK(chain_client_decode_proof(&proof, body, STATE_ACCOUNTS, k));
+        CHECK(proof.there == (there == 1) && proof.height == 2);
+        CHECK(memcmp(proof.app_hash, source->w.chain.app_hash, 32) == 0);
+        CHECK(chain_client_decode_proof(&proof, body, STATE_ORDERS, k) == ERR_FORMAT);
+        CHECK(chain_client_decode_proof(&proof, body, STATE_ACCOUNTS, span_of(key, 5)) ==
+              ERR_FORMAT);
+        /* A digit of the proof is wrong. */
+        CHECK(body.n < sizeof(changed));
+        memcpy(changed, body.p, body.n);
+        uint8_t *digit = changed + body.n - 10;
+        *digit = *digit == '0' ? '1' : '0';
+        CHECK_ERR(chain_client_decode_proof(&proof, span_of(changed, body.n), STATE_ACCOUNTS, k),
+                  ERR_CORRUPT);
+        CHECK(!proof.there && proof.height == 0);
+    }
+    check_error("/v1/proof/index/00", 400, "store");
+    check_error("/v1/proof/nothing/00", 404, "store");
+    check_error("/v1/proof/accounts/0", 400, "key");
+    check_error("/v1/proof/accounts/zz", 400, "key");
 }
 
 static void blocks_and_transactions(void **state)
@@ -527,6 +563,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_and_chain),
+        cmocka_unit_test(records_come_with_proofs),
         cmocka_unit_test(blocks_and_transactions),
         cmocka_unit_test(accounts_and_orders),
         cmocka_unit_test(urls_of_holders_and_accounts),

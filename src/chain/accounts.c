@@ -3,7 +3,7 @@
 #include "codec/cbor.h"
 
 /* Keys in the store `accounts`: 'a' | account, and 'l' | account | key for allowances. */
-enum { ACCOUNT_KEY_SIZE = 33, ALLOWANCE_KEY_SIZE = 65, RECORD_MAX = 256 };
+enum { ALLOWANCE_KEY_SIZE = 65, RECORD_MAX = 256 };
 
 /* An allowance's first nonce: height * 2^16. A key cannot sign that many transactions in a block,
  * so a key that is allowed again never meets a nonce it has used. */
@@ -29,7 +29,7 @@ bool accounts_is_pot(const uint8_t id[32])
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-static void account_key(uint8_t out[ACCOUNT_KEY_SIZE], const uint8_t id[32])
+void accounts_key(uint8_t out[ACCOUNT_KEY_SIZE], const uint8_t id[32])
 {
     out[0] = 'a';
     memcpy(out + 1, id, 32);
@@ -51,7 +51,7 @@ static void account_decode(struct account *out, struct span in)
 bool accounts_get(struct ledger *l, struct account *out, const uint8_t id[32])
 {
     uint8_t key[ACCOUNT_KEY_SIZE];
-    account_key(key, id);
+    accounts_key(key, id);
     *out = (struct account){ 0 };
     struct span value;
     if (!state_get(l->st, &value, STATE_ACCOUNTS, span_of(key, sizeof(key))))
@@ -68,7 +68,7 @@ static bool account_is_empty(const struct account *a)
 void accounts_put(struct ledger *l, const uint8_t id[32], const struct account *a)
 {
     uint8_t key[ACCOUNT_KEY_SIZE];
-    account_key(key, id);
+    accounts_key(key, id);
     if (account_is_empty(a)) {
         state_del(l->st, STATE_ACCOUNTS, span_of(key, sizeof(key)));
         return;

@@ -38,6 +38,10 @@ enum account_pot { POT_TREASURY, POT_STORAGE, POT_STAKING, POT_RESERVED, POT_COU
 const uint8_t *accounts_pot(enum account_pot pot);
 bool accounts_is_pot(const uint8_t id[32]);
 
+/* The key of an account's record in STATE_ACCOUNTS. */
+enum { ACCOUNT_KEY_SIZE = 33 };
+void accounts_key(uint8_t out[ACCOUNT_KEY_SIZE], const uint8_t id[32]);
+
 /* accounts_get: a missing account reads as all zero, and says false. */
 bool accounts_get(struct ledger *l, struct account *out, const uint8_t id[32]);
 

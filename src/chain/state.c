@@ -129,6 +129,22 @@ static size_t slot_of(const struct state *st, enum state_store store, struct spa
     return (size_t)h & (st->slot_count - 1);
 }
 
+/* What goes before the keys of a store's tree. */
+static const uint8_t tree_prefix[STATE_STORE_COUNT][2] = {
+    [STATE_ACCOUNTS] = { STATE_TREE, STATE_ACCOUNTS },
+    [STATE_ORDERS] = { STATE_TREE, STATE_ORDERS },
+    [STATE_WORK] = { STATE_TREE, STATE_WORK },
+    [STATE_PARAMS] = { STATE_TREE, STATE_PARAMS },
+    [STATE_BEACON] = { STATE_TREE, STATE_BEACON },
+    [STATE_META] = { STATE_TREE, STATE_META },
+};
+
+struct smt state_tree(const struct state *st, enum state_store store)
+{
+    ASSERT(is_proved(store));
+    return (struct smt){ .kv = st->kv, .prefix = span_of(tree_prefix[store], 2) };
+}
+
 static void tree_update(struct state *st, enum state_store store)
 {
     size_t count = 0;
@@ -144,8 +160,7 @@ static void tree_update(struct state *st, enum state_store store)
     if (count == 0 || st->err != OK)
         return;
     smt_sort(st->writes, count);
-    const uint8_t prefix[2] = { STATE_TREE, (uint8_t)store };
-    const struct smt tree = { .kv = st->kv, .prefix = span_of(prefix, sizeof(prefix)) };
+    const struct smt tree = state_tree(st, store);
     uint8_t root[STATE_HASH_SIZE];
     note_failure(st, smt_update(&tree, root, st->writes, count));
 }
@@ -285,33 +300,34 @@ void state_root(struct state *st, uint8_t root[STATE_HASH_SIZE], enum state_stor
         lthash_digest(root, &sum);
         return;
     }
-    const uint8_t prefix[2] = { STATE_TREE, (uint8_t)store };
-    const struct smt tree = { .kv = st->kv, .prefix = span_of(prefix, sizeof(prefix)) };
+    const struct smt tree = state_tree(st, store);
     note_failure(st, smt_root(&tree, root));
 }
 
 /* docs/spec/state.md 4: one leaf is varint(length) name varint(32) SHA-256(root). Lengths are below
  * 128. */
-static void store_leaf(uint8_t out[STATE_HASH_SIZE], struct state *st, enum state_store store)
+void state_store_leaf(uint8_t out[STATE_HASH_SIZE], const char *name,
+                      const uint8_t root[STATE_HASH_SIZE])
 {
-    uint8_t root[STATE_HASH_SIZE];
-    state_root(st, root, store);
     uint8_t buf[64];
     struct writer w = writer_of(buf, sizeof(buf));
-    struct span name = span_str(state_store_name(store));
-    write_u8(&w, (uint8_t)name.n);
-    write_span(&w, name);
+    struct span text = span_str(name);
+    write_u8(&w, (uint8_t)text.n);
+    write_span(&w, text);
     write_u8(&w, STATE_HASH_SIZE);
     uint8_t *value = writer_reserve(&w, STATE_HASH_SIZE);
-    ASSERT(value != NULL);
-    sha256(value, span_of(root, sizeof(root)));
+    ASSERT(text.n < 24 && value != NULL);
+    sha256(value, span_of(root, STATE_HASH_SIZE));
     merkle_leaf(out, &merkle_rfc6962, writer_span(&w));
 }
 
 static void store_leaves(uint8_t (*out)[STATE_HASH_SIZE], struct state *st)
 {
-    for (size_t i = 0; i < HASHED_COUNT; i++)
-        store_leaf(out[i], st, hashed[i]);
+    for (size_t i = 0; i < HASHED_COUNT; i++) {
+        uint8_t root[STATE_HASH_SIZE];
+        state_root(st, root, hashed[i]);
+        state_store_leaf(out[i], state_store_name(hashed[i]), root);
+    }
 }
 
 void state_commit(struct state *st, uint8_t app_hash[STATE_HASH_SIZE])
@@ -339,8 +355,7 @@ bool state_prove(struct state *st, struct state_proof *out, enum state_store sto
     state_root(st, out->root, store);
     out->path_count = (uint32_t)merkle_path(
         out->path, &merkle_rfc6962, (const uint8_t(*)[STATE_HASH_SIZE])leaves, HASHED_COUNT, at);
-    const uint8_t prefix[2] = { STATE_TREE, (uint8_t)store };
-    const struct smt tree = { .kv = st->kv, .prefix = span_of(prefix, sizeof(prefix)) };
+    const struct smt tree = state_tree(st, store);
     if (st->err == OK)
         note_failure(st, smt_prove(&tree, &out->smt, key_hash));
     return st->err == OK;

@@ -108,6 +108,13 @@ struct state_proof {
 bool state_prove(struct state *st, struct state_proof *out, enum state_store store,
                  const uint8_t key_hash[STATE_HASH_SIZE]);
 
+/* The tree of a store, for reading. Borrows from st. */
+struct smt state_tree(const struct state *st, enum state_store store);
+
+/* The leaf of a store's name and root under the app hash. */
+void state_store_leaf(uint8_t out[STATE_HASH_SIZE], const char *name,
+                      const uint8_t root[STATE_HASH_SIZE]);
+
 /* state_store_name: "accounts". Static storage. */
 const char *state_store_name(enum state_store store);
 

@@ -274,8 +274,11 @@ static bool are_neighbours(const struct taken *left, const struct taken *right)
            is_edge(left, i + 1, true) && is_edge(right, i + 1, false);
 }
 
-static enum err verify_absence(const uint8_t *root, const uint8_t *key_hash, struct span in)
+static enum err verify_absence(const uint8_t *root, struct span key, struct span in)
 {
+    uint8_t key_hash[SMT_HASH_SIZE];
+    sha256(key_hash, key);
+    struct span named = { NULL, 0 };
     struct taken left = { .there = false }, right = { .there = false };
     struct reader r = reader_of(in);
     struct pb_field f;
@@ -283,12 +286,16 @@ static enum err verify_absence(const uint8_t *root, const uint8_t *key_hash, str
         pb_expect(&r, &f, PB_BYTES);
         reader_require(&r, f.number <= NONEXIST_RIGHT, ERR_FORMAT);
         struct taken *side = f.number == NONEXIST_LEFT ? &left : &right;
+        if (f.number == NONEXIST_KEY)
+            named = f.bytes;
         if (r.err != OK || f.number == NONEXIST_KEY)
-            continue; /* the key that was asked about counts, not the one named here */
+            continue;
         reader_require(&r, !side->there, ERR_FORMAT);
         take_exist(&r, side, f.bytes);
     }
     TRY(reader_finish(&r));
+    if (!span_eq(named, key) && !span_eq(named, span_of(key_hash, SMT_HASH_SIZE)))
+        return ERR_CORRUPT;
     if (!left.there && !right.there)
         return is_empty(root) ? OK : ERR_FORMAT;
     if (left.there) {
@@ -325,24 +332,54 @@ static enum err verify_existence(const uint8_t *root, struct span key, struct sp
     return leads_to(root, &t);
 }
 
-enum err ics23_verify(const uint8_t root[SMT_HASH_SIZE], struct span key, const struct span *value,
-                      struct span proof)
+/* The only field of a CommitmentProof. */
+static enum err take_kind(struct pb_field *out, struct span proof)
 {
     struct reader r = reader_of(proof);
-    struct pb_field f, only = { 0 };
+    struct pb_field f;
     uint32_t fields = 0;
     while (pb_next(&r, &f)) {
         pb_expect(&r, &f, PB_BYTES);
-        only = f;
+        *out = f;
         fields++;
     }
     TRY(reader_finish(&r));
+    return fields == 1 && out->number <= COMMITMENT_NONEXIST ? OK : ERR_FORMAT;
+}
+
+enum err ics23_root(uint8_t root[SMT_HASH_SIZE], struct span proof)
+{
+    struct pb_field kind, f;
+    memset(root, 0, SMT_HASH_SIZE);
+    TRY(take_kind(&kind, proof));
+    struct span exist = kind.bytes;
+    if (kind.number == COMMITMENT_NONEXIST) {
+        struct reader r = reader_of(kind.bytes);
+        exist = (struct span){ NULL, 0 };
+        while (pb_next(&r, &f))
+            if (f.number != NONEXIST_KEY && f.wire == PB_BYTES)
+                exist = f.bytes;
+        TRY(reader_finish(&r));
+        if (exist.p == NULL)
+            return OK; /* of the empty tree */
+    }
+    struct taken t;
+    struct reader r = reader_of(exist);
+    take_exist(&r, &t, exist);
+    TRY(r.err);
+    smt_proof_root(root, t.key_hash, t.value_hash, &t.proof);
+    return OK;
+}
+
+enum err ics23_verify(const uint8_t root[SMT_HASH_SIZE], struct span key, const struct span *value,
+                      struct span proof)
+{
+    struct pb_field only;
+    TRY(take_kind(&only, proof));
     uint32_t kind = value != NULL ? COMMITMENT_EXIST : COMMITMENT_NONEXIST;
-    if (fields != 1 || only.number != kind)
+    if (only.number != kind)
         return ERR_FORMAT;
     if (value != NULL)
         return verify_existence(root, key, *value, only.bytes);
-    uint8_t key_hash[SMT_HASH_SIZE];
-    sha256(key_hash, key);
-    return verify_absence(root, key_hash, only.bytes);
+    return verify_absence(root, key, only.bytes);
 }

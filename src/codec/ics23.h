@@ -43,4 +43,8 @@ void ics23_write_absence(struct writer *w, const uint8_t key_hash[SMT_HASH_SIZE]
 NODISCARD enum err ics23_verify(const uint8_t root[SMT_HASH_SIZE], struct span key,
                                 const struct span *value, struct span proof);
 
+/* ics23_root gives the root that a proof leads to, unchecked: ics23_verify with this root says
+ * whether it shows anything at all. Returns OK, ERR_SHORT, ERR_FORMAT, ERR_LIMIT. */
+NODISCARD enum err ics23_root(uint8_t root[SMT_HASH_SIZE], struct span proof);
+
 #endif

@@ -507,6 +507,25 @@ enum err smt_neighbour(const struct smt *t, struct smt_leaf *out,
     return e;
 }
 
+/* From the end of the path up. */
+static void climb(uint8_t hash[SMT_HASH_SIZE], const uint8_t *key_hash,
+                  const struct smt_proof *proof)
+{
+    for (size_t i = proof->depth; i-- > 0;) {
+        if (key_bit(key_hash, i))
+            hash_node(hash, proof->sibling[i], hash);
+        else
+            hash_node(hash, hash, proof->sibling[i]);
+    }
+}
+
+void smt_proof_root(uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SMT_HASH_SIZE],
+                    const uint8_t value_hash[SMT_HASH_SIZE], const struct smt_proof *proof)
+{
+    hash_leaf(root, key_hash, value_hash);
+    climb(root, key_hash, proof);
+}
+
 enum err smt_verify(const uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SMT_HASH_SIZE],
                     const uint8_t *value_hash, const struct smt_proof *proof)
 {
@@ -525,12 +544,7 @@ enum err smt_verify(const uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SM
                 return ERR_FORMAT;
         hash_leaf(hash, proof->other_key_hash, proof->other_value_hash);
     }
-    for (size_t i = proof->depth; i-- > 0;) {
-        if (key_bit(key_hash, i))
-            hash_node(hash, proof->sibling[i], hash);
-        else
-            hash_node(hash, hash, proof->sibling[i]);
-    }
+    climb(hash, key_hash, proof);
     /* SPEC state-tree 4.3: "The result MUST equal the root." */
     return memcmp(hash, root, sizeof(hash)) == 0 ? OK : ERR_CORRUPT;
 }

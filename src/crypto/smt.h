@@ -97,6 +97,10 @@ NODISCARD enum err smt_verify(const uint8_t root[SMT_HASH_SIZE],
                               const uint8_t key_hash[SMT_HASH_SIZE], const uint8_t *value_hash,
                               const struct smt_proof *proof);
 
+/* smt_proof_root gives the root that a proof of presence leads to; depth at most SMT_DEPTH_MAX. */
+void smt_proof_root(uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SMT_HASH_SIZE],
+                    const uint8_t value_hash[SMT_HASH_SIZE], const struct smt_proof *proof);
+
 /* smt_proof_encode writes at most SMT_PROOF_SIZE_MAX bytes; smt_proof_decode reads exactly one
  * proof (ERR_SHORT, ERR_TRAILING, ERR_FORMAT; *out zeroed then). At most one byte string decodes to
  * a given proof, and encode gives it back. Layout: docs/spec/state-tree.md 4. */
