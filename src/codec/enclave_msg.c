@@ -3,611 +3,385 @@
 #include "codec/cbor.h"
 #include "codec/enclave_reply.h"
 
-/* One function describes each message for both directions: it reads its fields in order when r is
- * set and writes them when w is set, so the two cannot drift apart. */
-struct io {
-    struct cbor_reader *r;
-    struct writer *w;
+#include <stddef.h>
+
+/* What a field of a struct is, and what it is in a body. */
+enum kind {
+    U32,            /* uint32_t: a number of at most max */
+    U64,            /* uint64_t: a number */
+    FIXED,          /* uint8_t[max]: bytes */
+    TEXT,           /* struct span: text of at most max bytes */
+    BYTES,          /* struct span: at most max items of unit bytes (0: of one) */
+    SOME,           /* BYTES, at least one item */
+    OR_NULL,        /* SOME or null, which is a span without a pointer */
+    VOLUME_OR_NULL, /* struct enclave_optional_volume */
 };
 
-static void io_tuple(struct io *io, size_t n)
-{
-    if (io->r != NULL)
-        cbor_read_array_of(io->r, n);
-    else
-        cbor_write_array(io->w, n);
-}
+/* A message is all rows of its type, in this order, and both directions use the same rows: so they
+ * cannot drift apart. The tables are those of docs/spec/enclave-ipc.md 2. */
+struct field {
+    uint16_t type;
+    enum kind kind;
+    size_t at; /* in the message's struct */
+    uint32_t max, unit;
+};
 
-static void io_u64(struct io *io, uint64_t *v)
-{
-    if (io->r != NULL)
-        *v = cbor_read_uint(io->r);
-    else
-        cbor_write_uint(io->w, *v);
-}
+static const struct field requests[] = {
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello, protocol), UINT32_MAX, 0 },
+    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello, chain), 32, 0 },
+    { ENCLAVE_PROVISION, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_SEALED_KEYS_MAX, 0 },
+    { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, account), 32, 0 },
+    { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, block_hash), 32, 0 },
+    { ENCLAVE_LOAD, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_STATE_MAX, 0 },
+    { ENCLAVE_SEAL_BEGIN, U32, offsetof(struct enclave_seal_begin, key.codec), UINT32_MAX, 0 },
+    { ENCLAVE_SEAL_BEGIN, FIXED, offsetof(struct enclave_seal_begin, key.digest), 32, 0 },
+    { ENCLAVE_SEAL_BLOCK, U64, offsetof(struct enclave_seal_block, number), 0, 0 },
+    { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block, key.codec), UINT32_MAX, 0 },
+    { ENCLAVE_SEAL_BLOCK, FIXED, offsetof(struct enclave_seal_block, key.digest), 32, 0 },
+    { ENCLAVE_SEAL_CLOSE, U64, offsetof(struct enclave_number, number), 0, 0 },
+    { ENCLAVE_SEAL_RESUME, BYTES, offsetof(struct enclave_blob, blob), ENCLAVE_CHECKPOINT_MAX, 0 },
+    { ENCLAVE_SEAL_RECORDS, U64, offsetof(struct enclave_number, number), 0, 0 },
+    { ENCLAVE_SEAL_END, U64, offsetof(struct enclave_number, number), 0, 0 },
+    { ENCLAVE_ABORT, U64, offsetof(struct enclave_number, number), 0, 0 },
+    { ENCLAVE_FILL_BEGIN, U64, offsetof(struct enclave_fill_begin, size), 0, 0 },
+    { ENCLAVE_FILL_NEXT, U64, offsetof(struct enclave_number, number), 0, 0 },
+    { ENCLAVE_FILL_END, U64, offsetof(struct enclave_number, number), 0, 0 },
+    { ENCLAVE_ADD_FILES, U32, offsetof(struct enclave_add, volume), ENCLAVE_VOLUMES - 1, 0 },
+    { ENCLAVE_ADD_FILES, U32, offsetof(struct enclave_add, first_index), UINT32_MAX, 0 },
+    { ENCLAVE_ADD_FILES, SOME, offsetof(struct enclave_add, tickets), ENCLAVE_TICKETS_MAX,
+      ENCLAVE_FILE_TICKET_SIZE },
+    { ENCLAVE_ADD_FILES, BYTES, offsetof(struct enclave_add, path), ENCLAVE_PATH_MAX, 0 },
+    { ENCLAVE_REMOVE_FILE, U32, offsetof(struct enclave_remove_file, volume), ENCLAVE_VOLUMES - 1,
+      0 },
+    { ENCLAVE_REMOVE_FILE, U32, offsetof(struct enclave_remove_file, index), UINT32_MAX, 0 },
+    { ENCLAVE_REMOVE_FILE, FIXED, offsetof(struct enclave_remove_file, leaf), ENCLAVE_LEAF_SIZE,
+      0 },
+    { ENCLAVE_REMOVE_FILE, BYTES, offsetof(struct enclave_remove_file, path), ENCLAVE_PATH_MAX, 0 },
+    { ENCLAVE_ADD_EXTENTS, U32, offsetof(struct enclave_add, volume), ENCLAVE_VOLUMES - 1, 0 },
+    { ENCLAVE_ADD_EXTENTS, U32, offsetof(struct enclave_add, first_index), UINT32_MAX, 0 },
+    { ENCLAVE_ADD_EXTENTS, SOME, offsetof(struct enclave_add, tickets), ENCLAVE_TICKETS_MAX,
+      ENCLAVE_EXTENT_TICKET_SIZE },
+    { ENCLAVE_ADD_EXTENTS, BYTES, offsetof(struct enclave_add, path), ENCLAVE_PATH_MAX, 0 },
+    { ENCLAVE_REMOVE_EXTENT, U32, offsetof(struct enclave_remove_extent, volume),
+      ENCLAVE_VOLUMES - 1, 0 },
+    { ENCLAVE_REMOVE_EXTENT, U32, offsetof(struct enclave_remove_extent, index), UINT32_MAX, 0 },
+    { ENCLAVE_REMOVE_EXTENT, FIXED, offsetof(struct enclave_remove_extent, root), 32, 0 },
+    { ENCLAVE_REMOVE_EXTENT, U64, offsetof(struct enclave_remove_extent, size), 0, 0 },
+    { ENCLAVE_REMOVE_EXTENT, BYTES, offsetof(struct enclave_remove_extent, path), ENCLAVE_PATH_MAX,
+      0 },
+    { ENCLAVE_DROP_VOLUME, U32, offsetof(struct enclave_volume, volume), ENCLAVE_VOLUMES - 1, 0 },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, content.codec), UINT32_MAX, 0 },
+    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, content.digest), 32, 0 },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, segment), UINT32_MAX, 0 },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, length), ENCLAVE_SEGMENT_MAX, 0 },
+    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, wrapped), ENCLAVE_WRAPPED_SIZE, 0 },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, offset), ENCLAVE_SEGMENT_MAX, 0 },
+    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, digest), 32, 0 },
+    { ENCLAVE_REPORT_BEGIN, U64, offsetof(struct enclave_report_begin, slot), 0, 0 },
+    { ENCLAVE_REPORT_BEGIN, FIXED, offsetof(struct enclave_report_begin, beacon), 32, 0 },
+    { ENCLAVE_REPORT_BEGIN, FIXED, offsetof(struct enclave_report_begin, account), 32, 0 },
+    { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin, draws_files),
+      ENCLAVE_DRAWS_PARAM_MAX, 0 },
+    { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin, draws_srd),
+      ENCLAVE_DRAWS_PARAM_MAX, 0 },
+    { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin, draws_return),
+      ENCLAVE_DRAWS_PARAM_MAX, 0 },
+    { ENCLAVE_REPORT_BEGIN, VOLUME_OR_NULL, offsetof(struct enclave_report_begin, suspend), 0, 0 },
+    { ENCLAVE_REPORT_BEGIN, VOLUME_OR_NULL, offsetof(struct enclave_report_begin, return_), 0, 0 },
+    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, base), 1,
+      ENCLAVE_CUT_SIZE },
+    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, step), ENCLAVE_STEP_MAX,
+      0 },
+    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, step_mac), 1, 32 },
+    { ENCLAVE_REPORT_BEGIN, BYTES, offsetof(struct enclave_report_begin, entries),
+      ENCLAVE_ENTRIES_MAX, ENCLAVE_ENTRY_SIZE },
+    { ENCLAVE_REPORT_DRAWS, U32, offsetof(struct enclave_report_draws, first), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_DRAWS, U32, offsetof(struct enclave_report_draws, count), ENCLAVE_DRAWS_MAX,
+      0 },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, draw), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, index), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, leaf), ENCLAVE_LEAF_SIZE,
+      0 },
+    { ENCLAVE_REPORT_FILE, BYTES, offsetof(struct enclave_report_file, path), ENCLAVE_PATH_MAX, 0 },
+    { ENCLAVE_REPORT_FILE, U64, offsetof(struct enclave_report_file, record_count), 0, 0 },
+    { ENCLAVE_REPORT_FILE, U64, offsetof(struct enclave_report_file, record_index), 0, 0 },
+    { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, record), ENCLAVE_RECORD_SIZE,
+      0 },
+    { ENCLAVE_REPORT_FILE, BYTES, offsetof(struct enclave_report_file, record_path),
+      ENCLAVE_RECORD_PATH_MAX, 0 },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment_count), UINT32_MAX,
+      0 },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment_length),
+      ENCLAVE_SEGMENT_MAX, 0 },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, offset), ENCLAVE_SEGMENT_MAX,
+      0 },
+    { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, wrapped),
+      ENCLAVE_WRAPPED_SIZE, 0 },
+    { ENCLAVE_REPORT_FILE, BYTES, offsetof(struct enclave_report_file, seal_path),
+      ENCLAVE_HASH_PATH_MAX, 0 },
+    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_extent, draw), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_extent, index), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_EXTENT, FIXED, offsetof(struct enclave_report_extent, root), 32, 0 },
+    { ENCLAVE_REPORT_EXTENT, U64, offsetof(struct enclave_report_extent, size), 0, 0 },
+    { ENCLAVE_REPORT_EXTENT, BYTES, offsetof(struct enclave_report_extent, path), ENCLAVE_PATH_MAX,
+      0 },
+    { ENCLAVE_REPORT_EXTENT, BYTES, offsetof(struct enclave_report_extent, chunk_path),
+      ENCLAVE_HASH_PATH_MAX, 0 },
+    { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_miss, draw), UINT32_MAX, 0 },
+};
 
-static void io_u32(struct io *io, uint32_t *v, uint32_t max)
-{
-    if (io->r != NULL)
-        *v = (uint32_t)cbor_read_uint_max(io->r, max);
-    else
-        cbor_write_uint(io->w, *v);
-}
+/* LOAD answers as STATUS does; UNSEAL's reply has no field. */
+static const struct field replies[] = {
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, protocol), UINT32_MAX, 0 },
+    { ENCLAVE_HELLO, TEXT, offsetof(struct enclave_hello_reply, provider), 16, 0 },
+    { ENCLAVE_HELLO, TEXT, offsetof(struct enclave_hello_reply, release), 64, 0 },
+    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello_reply, release_id), 32, 0 },
+    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello_reply, measurement), 32, 0 },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, sessions_max), UINT32_MAX, 0 },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, fills_max), UINT32_MAX, 0 },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, numbers_max), UINT32_MAX, 0 },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, workers), UINT32_MAX, 0 },
+    { ENCLAVE_PROVISION, BYTES, offsetof(struct enclave_provision_reply, sealed),
+      ENCLAVE_SEALED_KEYS_MAX, 0 },
+    { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, worker), 32, 0 },
+    { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, lineage), 32, 0 },
+    { ENCLAVE_EVIDENCE, BYTES, offsetof(struct enclave_evidence_reply, evidence),
+      ENCLAVE_EVIDENCE_MAX, 0 },
+    { ENCLAVE_STATUS, U64, offsetof(struct enclave_status_reply, seq), 0, 0 },
+    { ENCLAVE_STATUS, FIXED, offsetof(struct enclave_status_reply, s), 32, 0 },
+    { ENCLAVE_STATUS, FIXED, offsetof(struct enclave_status_reply, s_next), 32, 0 },
+    { ENCLAVE_STATUS, U32, offsetof(struct enclave_status_reply, pending_bytes), ENCLAVE_STEP_MAX,
+      0 },
+    { ENCLAVE_STATUS, U32, offsetof(struct enclave_status_reply, pending_leaves), UINT32_MAX, 0 },
+    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, volumes), ENCLAVE_VOLUMES,
+      ENCLAVE_VOLUME_SIZE },
+    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, numbers), ENCLAVE_NUMBERS_MAX,
+      ENCLAVE_NUMBER_SIZE },
+    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, record), ENCLAVE_STATE_MAX, 0 },
+    { ENCLAVE_SEAL_BEGIN, U64, offsetof(struct enclave_begin_reply, number), 0, 0 },
+    { ENCLAVE_SEAL_BEGIN, BYTES, offsetof(struct enclave_begin_reply, record), ENCLAVE_STATE_MAX,
+      0 },
+    { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block_reply, segment), UINT32_MAX, 0 },
+    { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block_reply, offset),
+      ENCLAVE_SEGMENT_MAX, 0 },
+    { ENCLAVE_SEAL_BLOCK, FIXED, offsetof(struct enclave_seal_block_reply, chunk_root), 32, 0 },
+    { ENCLAVE_SEAL_CLOSE, U32, offsetof(struct enclave_seal_close_reply, segment), UINT32_MAX, 0 },
+    { ENCLAVE_SEAL_CLOSE, U32, offsetof(struct enclave_seal_close_reply, length),
+      ENCLAVE_SEGMENT_MAX, 0 },
+    { ENCLAVE_SEAL_CLOSE, FIXED, offsetof(struct enclave_seal_close_reply, wrapped),
+      ENCLAVE_WRAPPED_SIZE, 0 },
+    { ENCLAVE_SEAL_CLOSE, BYTES, offsetof(struct enclave_seal_close_reply, checkpoint),
+      ENCLAVE_CHECKPOINT_MAX, 0 },
+    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, number), 0, 0 },
+    { ENCLAVE_SEAL_RESUME, U32, offsetof(struct enclave_resume_reply, key.codec), UINT32_MAX, 0 },
+    { ENCLAVE_SEAL_RESUME, FIXED, offsetof(struct enclave_resume_reply, key.digest), 32, 0 },
+    { ENCLAVE_SEAL_RESUME, U32, offsetof(struct enclave_resume_reply, segments), UINT32_MAX, 0 },
+    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, blocks), 0, 0 },
+    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, bytes), 0, 0 },
+    { ENCLAVE_SEAL_RECORDS, U64, offsetof(struct enclave_records_reply, count), 0, 0 },
+    { ENCLAVE_SEAL_END, U64, offsetof(struct enclave_seal_end_reply, record_count), 0, 0 },
+    { ENCLAVE_SEAL_END, FIXED, offsetof(struct enclave_seal_end_reply, leaf), ENCLAVE_LEAF_SIZE,
+      0 },
+    { ENCLAVE_SEAL_END, FIXED, offsetof(struct enclave_seal_end_reply, ticket),
+      ENCLAVE_FILE_TICKET_SIZE, 0 },
+    { ENCLAVE_ABORT, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX, 0 },
+    { ENCLAVE_FILL_BEGIN, U64, offsetof(struct enclave_begin_reply, number), 0, 0 },
+    { ENCLAVE_FILL_BEGIN, BYTES, offsetof(struct enclave_begin_reply, record), ENCLAVE_STATE_MAX,
+      0 },
+    { ENCLAVE_FILL_NEXT, U64, offsetof(struct enclave_fill_next_reply, offset), 0, 0 },
+    { ENCLAVE_FILL_NEXT, FIXED, offsetof(struct enclave_fill_next_reply, row), 32, 0 },
+    { ENCLAVE_FILL_END, FIXED, offsetof(struct enclave_fill_end_reply, root), 32, 0 },
+    { ENCLAVE_FILL_END, U64, offsetof(struct enclave_fill_end_reply, size), 0, 0 },
+    { ENCLAVE_FILL_END, FIXED, offsetof(struct enclave_fill_end_reply, ticket),
+      ENCLAVE_EXTENT_TICKET_SIZE, 0 },
+    { ENCLAVE_ADD_FILES, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
+      0 },
+    { ENCLAVE_REMOVE_FILE, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
+      0 },
+    { ENCLAVE_ADD_EXTENTS, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
+      0 },
+    { ENCLAVE_REMOVE_EXTENT, BYTES, offsetof(struct enclave_record_reply, record),
+      ENCLAVE_STATE_MAX, 0 },
+    { ENCLAVE_DROP_VOLUME, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
+      0 },
+    { ENCLAVE_CUT, BYTES, offsetof(struct enclave_cut_reply, step), ENCLAVE_STEP_MAX, 0 },
+    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, step_mac), 32, 0 },
+    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, s), 32, 0 },
+    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, cut), ENCLAVE_CUT_SIZE, 0 },
+    { ENCLAVE_CUT, BYTES, offsetof(struct enclave_cut_reply, record), ENCLAVE_STATE_MAX, 0 },
+    { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin_reply, public_draws),
+      UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin_reply, draws), UINT32_MAX,
+      0 },
+    { ENCLAVE_REPORT_DRAWS, BYTES, offsetof(struct enclave_report_draws_reply, draws),
+      ENCLAVE_DRAWS_MAX, ENCLAVE_DRAW_SIZE },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX, 0 },
+    { ENCLAVE_REPORT_END, U32, offsetof(struct enclave_report_end_reply, failed), 0xffff, 0 },
+};
 
-static void io_fixed(struct io *io, uint8_t *p, size_t n)
-{
-    if (io->r != NULL)
-        cbor_read_bytes_of(io->r, p, n);
-    else
-        cbor_write_bytes(io->w, span_of(p, n));
-}
+struct table {
+    const struct field *rows;
+    size_t count;
+};
 
-static void io_bytes(struct io *io, struct span *s, size_t max)
-{
-    if (io->r == NULL) {
-        cbor_write_bytes(io->w, *s);
-        return;
-    }
-    *s = cbor_read_bytes(io->r);
-    cbor_require(io->r, s->n <= max, ERR_LIMIT);
-}
-
-/* Bytes, or null, which is a span without a pointer. */
-static void io_optional(struct io *io, struct span *s, size_t max)
-{
-    if (io->r != NULL && cbor_try_null(io->r)) {
-        *s = (struct span){ NULL, 0 };
-    } else if (io->r == NULL && s->p == NULL) {
-        cbor_write_null(io->w);
-    } else {
-        io_bytes(io, s, max);
-        if (io->r != NULL)
-            cbor_require(io->r, s->n > 0, ERR_FORMAT);
-    }
-}
-
-static void io_text(struct io *io, struct span *s, size_t max)
-{
-    if (io->r == NULL) {
-        cbor_write_text(io->w, *s);
-        return;
-    }
-    *s = cbor_read_text(io->r);
-    cbor_require(io->r, s->n <= max, ERR_LIMIT);
-}
-
-/* A volume number, or null. */
-static void io_optional_volume(struct io *io, bool *has, uint32_t *v)
-{
-    if (io->r != NULL) {
-        *has = !cbor_try_null(io->r);
-        *v = *has ? (uint32_t)cbor_read_uint_max(io->r, ENCLAVE_VOLUMES - 1) : 0;
-    } else if (*has) {
-        cbor_write_uint(io->w, *v);
-    } else {
-        cbor_write_null(io->w);
-    }
-}
-
-static void io_volume(struct io *io, uint32_t *v)
-{
-    io_u32(io, v, ENCLAVE_VOLUMES - 1);
-}
-
-static void io_key(struct io *io, struct content_key *k)
-{
-    io_u32(io, &k->codec, UINT32_MAX);
-    io_fixed(io, k->digest, sizeof(k->digest));
-}
-
-/* A run of items of one size, count of them at most. */
-static void io_run(struct io *io, struct span *s, size_t size, size_t count)
-{
-    io_bytes(io, s, size * count);
-    if (io->r != NULL)
-        cbor_require(io->r, s->n % size == 0, ERR_FORMAT);
-}
-
-/* ---- requests, in the order of docs/spec/enclave-ipc.md 4 ---- */
-
-static void io_hello(struct io *io, struct enclave_hello *m)
-{
-    io_tuple(io, 2);
-    io_u32(io, &m->protocol, UINT32_MAX);
-    io_fixed(io, m->chain, sizeof(m->chain));
-}
-
-static void io_evidence(struct io *io, struct enclave_evidence *m)
-{
-    io_tuple(io, 2);
-    io_fixed(io, m->account, sizeof(m->account));
-    io_fixed(io, m->block_hash, sizeof(m->block_hash));
-}
-
-static void io_blob(struct io *io, struct enclave_blob *m, uint16_t type)
-{
-    io_tuple(io, 1);
-    switch (type) {
-    case ENCLAVE_PROVISION:
-        io_optional(io, &m->blob, ENCLAVE_SEALED_KEYS_MAX);
-        break;
-    case ENCLAVE_LOAD:
-        io_optional(io, &m->blob, ENCLAVE_STATE_MAX);
-        break;
-    default:
-        io_bytes(io, &m->blob, ENCLAVE_CHECKPOINT_MAX);
-    }
-}
-
-static void io_number(struct io *io, struct enclave_number *m)
-{
-    io_tuple(io, 1);
-    io_u64(io, &m->number);
-}
-
-static void io_seal_begin(struct io *io, struct enclave_seal_begin *m)
-{
-    io_tuple(io, 2);
-    io_key(io, &m->key);
-}
-
-static void io_seal_block(struct io *io, struct enclave_seal_block *m)
-{
-    io_tuple(io, 3);
-    io_u64(io, &m->number);
-    io_key(io, &m->key);
-}
-
-static void io_fill_begin(struct io *io, struct enclave_fill_begin *m)
-{
-    io_tuple(io, 1);
-    io_u64(io, &m->size);
-}
-
-static void io_add(struct io *io, struct enclave_add *m, size_t ticket_size)
-{
-    io_tuple(io, 4);
-    io_volume(io, &m->volume);
-    io_u32(io, &m->first_index, UINT32_MAX);
-    io_run(io, &m->tickets, ticket_size, ENCLAVE_TICKETS_MAX);
-    io_bytes(io, &m->path, ENCLAVE_PATH_MAX);
-    if (io->r != NULL)
-        cbor_require(io->r, m->tickets.n > 0, ERR_FORMAT);
-}
-
-static void io_remove_file(struct io *io, struct enclave_remove_file *m)
-{
-    io_tuple(io, 4);
-    io_volume(io, &m->volume);
-    io_u32(io, &m->index, UINT32_MAX);
-    io_fixed(io, m->leaf, sizeof(m->leaf));
-    io_bytes(io, &m->path, ENCLAVE_PATH_MAX);
-}
-
-static void io_remove_extent(struct io *io, struct enclave_remove_extent *m)
-{
-    io_tuple(io, 5);
-    io_volume(io, &m->volume);
-    io_u32(io, &m->index, UINT32_MAX);
-    io_fixed(io, m->root, sizeof(m->root));
-    io_u64(io, &m->size);
-    io_bytes(io, &m->path, ENCLAVE_PATH_MAX);
-}
-
-static void io_drop(struct io *io, struct enclave_volume *m)
-{
-    io_tuple(io, 1);
-    io_volume(io, &m->volume);
-}
-
-static void io_unseal(struct io *io, struct enclave_unseal *m)
-{
-    io_tuple(io, 7);
-    io_key(io, &m->content);
-    io_u32(io, &m->segment, UINT32_MAX);
-    io_u32(io, &m->length, ENCLAVE_SEGMENT_MAX);
-    io_fixed(io, m->wrapped, sizeof(m->wrapped));
-    io_u32(io, &m->offset, ENCLAVE_SEGMENT_MAX);
-    io_fixed(io, m->digest, sizeof(m->digest));
-}
-
-static void io_report_begin(struct io *io, struct enclave_report_begin *m)
-{
-    io_tuple(io, 12);
-    io_u64(io, &m->slot);
-    io_fixed(io, m->beacon, sizeof(m->beacon));
-    io_fixed(io, m->account, sizeof(m->account));
-    io_u32(io, &m->draws_files, ENCLAVE_DRAWS_PARAM_MAX);
-    io_u32(io, &m->draws_srd, ENCLAVE_DRAWS_PARAM_MAX);
-    io_u32(io, &m->draws_return, ENCLAVE_DRAWS_PARAM_MAX);
-    io_optional_volume(io, &m->has_suspend, &m->suspend);
-    io_optional_volume(io, &m->has_return, &m->return_);
-    io_optional(io, &m->base, ENCLAVE_CUT_SIZE);
-    io_optional(io, &m->step, ENCLAVE_STEP_MAX);
-    io_optional(io, &m->step_mac, 32);
-    io_run(io, &m->entries, ENCLAVE_ENTRY_SIZE, ENCLAVE_ENTRIES_MAX);
-    if (io->r == NULL)
-        return;
-    cbor_require(io->r, m->base.p == NULL || m->base.n == ENCLAVE_CUT_SIZE, ERR_FORMAT);
-    cbor_require(io->r, m->step_mac.p == NULL || m->step_mac.n == 32, ERR_FORMAT);
-    cbor_require(io->r, (m->step.p == NULL) == (m->step_mac.p == NULL), ERR_FORMAT);
-}
-
-static void io_report_draws(struct io *io, struct enclave_report_draws *m)
-{
-    io_tuple(io, 2);
-    io_u32(io, &m->first, UINT32_MAX);
-    io_u32(io, &m->count, ENCLAVE_DRAWS_MAX);
-}
-
-static void io_report_file(struct io *io, struct enclave_report_file *m)
-{
-    io_tuple(io, 14);
-    io_u32(io, &m->draw, UINT32_MAX);
-    io_u32(io, &m->index, UINT32_MAX);
-    io_fixed(io, m->leaf, sizeof(m->leaf));
-    io_bytes(io, &m->path, ENCLAVE_PATH_MAX);
-    io_u64(io, &m->record_count);
-    io_u64(io, &m->record_index);
-    io_fixed(io, m->record, sizeof(m->record));
-    io_bytes(io, &m->record_path, ENCLAVE_RECORD_PATH_MAX);
-    io_u32(io, &m->segment, UINT32_MAX);
-    io_u32(io, &m->segment_count, UINT32_MAX);
-    io_u32(io, &m->segment_length, ENCLAVE_SEGMENT_MAX);
-    io_u32(io, &m->offset, ENCLAVE_SEGMENT_MAX);
-    io_fixed(io, m->wrapped, sizeof(m->wrapped));
-    io_bytes(io, &m->seal_path, ENCLAVE_HASH_PATH_MAX);
-}
-
-static void io_report_extent(struct io *io, struct enclave_report_extent *m)
-{
-    io_tuple(io, 6);
-    io_u32(io, &m->draw, UINT32_MAX);
-    io_u32(io, &m->index, UINT32_MAX);
-    io_fixed(io, m->root, sizeof(m->root));
-    io_u64(io, &m->size);
-    io_bytes(io, &m->path, ENCLAVE_PATH_MAX);
-    io_bytes(io, &m->chunk_path, ENCLAVE_HASH_PATH_MAX);
-}
-
-static void io_report_miss(struct io *io, struct enclave_report_miss *m)
-{
-    io_tuple(io, 1);
-    io_u32(io, &m->draw, UINT32_MAX);
-}
-
-static void io_report_request(struct io *io, struct enclave_request *m)
-{
-    switch (m->type) {
-    case ENCLAVE_REPORT_BEGIN:
-        io_report_begin(io, &m->u.report_begin);
-        break;
-    case ENCLAVE_REPORT_DRAWS:
-        io_report_draws(io, &m->u.report_draws);
-        break;
-    case ENCLAVE_REPORT_FILE:
-        io_report_file(io, &m->u.report_file);
-        break;
-    case ENCLAVE_REPORT_EXTENT:
-        io_report_extent(io, &m->u.report_extent);
-        break;
-    case ENCLAVE_REPORT_MISS:
-        io_report_miss(io, &m->u.report_miss);
-        break;
-    default: /* STATUS, CUT, REPORT_END say nothing */
-        io_tuple(io, 0);
-    }
-}
-
-static void io_state_request(struct io *io, struct enclave_request *m)
-{
-    switch (m->type) {
-    case ENCLAVE_ADD_FILES:
-        io_add(io, &m->u.add, ENCLAVE_FILE_TICKET_SIZE);
-        break;
-    case ENCLAVE_ADD_EXTENTS:
-        io_add(io, &m->u.add, ENCLAVE_EXTENT_TICKET_SIZE);
-        break;
-    case ENCLAVE_REMOVE_FILE:
-        io_remove_file(io, &m->u.remove_file);
-        break;
-    case ENCLAVE_REMOVE_EXTENT:
-        io_remove_extent(io, &m->u.remove_extent);
-        break;
-    case ENCLAVE_DROP_VOLUME:
-        io_drop(io, &m->u.volume);
-        break;
-    default:
-        io_report_request(io, m);
-    }
-}
-
-static void io_request(struct io *io, struct enclave_request *m)
-{
-    switch (m->type) {
-    case ENCLAVE_HELLO:
-        io_hello(io, &m->u.hello);
-        break;
-    case ENCLAVE_EVIDENCE:
-        io_evidence(io, &m->u.evidence);
-        break;
-    case ENCLAVE_PROVISION:
-    case ENCLAVE_LOAD:
-    case ENCLAVE_SEAL_RESUME:
-        io_blob(io, &m->u.blob, m->type);
-        break;
-    case ENCLAVE_SEAL_CLOSE:
-    case ENCLAVE_SEAL_RECORDS:
-    case ENCLAVE_SEAL_END:
-    case ENCLAVE_ABORT:
-    case ENCLAVE_FILL_NEXT:
-    case ENCLAVE_FILL_END:
-        io_number(io, &m->u.number);
-        break;
-    case ENCLAVE_SEAL_BEGIN:
-        io_seal_begin(io, &m->u.seal_begin);
-        break;
-    case ENCLAVE_SEAL_BLOCK:
-        io_seal_block(io, &m->u.seal_block);
-        break;
-    case ENCLAVE_FILL_BEGIN:
-        io_fill_begin(io, &m->u.fill_begin);
-        break;
-    case ENCLAVE_UNSEAL:
-        io_unseal(io, &m->u.unseal);
-        break;
-    default:
-        io_state_request(io, m);
-    }
-}
+static const struct table request_table = { requests, sizeof(requests) / sizeof(requests[0]) };
+static const struct table reply_table = { replies, sizeof(replies) / sizeof(replies[0]) };
 
 static bool type_known(uint16_t type)
 {
     return type >= ENCLAVE_HELLO && type < ENCLAVE_TYPE_END;
 }
 
+static size_t fields_of(const struct table *t, uint16_t type)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->count; i++)
+        n += t->rows[i].type == type;
+    return n;
+}
+
+static void read_items(struct cbor_reader *c, struct span *out, const struct field *f)
+{
+    size_t unit = f->unit == 0 ? 1 : f->unit;
+    *out = cbor_read_bytes(c);
+    cbor_require(c, out->n <= f->max * unit, ERR_LIMIT);
+    cbor_require(c, out->n % unit == 0, ERR_FORMAT);
+    cbor_require(c, out->n > 0 || f->kind == BYTES, ERR_FORMAT);
+}
+
+static void read_field(struct cbor_reader *c, void *at, const struct field *f)
+{
+    struct span *s = at;
+    struct enclave_optional_volume *volume = at;
+    switch (f->kind) {
+    case U32:
+        *(uint32_t *)at = (uint32_t)cbor_read_uint_max(c, f->max);
+        return;
+    case U64:
+        *(uint64_t *)at = cbor_read_uint(c);
+        return;
+    case FIXED:
+        cbor_read_bytes_of(c, at, f->max);
+        return;
+    case TEXT:
+        *s = cbor_read_text(c);
+        cbor_require(c, s->n <= f->max, ERR_LIMIT);
+        return;
+    case OR_NULL:
+        if (!cbor_try_null(c))
+            read_items(c, s, f);
+        return;
+    case BYTES:
+    case SOME:
+        read_items(c, s, f);
+        return;
+    case VOLUME_OR_NULL:
+        volume->set = !cbor_try_null(c);
+        volume->number = volume->set ? (uint32_t)cbor_read_uint_max(c, ENCLAVE_VOLUMES - 1) : 0;
+        return;
+    }
+}
+
+static void write_field(struct writer *w, const void *at, const struct field *f)
+{
+    const struct span *s = at;
+    const struct enclave_optional_volume *volume = at;
+    switch (f->kind) {
+    case U32:
+        cbor_write_uint(w, *(const uint32_t *)at);
+        return;
+    case U64:
+        cbor_write_uint(w, *(const uint64_t *)at);
+        return;
+    case FIXED:
+        cbor_write_bytes(w, span_of(at, f->max));
+        return;
+    case TEXT:
+        cbor_write_text(w, *s);
+        return;
+    case OR_NULL:
+        if (s->p == NULL)
+            cbor_write_null(w);
+        else
+            cbor_write_bytes(w, *s);
+        return;
+    case BYTES:
+    case SOME:
+        cbor_write_bytes(w, *s);
+        return;
+    case VOLUME_OR_NULL:
+        if (volume->set)
+            cbor_write_uint(w, volume->number);
+        else
+            cbor_write_null(w);
+        return;
+    }
+}
+
+/* Takes exactly the fields of a message to *out, which is zero. */
+static void read_message(struct cbor_reader *c, void *out, const struct table *t, uint16_t type)
+{
+    cbor_require(c, type_known(type), ERR_UNSUPPORTED);
+    cbor_read_array_of(c, fields_of(t, type));
+    for (size_t i = 0; i < t->count && c->r.err == OK; i++) {
+        if (t->rows[i].type == type)
+            read_field(c, (uint8_t *)out + t->rows[i].at, &t->rows[i]);
+    }
+}
+
+static void write_message(struct writer *w, const void *in, const struct table *t, uint16_t type)
+{
+    ASSERT(type_known(type));
+    cbor_write_array(w, fields_of(t, type));
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->rows[i].type == type)
+            write_field(w, (const uint8_t *)in + t->rows[i].at, &t->rows[i]);
+    }
+}
+
 enum err enclave_msg_decode(struct enclave_request *out, uint16_t type, struct span body)
 {
-    *out = (struct enclave_request){ .type = type };
+    memset(out, 0, sizeof(*out)); /* all of the union, whichever member is its first */
+    out->type = type;
     struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_require(&c, type_known(type), ERR_UNSUPPORTED);
-    if (c.r.err == OK)
-        io_request(&(struct io){ .r = &c }, out);
+    read_message(&c, &out->u, &request_table, type);
+    const struct enclave_report_begin *begin = &out->u.report_begin;
+    if (type == ENCLAVE_REPORT_BEGIN)
+        cbor_require(&c, (begin->step.p == NULL) == (begin->step_mac.p == NULL), ERR_FORMAT);
     enum err e = cbor_finish(&c);
     if (e != OK)
-        *out = (struct enclave_request){ 0 };
+        memset(out, 0, sizeof(*out));
     return e;
 }
 
 void enclave_msg_encode(struct writer *w, const struct enclave_request *m)
 {
-    ASSERT(type_known(m->type));
-    struct enclave_request copy = *m;
-    io_request(&(struct io){ .w = w }, &copy);
+    write_message(w, &m->u, &request_table, m->type);
 }
 
-/* ---- replies ---- */
-
-static void io_hello_reply(struct io *io, struct enclave_hello_reply *m)
+static uint16_t reply_type(uint16_t type)
 {
-    io_tuple(io, 9);
-    io_u32(io, &m->protocol, UINT32_MAX);
-    io_text(io, &m->provider, 16);
-    io_text(io, &m->release, 64);
-    io_fixed(io, m->release_id, sizeof(m->release_id));
-    io_fixed(io, m->measurement, sizeof(m->measurement));
-    io_u32(io, &m->sessions_max, UINT32_MAX);
-    io_u32(io, &m->fills_max, UINT32_MAX);
-    io_u32(io, &m->numbers_max, UINT32_MAX);
-    io_u32(io, &m->workers, UINT32_MAX);
-}
-
-static void io_provision_reply(struct io *io, struct enclave_provision_reply *m)
-{
-    io_tuple(io, 3);
-    io_bytes(io, &m->sealed, ENCLAVE_SEALED_KEYS_MAX);
-    io_fixed(io, m->worker, sizeof(m->worker));
-    io_fixed(io, m->lineage, sizeof(m->lineage));
-}
-
-static void io_evidence_reply(struct io *io, struct enclave_evidence_reply *m)
-{
-    io_tuple(io, 1);
-    io_bytes(io, &m->evidence, ENCLAVE_EVIDENCE_MAX);
-}
-
-static void io_status_reply(struct io *io, struct enclave_status_reply *m)
-{
-    io_tuple(io, 8);
-    io_u64(io, &m->seq);
-    io_fixed(io, m->s, sizeof(m->s));
-    io_fixed(io, m->s_next, sizeof(m->s_next));
-    io_u32(io, &m->pending_bytes, ENCLAVE_STEP_MAX);
-    io_u32(io, &m->pending_leaves, UINT32_MAX);
-    io_run(io, &m->volumes, ENCLAVE_VOLUME_SIZE, ENCLAVE_VOLUMES);
-    io_run(io, &m->numbers, ENCLAVE_NUMBER_SIZE, ENCLAVE_NUMBERS_MAX);
-    io_bytes(io, &m->record, ENCLAVE_STATE_MAX);
-}
-
-static void io_begin_reply(struct io *io, struct enclave_begin_reply *m)
-{
-    io_tuple(io, 2);
-    io_u64(io, &m->number);
-    io_bytes(io, &m->record, ENCLAVE_STATE_MAX);
-}
-
-static void io_seal_block_reply(struct io *io, struct enclave_seal_block_reply *m)
-{
-    io_tuple(io, 3);
-    io_u32(io, &m->segment, UINT32_MAX);
-    io_u32(io, &m->offset, ENCLAVE_SEGMENT_MAX);
-    io_fixed(io, m->chunk_root, sizeof(m->chunk_root));
-}
-
-static void io_seal_close_reply(struct io *io, struct enclave_seal_close_reply *m)
-{
-    io_tuple(io, 4);
-    io_u32(io, &m->segment, UINT32_MAX);
-    io_u32(io, &m->length, ENCLAVE_SEGMENT_MAX);
-    io_fixed(io, m->wrapped, sizeof(m->wrapped));
-    io_bytes(io, &m->checkpoint, ENCLAVE_CHECKPOINT_MAX);
-}
-
-static void io_resume_reply(struct io *io, struct enclave_resume_reply *m)
-{
-    io_tuple(io, 6);
-    io_u64(io, &m->number);
-    io_key(io, &m->key);
-    io_u32(io, &m->segments, UINT32_MAX);
-    io_u64(io, &m->blocks);
-    io_u64(io, &m->bytes);
-}
-
-static void io_seal_end_reply(struct io *io, struct enclave_seal_end_reply *m)
-{
-    io_tuple(io, 3);
-    io_u64(io, &m->record_count);
-    io_fixed(io, m->leaf, sizeof(m->leaf));
-    io_fixed(io, m->ticket, sizeof(m->ticket));
-}
-
-static void io_fill_next_reply(struct io *io, struct enclave_fill_next_reply *m)
-{
-    io_tuple(io, 2);
-    io_u64(io, &m->offset);
-    io_fixed(io, m->row, sizeof(m->row));
-}
-
-static void io_fill_end_reply(struct io *io, struct enclave_fill_end_reply *m)
-{
-    io_tuple(io, 3);
-    io_fixed(io, m->root, sizeof(m->root));
-    io_u64(io, &m->size);
-    io_fixed(io, m->ticket, sizeof(m->ticket));
-}
-
-static void io_cut_reply(struct io *io, struct enclave_cut_reply *m)
-{
-    io_tuple(io, 5);
-    io_bytes(io, &m->step, ENCLAVE_STEP_MAX);
-    io_fixed(io, m->step_mac, sizeof(m->step_mac));
-    io_fixed(io, m->s, sizeof(m->s));
-    io_fixed(io, m->cut, sizeof(m->cut));
-    io_bytes(io, &m->record, ENCLAVE_STATE_MAX);
-}
-
-static void io_report_begin_reply(struct io *io, struct enclave_report_begin_reply *m)
-{
-    io_tuple(io, 2);
-    io_u32(io, &m->public_draws, UINT32_MAX);
-    io_u32(io, &m->draws, UINT32_MAX);
-}
-
-static void io_report_reply(struct io *io, struct enclave_reply *m)
-{
-    switch (m->type) {
-    case ENCLAVE_REPORT_BEGIN:
-        io_report_begin_reply(io, &m->u.report_begin);
-        break;
-    case ENCLAVE_REPORT_DRAWS:
-        io_tuple(io, 1);
-        io_run(io, &m->u.report_draws.draws, ENCLAVE_DRAW_SIZE, ENCLAVE_DRAWS_MAX);
-        break;
-    case ENCLAVE_REPORT_FILE:
-    case ENCLAVE_REPORT_EXTENT:
-    case ENCLAVE_REPORT_MISS:
-        io_tuple(io, 1);
-        io_u32(io, &m->u.report_next.next, UINT32_MAX);
-        break;
-    case ENCLAVE_REPORT_END:
-        io_tuple(io, 1);
-        io_u32(io, &m->u.report_end.failed, 0xffff);
-        break;
-    case ENCLAVE_UNSEAL:
-        io_tuple(io, 0);
-        break;
-    default: /* ABORT, ADD_*, REMOVE_*, DROP_VOLUME */
-        io_tuple(io, 1);
-        io_bytes(io, &m->u.record.record, ENCLAVE_STATE_MAX);
-    }
-}
-
-static void io_seal_reply(struct io *io, struct enclave_reply *m)
-{
-    switch (m->type) {
-    case ENCLAVE_SEAL_BEGIN:
-    case ENCLAVE_FILL_BEGIN:
-        io_begin_reply(io, &m->u.begin);
-        break;
-    case ENCLAVE_SEAL_BLOCK:
-        io_seal_block_reply(io, &m->u.seal_block);
-        break;
-    case ENCLAVE_SEAL_CLOSE:
-        io_seal_close_reply(io, &m->u.seal_close);
-        break;
-    case ENCLAVE_SEAL_RESUME:
-        io_resume_reply(io, &m->u.resume);
-        break;
-    case ENCLAVE_SEAL_RECORDS:
-        io_tuple(io, 1);
-        io_u64(io, &m->u.records.count);
-        break;
-    case ENCLAVE_SEAL_END:
-        io_seal_end_reply(io, &m->u.seal_end);
-        break;
-    default:
-        io_report_reply(io, m);
-    }
-}
-
-static void io_reply(struct io *io, struct enclave_reply *m)
-{
-    switch (m->type) {
-    case ENCLAVE_HELLO:
-        io_hello_reply(io, &m->u.hello);
-        break;
-    case ENCLAVE_PROVISION:
-        io_provision_reply(io, &m->u.provision);
-        break;
-    case ENCLAVE_EVIDENCE:
-        io_evidence_reply(io, &m->u.evidence);
-        break;
-    case ENCLAVE_LOAD:
-    case ENCLAVE_STATUS:
-        io_status_reply(io, &m->u.status);
-        break;
-    case ENCLAVE_FILL_NEXT:
-        io_fill_next_reply(io, &m->u.fill_next);
-        break;
-    case ENCLAVE_FILL_END:
-        io_fill_end_reply(io, &m->u.fill_end);
-        break;
-    case ENCLAVE_CUT:
-        io_cut_reply(io, &m->u.cut);
-        break;
-    default:
-        io_seal_reply(io, m);
-    }
+    return type == ENCLAVE_LOAD ? ENCLAVE_STATUS : type;
 }
 
 enum err enclave_reply_decode(struct enclave_reply *out, uint16_t type, struct span body)
 {
-    *out = (struct enclave_reply){ .type = type };
+    memset(out, 0, sizeof(*out));
+    out->type = type;
     struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_require(&c, type_known(type), ERR_UNSUPPORTED);
-    if (c.r.err == OK)
-        io_reply(&(struct io){ .r = &c }, out);
+    read_message(&c, &out->u, &reply_table, reply_type(type));
     enum err e = cbor_finish(&c);
     if (e != OK)
-        *out = (struct enclave_reply){ 0 };
+        memset(out, 0, sizeof(*out));
     return e;
 }
 
 void enclave_reply_encode(struct writer *w, const struct enclave_reply *r)
 {
-    ASSERT(type_known(r->type));
-    struct enclave_reply copy = *r;
-    io_reply(&(struct io){ .w = w }, &copy);
+    write_message(w, &r->u, &reply_table, reply_type(r->type));
 }
 
 enum err enclave_reply_decode_error(enum err *code, struct span body)

@@ -78,6 +78,11 @@ struct enclave_unseal {
     uint8_t digest[32]; /* of the block */
 };
 
+struct enclave_optional_volume {
+    bool set; /* null in the body otherwise */
+    uint32_t number;
+};
+
 struct enclave_report_begin {
     uint64_t slot;
     uint8_t beacon[32];
@@ -85,9 +90,8 @@ struct enclave_report_begin {
     uint32_t draws_files; /* parameters of the chain, each at most 64 */
     uint32_t draws_srd;
     uint32_t draws_return;
-    bool has_suspend, has_return;
-    uint32_t suspend;     /* volume, when has_suspend (null in the body otherwise) */
-    uint32_t return_;     /* volume, when has_return */
+    struct enclave_optional_volume suspend;
+    struct enclave_optional_volume return_;
     struct span base;     /* the cut record of the chain's stored S; p NULL: S_0 */
     struct span step;     /* p NULL: none */
     struct span step_mac; /* 32 bytes with a step, p NULL without */

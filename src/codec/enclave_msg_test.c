@@ -44,10 +44,8 @@ static struct enclave_request request_of(uint16_t type)
     case ENCLAVE_REPORT_BEGIN:
         m.u.report_begin.draws_files = m.u.report_begin.draws_srd = 2;
         m.u.report_begin.draws_return = 20;
-        m.u.report_begin.has_suspend = true;
-        m.u.report_begin.suspend = 4;
-        m.u.report_begin.has_return = false;
-        m.u.report_begin.return_ = 0;
+        m.u.report_begin.suspend = (struct enclave_optional_volume){ true, 4 };
+        m.u.report_begin.return_ = (struct enclave_optional_volume){ 0 };
         *optional = some(ENCLAVE_CUT_SIZE);
         m.u.report_begin.step = some(300);
         m.u.report_begin.step_mac = some(32);

@@ -141,10 +141,10 @@ static enum err begin(struct report_job *j)
     b->draws_files = m->draws_files;
     b->draws_srd = m->draws_srd;
     b->draws_return = m->draws_return;
-    b->has_suspend = m->suspend_volume != NODE_VOLUME_NONE;
-    b->suspend = b->has_suspend ? m->suspend_volume : 0;
-    b->has_return = m->return_volume != NODE_VOLUME_NONE;
-    b->return_ = b->has_return ? m->return_volume : 0;
+    if (m->suspend_volume != NODE_VOLUME_NONE)
+        b->suspend = (struct enclave_optional_volume){ true, m->suspend_volume };
+    if (m->return_volume != NODE_VOLUME_NONE)
+        b->return_ = (struct enclave_optional_volume){ true, m->return_volume };
     if (j->base.seq != 0)
         b->base = span_of(j->base.cut, sizeof(j->base.cut));
     if (j->has_step) {

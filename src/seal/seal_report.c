@@ -98,8 +98,8 @@ enum err seal_report_begin(struct seal_report *r, const struct seal_keys *keys,
     memcpy(r->account, m->account, 32);
     memcpy(r->beacon, m->beacon, 32);
     r->slot = m->slot;
-    r->suspend = m->has_suspend ? (uint8_t)m->suspend : REPORT_NO_VOLUME;
-    r->return_ = m->has_return ? (uint8_t)m->return_ : REPORT_NO_VOLUME;
+    r->suspend = m->suspend.set ? (uint8_t)m->suspend.number : REPORT_NO_VOLUME;
+    r->return_ = m->return_.set ? (uint8_t)m->return_.number : REPORT_NO_VOLUME;
     enum err e = begin(r, keys, m);
     r->open = e == OK;
     return e;
