@@ -13,10 +13,7 @@ static const struct {
     { "snp", ATTEST_SNP },
 };
 
-enum {
-    KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]),
-    SIGNED_SIZE = 25 + ATTEST_REPORT_DATA_SIZE,
-};
+enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 
 const char *attest_kind_name(enum attest_kind kind)
 {
@@ -27,46 +24,6 @@ const char *attest_kind_name(enum attest_kind kind)
     return "?";
 }
 
-void attest_release_id(uint8_t out[32], struct span version)
-{
-    sha256_tagged(out, "crust/release/1", &version, 1);
-}
-
-void attest_report_data(uint8_t out[ATTEST_REPORT_DATA_SIZE], const struct attest_binding *b)
-{
-    const struct span parts[] = {
-        span_of(b->worker, 32),     span_of(b->account, 32),    span_of(b->chain, 32),
-        span_of(b->release_id, 32), span_of(b->block_hash, 32),
-    };
-    memset(out, 0, ATTEST_REPORT_DATA_SIZE);
-    sha256_tagged(out, "crust/evidence/1", parts, sizeof(parts) / sizeof(parts[0]));
-}
-
-/* What a software worker signs: its own tag, so that it is no other message of the key. */
-static void software_signed(uint8_t out[SIGNED_SIZE], const uint8_t *report_data)
-{
-    static const char tag[] = "crust/evidence-software/1";
-    _Static_assert(sizeof(tag) - 1 + ATTEST_REPORT_DATA_SIZE == SIGNED_SIZE, "size of the tag");
-    memcpy(out, tag, sizeof(tag) - 1);
-    memcpy(out + sizeof(tag) - 1, report_data, ATTEST_REPORT_DATA_SIZE);
-}
-
-void attest_software_encode(struct writer *w, const struct attest_binding *b,
-                            const struct ed25519_key *key)
-{
-    ASSERT(memcmp(b->worker, key->public_key, 32) == 0);
-    uint8_t report_data[ATTEST_REPORT_DATA_SIZE], message[SIGNED_SIZE];
-    attest_report_data(report_data, b);
-    software_signed(message, report_data);
-    uint8_t signature[ED25519_SIGNATURE_SIZE];
-    ed25519_sign(signature, span_of(message, sizeof(message)), key);
-    cbor_write_map(w, 2);
-    cbor_write_str(w, "data");
-    cbor_write_bytes(w, span_of(signature, sizeof(signature)));
-    cbor_write_str(w, "kind");
-    cbor_write_str(w, "software");
-}
-
 static enum err software_verify(struct attest_verdict *out, struct span data,
                                 const struct attest_context *context)
 {
@@ -74,8 +31,8 @@ static enum err software_verify(struct attest_verdict *out, struct span data,
         return ERR_DENIED;
     if (data.n != ED25519_SIGNATURE_SIZE)
         return ERR_FORMAT;
-    uint8_t message[SIGNED_SIZE];
-    software_signed(message, out->report_data);
+    uint8_t message[ATTEST_SOFTWARE_SIGNED];
+    attest_software_signed(message, out->report_data);
     TRY(ed25519_verify(data.p, span_of(message, sizeof(message)), context->binding.worker));
     struct span worker = span_of(context->binding.worker, 32);
     sha256_tagged(out->platform_id, "crust/platform-software/1", &worker, 1);

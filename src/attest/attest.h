@@ -7,16 +7,11 @@
 #ifndef CRUST_ATTEST_ATTEST_H
 #define CRUST_ATTEST_ATTEST_H
 
-#include "base/err.h"
-#include "base/span.h"
-#include "base/writer.h"
-#include "crypto/ed25519.h"
+#include "attest/attest_made.h"
 
 enum {
     ATTEST_EVIDENCE_MAX = 16 << 10,
-    ATTEST_REPORT_DATA_SIZE = 64,
     ATTEST_MEASUREMENT_MAX = 48,
-    ATTEST_SOFTWARE_MAX = 96, /* room for software evidence */
 };
 
 enum attest_kind {
@@ -24,15 +19,6 @@ enum attest_kind {
     ATTEST_SGX = 1,
     ATTEST_TDX = 2,
     ATTEST_SNP = 3,
-};
-
-/* What evidence binds. Every member points to 32 bytes. */
-struct attest_binding {
-    const uint8_t *worker;     /* public key */
-    const uint8_t *account;    /* who may register it */
-    const uint8_t *chain;      /* SHA-256 of the text of the chain id */
-    const uint8_t *release_id; /* attest_release_id of the enclave's version */
-    const uint8_t *block_hash; /* of a block at most 600 blocks old: freshness */
 };
 
 /* What the verifier knows besides the evidence. */
@@ -55,13 +41,6 @@ struct attest_verdict {
 /* "software", "sgx", "tdx", "snp"; "?" otherwise. Static storage. */
 const char *attest_kind_name(enum attest_kind kind);
 
-/* SHA-256("crust/release/1" | version text). */
-void attest_release_id(uint8_t out[32], struct span version);
-
-/* The 64 bytes that the evidence must carry:
- * SHA-256("crust/evidence/1" | worker | account | chain | release_id | block_hash) | 32 zeros. */
-void attest_report_data(uint8_t out[ATTEST_REPORT_DATA_SIZE], const struct attest_binding *b);
-
 /* attest_verify checks that the evidence is genuine and binds context->binding.
  *
  * Out:     *out, zeroed on failure.
@@ -71,10 +50,5 @@ void attest_report_data(uint8_t out[ATTEST_REPORT_DATA_SIZE], const struct attes
  * Whether the measurement is an allowed one is the chain's question. */
 NODISCARD enum err attest_verify(struct attest_verdict *out, struct span evidence,
                                  const struct attest_context *context);
-
-/* attest_software_encode writes software evidence, at most ATTEST_SOFTWARE_MAX bytes: key signs the
- * binding, whose worker is key's own public key (asserted). */
-void attest_software_encode(struct writer *w, const struct attest_binding *b,
-                            const struct ed25519_key *key);
 
 #endif

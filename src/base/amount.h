@@ -6,8 +6,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
-
-__extension__ typedef unsigned __int128 u128;
+#include "base/u128.h"
 
 /* Only amount.c touches the member, besides constants and codecs. */
 struct amount {

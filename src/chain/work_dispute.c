@@ -66,7 +66,7 @@ static bool inlined_is_legal(uint64_t codec, struct span block)
 {
     struct links links;
     struct cid cid;
-    return content_codec_known(codec) && links_init(&links, codec, block, LINKS_TOLERANT) == OK &&
+    return content_codec_known(codec) && links_init(&links, codec, block) == OK &&
            !links_next(&links, &cid);
 }
 
@@ -77,7 +77,7 @@ static enum link_search search_links(const struct content_record *r, struct span
     struct links links;
     struct cid cid;
     enum link_search found = LINK_NONE;
-    if (links_init(&links, r->key.codec, block, LINKS_TOLERANT) != OK)
+    if (links_init(&links, r->key.codec, block) != OK)
         return LINK_ILLEGAL;
     while (links_next(&links, &cid)) {
         struct content_key child;

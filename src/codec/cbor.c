@@ -1,5 +1,7 @@
 #include "codec/cbor.h"
 
+#include "base/amount.h"
+
 #include <math.h>
 
 enum {
@@ -37,18 +39,12 @@ static struct head read_head(struct cbor_reader *c)
     uint8_t first = read_u8(&c->r);
     struct head h = { .major = first >> 5, .info = first & 31, .arg = first & 31 };
     uint64_t least = 0; /* the smallest argument that needs this many bytes */
-    if (h.info == 24) {
-        h.arg = read_u8(&c->r);
-        least = 24;
-    } else if (h.info == 25) {
-        h.arg = read_be16(&c->r);
-        least = UINT64_C(1) << 8;
-    } else if (h.info == 26) {
-        h.arg = read_be32(&c->r);
-        least = UINT64_C(1) << 16;
-    } else if (h.info == 27) {
-        h.arg = read_be64(&c->r);
-        least = UINT64_C(1) << 32;
+    if (h.info >= 24 && h.info < 28) {
+        unsigned size = 1U << (h.info - 24); /* 1, 2, 4 or 8 bytes, big-endian */
+        h.arg = 0;
+        for (unsigned i = 0; i < size; i++)
+            h.arg = h.arg << 8 | read_u8(&c->r);
+        least = size == 1 ? 24 : UINT64_C(1) << (4 * size);
     }
     cbor_require(c, h.info < 28, ERR_FORMAT); /* 28-30 are reserved, 31 is indefinite */
     if (h.major != MAJOR_SIMPLE && c->mode == CBOR_STRICT)
@@ -67,22 +63,10 @@ static struct head read_head_of(struct cbor_reader *c, unsigned major)
 
 static void write_head(struct writer *w, unsigned major, uint64_t arg)
 {
-    uint8_t top = (uint8_t)(major << 5);
-    if (arg < 24) {
-        write_u8(w, (uint8_t)(top | arg));
-    } else if (arg <= UINT8_MAX) {
-        write_u8(w, top | 24);
-        write_u8(w, (uint8_t)arg);
-    } else if (arg <= UINT16_MAX) {
-        write_u8(w, top | 25);
-        write_be16(w, (uint16_t)arg);
-    } else if (arg <= UINT32_MAX) {
-        write_u8(w, top | 26);
-        write_be32(w, (uint32_t)arg);
-    } else {
-        write_u8(w, top | 27);
-        write_be64(w, arg);
-    }
+    unsigned size_log = arg <= UINT8_MAX ? 0 : arg <= UINT16_MAX ? 1 : arg <= UINT32_MAX ? 2 : 3;
+    write_u8(w, (uint8_t)(major << 5 | (arg < 24 ? (unsigned)arg : 24 + size_log)));
+    for (unsigned left = arg < 24 ? 0 : 1U << size_log; left > 0; left--)
+        write_u8(w, (uint8_t)(arg >> (8 * (left - 1))));
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -123,29 +107,42 @@ static double half_value(uint16_t h)
 {
     int exponent = h >> 10 & 31;
     int mantissa = h & 1023;
-    double v = exponent == 0    ? ldexp(mantissa, -24)
-               : exponent == 31 ? (double)INFINITY
-                                : ldexp(mantissa + 1024, exponent - 25);
+    double v = exponent == 0 ? ldexp(mantissa, -24) : ldexp(mantissa + 1024, exponent - 25);
     return (h & 0x8000) != 0 ? -v : v;
+}
+
+/* Infinities and NaN have an exponent of ones. */
+static bool float_allowed(const struct cbor_reader *c, struct head h)
+{
+    switch (h.info) {
+    case INFO_FLOAT64:
+        return (h.arg >> 52 & 0x7ff) != 0x7ff;
+    case INFO_FLOAT32:
+        return c->mode == CBOR_LENIENT && (h.arg >> 23 & 0xff) != 0xff;
+    case INFO_FLOAT16:
+        return c->mode == CBOR_LENIENT && (h.arg >> 10 & 0x1f) != 0x1f;
+    default:
+        return false;
+    }
 }
 
 static double read_float_of(struct cbor_reader *c, struct head h)
 {
+    cbor_require(c, float_allowed(c, h), ERR_FORMAT);
+    if (c->r.err != OK)
+        return 0;
     double v = 0;
     if (h.info == INFO_FLOAT64) {
         memcpy(&v, &h.arg, sizeof(v));
-    } else if (h.info == INFO_FLOAT32 && c->mode == CBOR_LENIENT) {
+    } else if (h.info == INFO_FLOAT32) {
         uint32_t bits = (uint32_t)h.arg;
         float f = 0;
         memcpy(&f, &bits, sizeof(f));
         v = (double)f;
-    } else if (h.info == INFO_FLOAT16 && c->mode == CBOR_LENIENT) {
-        v = half_value((uint16_t)h.arg);
     } else {
-        cbor_require(c, false, ERR_FORMAT);
+        v = half_value((uint16_t)h.arg);
     }
-    cbor_require(c, isfinite(v) != 0, ERR_FORMAT);
-    return c->r.err == OK ? v : 0;
+    return v;
 }
 
 /* The rest of a link after its tag: a byte string, 0x00 and a binary CID. */
@@ -352,7 +349,7 @@ static void skip_step(struct cbor_reader *c, struct level *open)
         return;
     case MAJOR_SIMPLE:
         if (h.info < SIMPLE_FALSE || h.info > SIMPLE_NULL)
-            (void)read_float_of(c, h);
+            cbor_require(c, float_allowed(c, h), ERR_FORMAT);
         return;
     default:
         return; /* a number of either sign */

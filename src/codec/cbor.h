@@ -11,7 +11,6 @@
 #ifndef CRUST_CODEC_CBOR_H
 #define CRUST_CODEC_CBOR_H
 
-#include "base/amount.h"
 #include "codec/cid.h"
 
 enum { CBOR_DEPTH_MAX = 64 }; /* nested arrays and maps that cbor_skip and cbor_validate follow */
@@ -31,6 +30,8 @@ enum cbor_type {
     CBOR_NULL,
     CBOR_FLOAT,
 };
+
+struct amount; /* base/amount.h */
 
 struct cbor_reader {
     struct reader r; /* r.err is the first failure */

@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "codec/cbor.h"
 
+#include "base/amount.h"
 #include <stdio.h>
 
 /* Rows of tests/vectors/codec-fixtures: "name cid hex". The test runs in the root of the tree. */

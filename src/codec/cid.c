@@ -1,5 +1,7 @@
 #include "codec/cid.h"
 
+#include "codec/multibase.h"
+
 enum { CID_V0_SIZE = 34, CID_V0_TEXT = 46 };
 
 static size_t digest_limit(uint64_t hash)
@@ -83,7 +85,7 @@ enum err cid_parse(struct cid *out, struct span text)
     return OK;
 }
 
-void cid_format_base(char out[CID_TEXT_MAX], const struct cid *cid, enum multibase base)
+void cid_format_base(char out[CID_TEXT_MAX], const struct cid *cid, char base)
 {
     uint8_t bin[CID_SIZE_MAX];
     struct writer w = writer_of(bin, sizeof(bin));
@@ -91,7 +93,7 @@ void cid_format_base(char out[CID_TEXT_MAX], const struct cid *cid, enum multiba
     ASSERT(w.err == OK);
     enum err e = cid->version == 0
                      ? multibase_format_bare(out, CID_TEXT_MAX, MULTIBASE_58BTC, writer_span(&w))
-                     : multibase_format(out, CID_TEXT_MAX, base, writer_span(&w));
+                     : multibase_format(out, CID_TEXT_MAX, (enum multibase)base, writer_span(&w));
     ASSERT(e == OK);
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/reader.h"
 #include "base/writer.h"
-#include "codec/multibase.h"
 
 /* Multicodec numbers. */
 enum {
@@ -77,8 +76,8 @@ NODISCARD enum err cid_parse(struct cid *out, struct span text);
  * case, libp2p keys in base36. */
 void cid_format(char out[CID_TEXT_MAX], const struct cid *cid);
 
-/* The same in a chosen base; base is ignored for version 0. */
-void cid_format_base(char out[CID_TEXT_MAX], const struct cid *cid, enum multibase base);
+/* The same in the base with this multibase prefix (asserted); it is ignored for version 0. */
+void cid_format_base(char out[CID_TEXT_MAX], const struct cid *cid, char base);
 
 /* Equal as bytes: the two versions of one dag-pb CID differ. */
 bool cid_eq(const struct cid *a, const struct cid *b);

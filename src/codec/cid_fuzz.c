@@ -1,5 +1,7 @@
 #include "codec/cid.h"
 
+#include "codec/multibase.h"
+
 /* Any bytes as a binary CID, and as the text of one. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,7 +12,7 @@ static void text_round_trip(const struct cid *cid)
     for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
         char text[CID_TEXT_MAX];
         struct cid back;
-        cid_format_base(text, cid, bases[i]);
+        cid_format_base(text, cid, (char)bases[i]);
         ASSERT(cid_parse(&back, span_str(text)) == OK);
         ASSERT(cid_eq(&back, cid));
     }

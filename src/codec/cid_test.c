@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "base/prng.h"
 #include "codec/cid.h"
+#include "codec/multibase.h"
 
 static const char v0_text[] = "Qmf412jQZiuVUtdgnB36FXFX7xg5V6KEbSJ4dpQuhkLyfD";
 static const char v1_text[] = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e";
@@ -47,7 +48,7 @@ static void every_base_reads_back_and_case_is_free_where_legal(void **state)
                                             MULTIBASE_58BTC, MULTIBASE_64, MULTIBASE_64URL };
     for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
         char text[CID_TEXT_MAX];
-        cid_format_base(text, &want, bases[i]);
+        cid_format_base(text, &want, (char)bases[i]);
         struct cid back = parse(text);
         CHECK(cid_eq(&back, &want));
         if (i >= 3)

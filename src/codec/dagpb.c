@@ -30,54 +30,36 @@ static void read_link(struct reader *parent, struct dagpb_link *out, struct span
     reader_join(parent, &r);
 }
 
-static size_t canonical_link_size(const struct dagpb_link *l)
-{
-    size_t n = pb_bytes_size(LINK_HASH, cid_size(&l->cid));
-    n += l->has_name ? pb_bytes_size(LINK_NAME, l->name.n) : 0;
-    return n + (l->has_tsize ? pb_uint_size(LINK_TSIZE, l->tsize) : 0);
-}
-
-/* Walks the fields once; *canonical is the size that the shortest form would have, so that a block
- * whose order is right and whose size is this one has no padded number anywhere. */
-static void decode_fields(struct dagpb *out, struct reader *r, enum dagpb_mode mode,
-                          size_t *canonical)
+static void decode_fields(struct dagpb *out, struct reader *r)
 {
     struct pb_field f;
     struct dagpb_link link;
-    struct span name = { NULL, 0 };
     bool closed = false; /* data came after links: no more of them */
     while (pb_next(r, &f)) {
         pb_expect(r, &f, PB_BYTES);
+        /* SPEC dag-pb: the links are one run, before or (tolerated) after the data, which comes at
+         * most once. */
+        reader_require(r,
+                       f.number == NODE_DATA ? !out->has_data : f.number == NODE_LINKS && !closed,
+                       ERR_FORMAT);
         if (r->err != OK)
             return;
         if (f.number == NODE_DATA) {
-            reader_require(r, !out->has_data, ERR_FORMAT);
             out->data = f.bytes;
             out->has_data = true;
             closed = out->link_count > 0;
-            *canonical += pb_bytes_size(NODE_DATA, f.bytes.n);
         } else {
-            /* SPEC dag-pb: the links are one run, before or (tolerated) after the data. */
-            reader_require(r, f.number == NODE_LINKS && !closed, ERR_FORMAT);
-            reader_require(r, mode == DAGPB_TOLERANT || !out->has_data, ERR_FORMAT);
-            if (r->err != OK)
-                return;
             read_link(r, &link, f.bytes);
-            reader_require(r, mode == DAGPB_TOLERANT || span_cmp(name, link.name) <= 0, ERR_FORMAT);
-            name = link.name;
             out->link_count++;
-            *canonical += pb_bytes_size(NODE_LINKS, canonical_link_size(&link));
         }
     }
 }
 
-enum err dagpb_decode(struct dagpb *out, struct span block, enum dagpb_mode mode)
+enum err dagpb_decode(struct dagpb *out, struct span block)
 {
     struct reader r = reader_of(block);
-    size_t canonical = 0;
     *out = (struct dagpb){ .block = block };
-    decode_fields(out, &r, mode, &canonical);
-    reader_require(&r, mode == DAGPB_TOLERANT || canonical == block.n, ERR_FORMAT);
+    decode_fields(out, &r);
     if (reader_finish(&r) != OK)
         *out = (struct dagpb){ 0 };
     return r.err;
@@ -119,4 +101,30 @@ size_t dagpb_link_size(size_t cid_size, size_t name_size, uint64_t tsize)
     return pb_bytes_size(NODE_LINKS, pb_bytes_size(LINK_HASH, cid_size) +
                                          pb_bytes_size(LINK_NAME, name_size) +
                                          pb_uint_size(LINK_TSIZE, tsize));
+}
+
+static size_t canonical_link_size(const struct dagpb_link *l)
+{
+    size_t n = pb_bytes_size(LINK_HASH, cid_size(&l->cid));
+    n += l->has_name ? pb_bytes_size(LINK_NAME, l->name.n) : 0;
+    return n + (l->has_tsize ? pb_uint_size(LINK_TSIZE, l->tsize) : 0);
+}
+
+/* The links are one run and end the block when they stand behind the data. A block whose order is
+ * right and whose size is that of the shortest form has no padded number anywhere. */
+bool dagpb_canonical(const struct dagpb *node)
+{
+    struct dagpb_iter it = dagpb_links(node);
+    struct dagpb_link link;
+    struct span name = { NULL, 0 };
+    size_t size = node->has_data ? pb_bytes_size(NODE_DATA, node->data.n) : 0;
+    while (dagpb_next(&it, &link)) {
+        if (span_cmp(name, link.name) > 0)
+            return false;
+        name = link.name;
+        size += pb_bytes_size(NODE_LINKS, canonical_link_size(&link));
+    }
+    bool data_last =
+        !node->has_data || node->data.p + node->data.n == node->block.p + node->block.n;
+    return size == node->block.n && (data_last || node->link_count == 0);
 }

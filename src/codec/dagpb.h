@@ -6,12 +6,6 @@
 
 #include "codec/cid.h"
 
-/* What must be right anyway: known fields only, each once and in order inside a link, the links
- * side by side, a whole CID in each. DAGPB_STRICT also wants the one form that writers write: links
- * before data, names ascending by bytes, and shortest numbers. Foreign blocks are read tolerantly.
- */
-enum dagpb_mode { DAGPB_TOLERANT, DAGPB_STRICT };
-
 /* A decoded block; borrows from it. */
 struct dagpb {
     struct span block;
@@ -33,11 +27,17 @@ struct dagpb_iter {
     struct span rest;
 };
 
-/* dagpb_decode checks the whole block, every link included.
+/* dagpb_decode checks the whole block, every link included: known fields only, each once and in
+ * order inside a link, the links side by side, a whole CID in each. Foreign writers may put the
+ * data first, sort names as they like and pad numbers.
  *
  * Out:     *out, zeroed on failure.
  * Returns: OK, ERR_SHORT, ERR_FORMAT. */
-NODISCARD enum err dagpb_decode(struct dagpb *out, struct span block, enum dagpb_mode mode);
+NODISCARD enum err dagpb_decode(struct dagpb *out, struct span block);
+
+/* dagpb_canonical tells whether a decoded block has the one form that our writer writes: links
+ * before data, names ascending by bytes, and shortest numbers. */
+bool dagpb_canonical(const struct dagpb *node);
 
 static inline struct dagpb_iter dagpb_links(const struct dagpb *node)
 {

@@ -21,6 +21,13 @@ static size_t next_fixture(FILE *f, uint8_t *out, size_t n)
     return size;
 }
 
+/* As the writer writes it, or ERR_FORMAT. */
+static enum err decode_canonical(struct dagpb *out, struct span block)
+{
+    TRY(dagpb_decode(out, block));
+    return dagpb_canonical(out) ? OK : ERR_FORMAT;
+}
+
 static void the_public_fixtures_decode(void **state)
 {
     (void)state;
@@ -31,8 +38,8 @@ static void the_public_fixtures_decode(void **state)
     CHECK(f != NULL);
     for (; (n = next_fixture(f, block, sizeof(block))) != SIZE_MAX; count++) {
         uint8_t *exact = check_dup(block, n);
-        CHECK_OK(dagpb_decode(&node, span_of(exact, n), DAGPB_STRICT));
-        CHECK_OK(dagpb_decode(&node, span_of(exact, n), DAGPB_TOLERANT));
+        CHECK_OK(decode_canonical(&node, span_of(exact, n)));
+        CHECK_OK(dagpb_decode(&node, span_of(exact, n)));
         struct dagpb_iter it = dagpb_links(&node);
         struct dagpb_link link;
         size_t links = 0;
@@ -46,7 +53,7 @@ static void the_public_fixtures_decode(void **state)
     f = fopen("tests/vectors/codec-fixtures/dag-pb-negative.txt", "r");
     CHECK(f != NULL);
     for (count = 0; (n = next_fixture(f, block, sizeof(block))) != SIZE_MAX; count++)
-        CHECK_ERR(dagpb_decode(&node, span_of(block, n), DAGPB_TOLERANT), ERR_FORMAT);
+        CHECK_ERR(dagpb_decode(&node, span_of(block, n)), ERR_FORMAT);
     fclose(f);
     CHECK(count == 9);
 }
@@ -102,8 +109,8 @@ static void tolerated_and_refused_forms(void **state)
         CHECK_OK(hex_parse(bytes, n / 2, hex));
         uint8_t *exact = check_dup(bytes, n / 2);
         struct dagpb node;
-        enum err strict = dagpb_decode(&node, span_of(exact, n / 2), DAGPB_STRICT);
-        enum err tolerant = dagpb_decode(&node, span_of(exact, n / 2), DAGPB_TOLERANT);
+        enum err strict = decode_canonical(&node, span_of(exact, n / 2));
+        enum err tolerant = dagpb_decode(&node, span_of(exact, n / 2));
         if (strict != rows[i].strict || tolerant != rows[i].tolerant)
             fail_msg("%s: %s, %s", rows[i].rule, err_name(strict), err_name(tolerant));
         free(exact);
@@ -121,9 +128,9 @@ static void what_is_written_reads_back(void **state)
     CHECK(w.len == dagpb_link_size(5, 1, 1));
     dagpb_write_link(&w, span_of("\x01\x55\x00\x01y", 5), span_str(""), 300);
     dagpb_write_data(&w, span_str("data"));
-    CHECK_OK(dagpb_decode(&node, writer_span(&w), DAGPB_TOLERANT));
-    CHECK_ERR(dagpb_decode(&node, writer_span(&w), DAGPB_STRICT), ERR_FORMAT); /* "" after "a" */
-    CHECK_OK(dagpb_decode(&node, writer_span(&w), DAGPB_TOLERANT));
+    CHECK_OK(dagpb_decode(&node, writer_span(&w)));
+    CHECK_ERR(decode_canonical(&node, writer_span(&w)), ERR_FORMAT); /* "" after "a" */
+    CHECK_OK(dagpb_decode(&node, writer_span(&w)));
     CHECK(node.link_count == 2 && node.has_data);
     CHECK_SPAN(node.data, span_str("data"));
     struct dagpb_iter it = dagpb_links(&node);
@@ -138,7 +145,7 @@ static void what_is_written_reads_back(void **state)
     for (size_t n = 0; n < w.len; n++) {
         uint8_t *exact = check_dup(buf, n);
         bool whole = n == 0 || n == first || n == second;
-        CHECK_ERR(dagpb_decode(&node, span_of(exact, n), DAGPB_TOLERANT), whole ? OK : ERR_SHORT);
+        CHECK_ERR(dagpb_decode(&node, span_of(exact, n)), whole ? OK : ERR_SHORT);
         free(exact);
     }
 }
@@ -160,7 +167,7 @@ static void every_flip_is_refused_or_canonical(void **state)
         struct writer out = writer_of(again, sizeof(again));
         bool full = true;
         buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        if (dagpb_decode(&node, writer_span(&w), DAGPB_STRICT) == OK) {
+        if (decode_canonical(&node, writer_span(&w)) == OK) {
             struct dagpb_iter it = dagpb_links(&node);
             while (dagpb_next(&it, &link)) {
                 uint8_t bin[CID_SIZE_MAX];
@@ -185,24 +192,23 @@ static void links_are_the_same_call_for_every_codec(void **state)
     (void)state;
     struct links l;
     struct cid cid;
-    CHECK_OK(links_init(&l, CID_CODEC_RAW, span_str("anything"), LINKS_STRICT));
+    CHECK_OK(links_init(&l, CID_CODEC_RAW, span_str("anything")));
     CHECK(!links_next(&l, &cid));
-    CHECK_ERR(links_init(&l, CID_CODEC_DAG_JSON, span_str("{}"), LINKS_TOLERANT), ERR_UNSUPPORTED);
-    CHECK_OK(links_init(&l, CID_CODEC_DAG_PB, span_of("\x12\x06\x0a\x04\x01\x55\x00\x00", 8),
-                        LINKS_STRICT));
+    CHECK_ERR(links_init(&l, CID_CODEC_DAG_JSON, span_str("{}")), ERR_UNSUPPORTED);
+    CHECK_OK(links_init(&l, CID_CODEC_DAG_PB, span_of("\x12\x06\x0a\x04\x01\x55\x00\x00", 8)));
     CHECK(links_next(&l, &cid) && cid.codec == CID_CODEC_RAW);
     CHECK(!links_next(&l, &cid));
     /* {"a": [link, {"b": link}], "c": 1} */
     static const uint8_t cbor[] = { 0xa2, 0x61, 'a',  0x82, 0xd8, 0x2a, 0x45, 0,    1,
                                     0x55, 0,    0,    0xa1, 0x61, 'b',  0xd8, 0x2a, 0x45,
                                     0,    1,    0x70, 0,    0,    0x61, 'c',  0x01 };
-    CHECK_OK(links_init(&l, CID_CODEC_DAG_CBOR, span_of(cbor, sizeof(cbor)), LINKS_STRICT));
+    CHECK_OK(links_init(&l, CID_CODEC_DAG_CBOR, span_of(cbor, sizeof(cbor))));
     CHECK(links_next(&l, &cid) && cid.codec == CID_CODEC_RAW);
     CHECK(links_next(&l, &cid) && cid.codec == CID_CODEC_DAG_PB);
     CHECK(!links_next(&l, &cid));
     for (size_t n = 0; n < sizeof(cbor); n++) {
         uint8_t *exact = check_dup(cbor, n);
-        CHECK_ERR(links_init(&l, CID_CODEC_DAG_CBOR, span_of(exact, n), LINKS_TOLERANT), ERR_SHORT);
+        CHECK_ERR(links_init(&l, CID_CODEC_DAG_CBOR, span_of(exact, n)), ERR_SHORT);
         free(exact);
     }
 }

@@ -1,20 +1,19 @@
 #include "codec/links.h"
 
-enum err links_init(struct links *out, uint64_t codec, struct span block, enum links_mode mode)
+enum err links_init(struct links *out, uint64_t codec, struct span block)
 {
     struct dagpb node;
-    enum cbor_mode cbor = mode == LINKS_STRICT ? CBOR_STRICT : CBOR_LENIENT;
     *out = (struct links){ .codec = codec };
     switch (codec) {
     case CID_CODEC_RAW:
         return OK;
     case CID_CODEC_DAG_PB:
-        TRY(dagpb_decode(&node, block, mode == LINKS_STRICT ? DAGPB_STRICT : DAGPB_TOLERANT));
+        TRY(dagpb_decode(&node, block));
         out->pb = dagpb_links(&node);
         return OK;
     case CID_CODEC_DAG_CBOR:
-        TRY(cbor_validate(block, cbor));
-        out->cbor = cbor_reader_of(block, cbor);
+        TRY(cbor_validate(block, CBOR_LENIENT));
+        out->cbor = cbor_reader_of(block, CBOR_LENIENT);
         return OK;
     default:
         return ERR_UNSUPPORTED;
@@ -26,27 +25,17 @@ enum err links_init(struct links *out, uint64_t codec, struct span block, enum l
 static bool next_cbor(struct cbor_reader *c, struct cid *out)
 {
     while (c->r.n > 0 && c->r.err == OK) {
-        switch (cbor_peek(c)) {
-        case CBOR_ARRAY:
-            (void)cbor_read_array(c);
-            break;
-        case CBOR_MAP:
-            (void)cbor_read_map(c);
-            break;
-        case CBOR_LINK:
+        enum cbor_type type = cbor_peek(c);
+        if (type == CBOR_LINK) {
             cbor_read_link(c, out);
             return c->r.err == OK;
-        case CBOR_NONE:
-        case CBOR_UINT:
-        case CBOR_NEGATIVE:
-        case CBOR_BYTES:
-        case CBOR_TEXT:
-        case CBOR_BOOL:
-        case CBOR_NULL:
-        case CBOR_FLOAT:
-            cbor_skip(c);
-            break;
         }
+        if (type == CBOR_ARRAY)
+            (void)cbor_read_array(c);
+        else if (type == CBOR_MAP)
+            (void)cbor_read_map(c);
+        else
+            cbor_skip(c);
     }
     return false;
 }

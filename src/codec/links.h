@@ -7,23 +7,20 @@
 #include "codec/cbor.h"
 #include "codec/dagpb.h"
 
-/* Tolerant is the right mode for content that others made; strict for what we write ourselves. */
-enum links_mode { LINKS_TOLERANT, LINKS_STRICT };
-
 struct links {
     uint64_t codec;
     struct dagpb_iter pb;
     struct cbor_reader cbor;
 };
 
-/* links_init checks the whole block, so that links_next cannot fail.
+/* links_init checks the whole block, so that links_next cannot fail. Others made it, so it need not
+ * be canonical.
  *
  * Out:     *out, which borrows block.
  * Returns: OK; ERR_UNSUPPORTED for a codec other than raw, dag-pb and dag-cbor; ERR_SHORT,
  *          ERR_TRAILING, ERR_FORMAT for a malformed block; ERR_LIMIT for dag-cbor nested deeper
  * than CBOR_DEPTH_MAX. */
-NODISCARD enum err links_init(struct links *out, uint64_t codec, struct span block,
-                              enum links_mode mode);
+NODISCARD enum err links_init(struct links *out, uint64_t codec, struct span block);
 
 /* links_next gives the next link in block order, repeats and identity CIDs included; false at the
  * end, and *out is zeroed. */

@@ -192,6 +192,12 @@ enum err report_ops_check(uint32_t *op_count, uint32_t *leaf_count, struct span 
 
 /* ---- step --------------------------------------------------------------------------------- */
 
+static const uint8_t *read_hash(struct cbor_reader *c, const char *key)
+{
+    cbor_read_key(c, key);
+    return read_exact(c, 32).p;
+}
+
 enum err report_step_decode(struct report_step *out, struct span in)
 {
     *out = (struct report_step){ 0 };
@@ -200,8 +206,7 @@ enum err report_step_decode(struct report_step *out, struct span in)
         return ERR_LIMIT;
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
     cbor_read_map_of(&c, 5);
-    cbor_read_key(&c, "s");
-    out->state = read_exact(&c, 32).p;
+    out->state = read_hash(&c, "s");
     cbor_read_key(&c, "ops");
     size_t count = cbor_read_array(&c);
     /* SPEC report 3.5: "ops MUST NOT be empty." */
@@ -216,30 +221,31 @@ enum err report_step_decode(struct report_step *out, struct span in)
     out->seq = cbor_read_uint(&c);
     /* SPEC report 3.1: "seq is the number after the step, at least 1" */
     cbor_require(&c, out->seq >= 1, ERR_RANGE);
-    cbor_read_key(&c, "prev");
-    out->prev = read_exact(&c, 32).p;
-    cbor_read_key(&c, "lineage");
-    out->lineage = read_exact(&c, 32).p;
+    out->prev = read_hash(&c, "prev");
+    out->lineage = read_hash(&c, "lineage");
     enum err e = cbor_finish(&c);
     if (e != OK)
         *out = (struct report_step){ 0 };
     return e;
 }
 
+static void write_hash(struct writer *w, const char *key, const uint8_t *hash)
+{
+    cbor_write_str(w, key);
+    cbor_write_bytes(w, span_of(hash, 32));
+}
+
 void report_step_encode(struct writer *w, const struct report_step *step)
 {
     cbor_write_map(w, 5);
-    cbor_write_str(w, "s");
-    cbor_write_bytes(w, span_of(step->state, 32));
+    write_hash(w, "s", step->state);
     cbor_write_str(w, "ops");
     cbor_write_array(w, step->op_count);
     write_span(w, step->ops);
     cbor_write_str(w, "seq");
     cbor_write_uint(w, step->seq);
-    cbor_write_str(w, "prev");
-    cbor_write_bytes(w, span_of(step->prev, 32));
-    cbor_write_str(w, "lineage");
-    cbor_write_bytes(w, span_of(step->lineage, 32));
+    write_hash(w, "prev", step->prev);
+    write_hash(w, "lineage", step->lineage);
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
@@ -312,7 +318,7 @@ static void read_answer(struct cbor_reader *c, struct report_answer *a)
         read_file_opening(c, &a->u.file);
 }
 
-static void write_answer(struct writer *w, const struct report_answer *a)
+void report_answer_encode(struct writer *w, const struct report_answer *a)
 {
     cbor_write_array(w, 3);
     cbor_write_uint(w, (uint64_t)a->kind);
@@ -398,20 +404,15 @@ enum err report_attempt_decode(struct report_attempt *out, struct span in)
     cbor_read_map_of(&c, 10);
     cbor_read_key(&c, "slot");
     out->slot = cbor_read_uint(&c);
-    cbor_read_key(&c, "chain");
-    out->chain = read_exact(&c, 32).p;
-    cbor_read_key(&c, "state");
-    out->state = read_exact(&c, 32).p;
-    cbor_read_key(&c, "beacon");
-    out->beacon = read_exact(&c, 32).p;
+    out->chain = read_hash(&c, "chain");
+    out->state = read_hash(&c, "state");
+    out->beacon = read_hash(&c, "beacon");
     cbor_read_key(&c, "failed");
     out->failed = read_volumes(&c);
     cbor_read_key(&c, "return");
     out->return_volume = read_volume(&c);
-    cbor_read_key(&c, "worker");
-    out->worker = read_exact(&c, 32).p;
-    cbor_read_key(&c, "account");
-    out->account = read_exact(&c, 32).p;
+    out->worker = read_hash(&c, "worker");
+    out->account = read_hash(&c, "account");
     cbor_read_key(&c, "answers");
     size_t count = cbor_read_array(&c);
     cbor_require(&c, count <= REPORT_ENTRIES_MAX, ERR_LIMIT);
@@ -428,40 +429,58 @@ enum err report_attempt_decode(struct report_attempt *out, struct span in)
     return e;
 }
 
-void report_attempt_encode(struct writer *w, const struct report_attempt *a)
+void report_entry_encode(struct writer *w, uint64_t slot, const uint8_t *beacon, uint32_t count)
 {
-    ASSERT(a->entry_count <= REPORT_ENTRIES_MAX);
+    ASSERT(count <= REPORT_ANSWERS_MAX);
+    cbor_write_array(w, 3);
+    cbor_write_uint(w, slot);
+    cbor_write_bytes(w, span_of(beacon, 32));
+    cbor_write_array(w, count);
+}
+
+static void write_before_answers(struct writer *w, const struct report_attempt *a)
+{
     cbor_write_map(w, 10);
     cbor_write_str(w, "slot");
     cbor_write_uint(w, a->slot);
-    cbor_write_str(w, "chain");
-    cbor_write_bytes(w, span_of(a->chain, 32));
-    cbor_write_str(w, "state");
-    cbor_write_bytes(w, span_of(a->state, 32));
-    cbor_write_str(w, "beacon");
-    cbor_write_bytes(w, span_of(a->beacon, 32));
+    write_hash(w, "chain", a->chain);
+    write_hash(w, "state", a->state);
+    write_hash(w, "beacon", a->beacon);
     cbor_write_str(w, "failed");
     write_volumes(w, a->failed);
     cbor_write_str(w, "return");
     write_volume(w, a->return_volume);
-    cbor_write_str(w, "worker");
-    cbor_write_bytes(w, span_of(a->worker, 32));
-    cbor_write_str(w, "account");
-    cbor_write_bytes(w, span_of(a->account, 32));
+    write_hash(w, "worker", a->worker);
+    write_hash(w, "account", a->account);
     cbor_write_str(w, "answers");
     cbor_write_array(w, a->entry_count);
-    for (uint32_t i = 0; i < a->entry_count; i++) {
-        const struct report_entry *e = &a->entries[i];
-        ASSERT(e->count <= REPORT_ANSWERS_MAX);
-        cbor_write_array(w, 3);
-        cbor_write_uint(w, e->slot);
-        cbor_write_bytes(w, span_of(e->beacon, 32));
-        cbor_write_array(w, e->count);
-        for (uint32_t k = 0; k < e->count; k++)
-            write_answer(w, &e->answers[k]);
-    }
+}
+
+static void write_after_answers(struct writer *w, const struct report_attempt *a)
+{
     cbor_write_str(w, "suspend");
     write_volume(w, a->suspend_volume);
+}
+
+void report_attempt_encode_with(struct writer *w, const struct report_attempt *a,
+                                struct span entries)
+{
+    write_before_answers(w, a);
+    write_span(w, entries);
+    write_after_answers(w, a);
+}
+
+void report_attempt_encode(struct writer *w, const struct report_attempt *a)
+{
+    ASSERT(a->entry_count <= REPORT_ENTRIES_MAX);
+    write_before_answers(w, a);
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        const struct report_entry *e = &a->entries[i];
+        report_entry_encode(w, e->slot, e->beacon, e->count);
+        for (uint32_t k = 0; k < e->count; k++)
+            report_answer_encode(w, &e->answers[k]);
+    }
+    write_after_answers(w, a);
 }
 
 /* ---- report ------------------------------------------------------------------------------- */

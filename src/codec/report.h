@@ -174,6 +174,13 @@ void report_op_encode(struct writer *w, const struct report_op *op);
 void report_step_encode(struct writer *w, const struct report_step *step);
 void report_attempt_encode(struct writer *w, const struct report_attempt *attempt);
 
+/* The same for one who writes answers as they come: per entry report_entry_encode, then its count
+ * answers; then the attempt around these bytes, whose own answers are not looked at. */
+void report_entry_encode(struct writer *w, uint64_t slot, const uint8_t *beacon, uint32_t count);
+void report_answer_encode(struct writer *w, const struct report_answer *answer);
+void report_attempt_encode_with(struct writer *w, const struct report_attempt *attempt,
+                                struct span entries);
+
 /* report_encode joins a step (CBOR, or {NULL, 0} for none), an attempt and a signature. */
 void report_encode(struct writer *w, struct span step, struct span attempt,
                    const uint8_t signature[64]);

@@ -82,8 +82,7 @@ int main(int argc, char **argv)
     }
     must(sandbox_check_fds(KEY_FD + 1), "it wants the descriptors 0 to 4 and no others");
     static struct seal_config config;
-    config = (struct seal_config){ .provider = ATTEST_SOFTWARE,
-                                   .release = span_str(RELEASE),
+    config = (struct seal_config){ .release = span_str(RELEASE),
                                    .workers = (uint32_t)workers,
                                    .entropy = random_bytes };
     must(random_init(), "random numbers");

@@ -127,7 +127,7 @@ static void the_conformance_fixtures_import(void **state)
         struct links l;
         struct cid cid;
         struct span block = span_of(f->store->blocks[i].data, f->store->blocks[i].size);
-        enum err e = links_init(&l, f->store->blocks[i].key.codec, block, LINKS_TOLERANT);
+        enum err e = links_init(&l, f->store->blocks[i].key.codec, block);
         CHECK(e == OK || e == ERR_UNSUPPORTED);
         while (e == OK && links_next(&l, &cid))
             links++;

@@ -37,7 +37,7 @@ static enum err push_links(struct dag_walk *w)
     /* Plain JSON and CBOR have no links by definition. */
     if (w->cid.codec == CID_CODEC_JSON || w->cid.codec == CID_CODEC_CBOR)
         return OK;
-    TRY(links_init(&links, w->cid.codec, w->last, LINKS_TOLERANT));
+    TRY(links_init(&links, w->cid.codec, w->last));
     while (links_next(&links, &cid) && out.err == OK) {
         write_u8(&out, (uint8_t)cid_size(&cid));
         size_t at = out.len;

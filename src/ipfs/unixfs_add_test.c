@@ -35,7 +35,7 @@ static enum err count_put(void *ctx, const struct block_key *key, struct span da
         struct links l;
         sha256(digest, data);
         CHECK(memcmp(digest, key->digest, 32) == 0);
-        CHECK_OK(links_init(&l, key->codec, data, LINKS_TOLERANT));
+        CHECK_OK(links_init(&l, key->codec, data));
     }
     return OK;
 }

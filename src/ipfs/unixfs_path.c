@@ -109,7 +109,7 @@ static enum err step_dagpb(struct unixfs_path *p, struct span block)
 {
     struct dagpb node;
     struct unixfs u;
-    TRY(dagpb_decode(&node, block, DAGPB_TOLERANT));
+    TRY(dagpb_decode(&node, block));
     bool typed = node.has_data && unixfs_decode(&u, node.data) == OK;
     if (typed && u.type == UNIXFS_HAMT)
         return step_shard(p, &node, &u);

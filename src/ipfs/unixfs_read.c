@@ -21,7 +21,7 @@ static enum err open_file_node(struct file_node *out, const struct cid *cid, str
     }
     if (cid->codec != CID_CODEC_DAG_PB)
         return ERR_FORMAT;
-    TRY(dagpb_decode(&out->node, block, DAGPB_TOLERANT));
+    TRY(dagpb_decode(&out->node, block));
     if (!out->node.has_data)
         return ERR_FORMAT;
     TRY(unixfs_decode(&out->u, out->node.data));
@@ -72,7 +72,7 @@ enum err unixfs_read_stat(struct unixfs_read_stat *out, const struct cid *cid, s
     }
     if (cid->codec != CID_CODEC_DAG_PB)
         return OK;
-    TRY(dagpb_decode(&node, block, DAGPB_TOLERANT));
+    TRY(dagpb_decode(&node, block));
     uint64_t below = links_tsize(&node);
     out->tsize = below > UINT64_MAX - block.n ? UINT64_MAX : below + block.n;
     out->link_count = node.link_count;
@@ -238,7 +238,7 @@ static enum err open_dir_block(struct unixfs_read_walk *w, struct unixfs_read_it
     if (w->next.codec != CID_CODEC_DAG_PB)
         return ERR_FORMAT;
     TRY(fetch_pending(w, &block));
-    TRY(dagpb_decode(&node, block, DAGPB_TOLERANT));
+    TRY(dagpb_decode(&node, block));
     if (!node.has_data)
         return ERR_FORMAT;
     TRY(unixfs_decode(&u, node.data));

@@ -65,7 +65,7 @@ enum err fetch_set_want_links(struct fetch_set *s, uint32_t codec, struct span b
     struct content_key key;
     if (codec == CID_CODEC_RAW)
         return OK;
-    TRY(links_init(&links, codec, block, LINKS_TOLERANT));
+    TRY(links_init(&links, codec, block));
     while (links_next(&links, &cid)) {
         /* Identity links carry no block, other hashes no store keeps: the caller refuses those. */
         if (cid_key(&key, &cid) == OK)

@@ -42,7 +42,7 @@ static enum err take_links(struct gather *g, const struct content_key *key, stru
     struct cid cid;
     struct content_key child;
     struct span inlined;
-    enum err e = links_init(&links, key->codec, data, LINKS_TOLERANT);
+    enum err e = links_init(&links, key->codec, data);
     if (e != OK)
         return call_fail(g->call, e, NULL, "a block of the content is malformed: %s", err_text(e));
     while (links_next(&links, &cid)) {

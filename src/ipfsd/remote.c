@@ -93,7 +93,7 @@ static void note_links(struct remote *r, const struct content_key *key, struct s
     struct links links;
     struct cid cid;
     struct content_key child;
-    if (key->codec == CID_CODEC_RAW || links_init(&links, key->codec, block, LINKS_TOLERANT) != OK)
+    if (key->codec == CID_CODEC_RAW || links_init(&links, key->codec, block) != OK)
         return;
     while (links_next(&links, &cid)) {
         if (cid_key(&child, &cid) == OK)

@@ -3,7 +3,7 @@
 #ifndef CRUST_PROOF_DRAW_H
 #define CRUST_PROOF_DRAW_H
 
-#include "base/amount.h"
+#include "base/u128.h"
 #include "proof/work_state.h"
 
 enum { DRAW_LIST_MAX = REPORT_ANSWERS_MAX };

@@ -20,16 +20,15 @@ static enum err leaf_covers(uint64_t *rest, const struct merkle_sum *root, uint3
     return OK;
 }
 
-enum err opening_file(const struct merkle_sum *root, uint64_t offset,
-                      const struct report_file_opening *o)
+enum err opening_record(struct content_record *record, uint64_t *rest,
+                        const struct merkle_sum *root, uint64_t offset,
+                        const struct report_file_opening *o)
 {
     struct merkle_sum leaf;
-    uint64_t rest;
-    sumtree_file_leaf(&leaf, &o->leaf);
-    TRY(leaf_covers(&rest, root, o->index, &leaf, o->tree_path, offset));
-
-    struct content_record record;
     uint64_t start;
+    *record = (struct content_record){ 0 };
+    sumtree_file_leaf(&leaf, &o->leaf);
+    TRY(leaf_covers(rest, root, o->index, &leaf, o->tree_path, offset));
     const struct content_claim claim = {
         .size = o->leaf.size,
         .data_root = o->leaf.data_root,
@@ -39,15 +38,25 @@ enum err opening_file(const struct merkle_sum *root, uint64_t offset,
     };
     /* SPEC proof 6.4: "A record whose codec is not of 1.1 or whose length is above 2,097,152 makes
      * an opening false." */
-    TRY(content_record_decode(&record, o->record));
-    TRY(content_record_verify(&start, &record, &claim));
+    TRY(content_record_decode(record, o->record));
+    TRY(content_record_verify(&start, record, &claim));
     /* SPEC proof 6.2: "the record covers the rest offset - P in the same way" */
-    if (rest < start || rest - start >= record.length)
+    if (*rest < start || *rest - start >= record->length)
         return ERR_RANGE;
+    *rest -= start;
+    return OK;
+}
+
+enum err opening_file(const struct merkle_sum *root, uint64_t offset,
+                      const struct report_file_opening *o)
+{
+    struct content_record record;
+    uint64_t rest;
+    TRY(opening_record(&record, &rest, root, offset, o));
     /* SPEC proof 6.3: "Positions, lengths and sides come from the draw and from what is committed
      * to, never from the opening" */
     return chunk_tree_verify(record.chunk_root, &chunk_tree_content, record.length,
-                             (rest - start) / CHUNK_SIZE, o->chunk, o->chunk_path);
+                             rest / CHUNK_SIZE, o->chunk, o->chunk_path);
 }
 
 enum err opening_srd(const struct merkle_sum *root, uint64_t offset,

@@ -7,6 +7,12 @@
 #include "proof/content.h"
 #include "proof/draw.h"
 
+/* opening_record checks an opening of a file from the root down to the record that covers offset;
+ * its chunk is not looked at. Out: the record, and where in it the byte is. Returns as below. */
+NODISCARD enum err opening_record(struct content_record *record, uint64_t *rest,
+                                  const struct merkle_sum *root, uint64_t offset,
+                                  const struct report_file_opening *opening);
+
 /* opening_file checks an opening of the byte at offset of the file tree with this root; opening_srd
  * of the SRD tree. Returns: OK, or any of ERR_CORRUPT, ERR_FORMAT, ERR_RANGE, ERR_SHORT,
  * ERR_TRAILING, ERR_UNSUPPORTED: all of them mean that it is false. */

@@ -77,14 +77,13 @@ static enum err on_hello(struct seal *s, struct seal_job *j)
     memcpy(s->chain, j->request.u.hello.chain, sizeof(s->chain));
     struct enclave_hello_reply *r = &j->reply.u.hello;
     *r = (struct enclave_hello_reply){ .protocol = ENCLAVE_PROTOCOL,
-                                       .provider = span_str(attest_kind_name(s->config.provider)),
+                                       .provider = span_str("software"),
                                        .release = s->config.release,
                                        .sessions_max = SEAL_SESSIONS_MAX,
                                        .fills_max = SEAL_FILLS_MAX,
                                        .numbers_max = ENCLAVE_NUMBERS_MAX,
                                        .workers = s->config.workers };
     attest_release_id(r->release_id, s->config.release);
-    memcpy(r->measurement, s->config.measurement, sizeof(r->measurement));
     s->phase = SEAL_GREETED;
     return OK;
 }
@@ -119,8 +118,6 @@ static enum err on_evidence(struct seal *s, struct seal_job *j)
                                             .chain = s->chain,
                                             .release_id = release_id,
                                             .block_hash = j->request.u.evidence.block_hash };
-    if (s->config.provider != ATTEST_SOFTWARE)
-        return ERR_UNSUPPORTED;
     struct writer w = writer_of(j->out, sizeof(j->out));
     attest_software_encode(&w, &binding, &s->keys.worker);
     j->reply.u.evidence.evidence = writer_span(&w);
@@ -460,34 +457,19 @@ static enum err on_report_draws(struct seal *s, struct seal_job *j)
             return ERR_RANGE;
         TRY(seal_report_draw_at(&d, &s->report, &s->keys, m->first + i));
         write_u8(&w, d.entry);
-        write_u8(&w, (uint8_t)d.kind);
-        write_u8(&w, d.place.volume);
+        write_u8(&w, (uint8_t)d.draw.kind);
+        write_u8(&w, d.draw.place.volume);
         write_u8(&w, d.is_private ? 1 : 0);
-        write_le32(&w, d.j);
-        write_le64(&w, d.place.offset);
+        write_le32(&w, d.draw.j);
+        write_le64(&w, d.draw.place.offset);
     }
     j->reply.u.report_draws.draws = writer_span(&w);
     return w.err;
 }
 
-static enum err on_report_file(struct seal *s, struct seal_job *j)
+static enum err on_report_answer(struct seal *s, struct seal_job *j)
 {
-    TRY(seal_report_file(&s->report, &s->keys, &j->aes, &j->request.u.report_file, job_bulk(j)));
-    j->reply.u.report_next.next = s->report.next;
-    return OK;
-}
-
-static enum err on_report_extent(struct seal *s, struct seal_job *j)
-{
-    TRY(seal_report_extent(&s->report, &s->keys, &j->request.u.report_extent,
-                           span_of(job_bulk(j).p, j->bulk_size)));
-    j->reply.u.report_next.next = s->report.next;
-    return OK;
-}
-
-static enum err on_report_miss(struct seal *s, struct seal_job *j)
-{
-    TRY(seal_report_miss(&s->report, &s->keys, &j->request.u.report_miss));
+    TRY(seal_report_answer(&s->report, &s->keys, &j->aes, &j->request, job_bulk(j)));
     j->reply.u.report_next.next = s->report.next;
     return OK;
 }
@@ -538,9 +520,9 @@ static const struct row {
     [ENCLAVE_UNSEAL]        = { on_unseal,        1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
     [ENCLAVE_REPORT_BEGIN]  = { on_report_begin,  1u << SEAL_READY,   0 },
     [ENCLAVE_REPORT_DRAWS]  = { on_report_draws,  1u << SEAL_READY,   0 },
-    [ENCLAVE_REPORT_FILE]   = { on_report_file,   1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
-    [ENCLAVE_REPORT_EXTENT] = { on_report_extent, 1u << SEAL_READY,   CHUNK_SIZE },
-    [ENCLAVE_REPORT_MISS]   = { on_report_miss,   1u << SEAL_READY,   0 },
+    [ENCLAVE_REPORT_FILE]   = { on_report_answer, 1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
+    [ENCLAVE_REPORT_EXTENT] = { on_report_answer, 1u << SEAL_READY,   CHUNK_SIZE },
+    [ENCLAVE_REPORT_MISS]   = { on_report_answer, 1u << SEAL_READY,   0 },
     [ENCLAVE_REPORT_END]    = { on_report_end,    1u << SEAL_READY,   0 },
     /* clang-format on */
 };

@@ -12,7 +12,8 @@
 #ifndef CRUST_SEAL_SEAL_H
 #define CRUST_SEAL_SEAL_H
 
-#include "attest/attest.h"
+#include "attest/attest_made.h"
+#include "codec/enclave_reply.h"
 #include "proof/srd.h"
 #include "seal/seal_report.h"
 #include "seal/seal_session.h"
@@ -31,11 +32,9 @@ enum {
 enum seal_phase { SEAL_START, SEAL_GREETED, SEAL_KEYED, SEAL_READY };
 
 struct seal_config {
-    struct secret sealing; /* of the provider: software: a file; hardware: bound to the code */
-    enum attest_kind provider;
-    struct span release; /* version text, kept */
-    uint8_t measurement[32];
-    uint32_t workers; /* said in HELLO */
+    struct secret sealing; /* of the provider, which is "software": a file */
+    struct span release;   /* version text, kept */
+    uint32_t workers;      /* said in HELLO */
     seal_entropy entropy;
 };
 

@@ -53,18 +53,14 @@ static enum err take_step(struct seal_report *r, const struct seal_keys *keys,
     return OK;
 }
 
-static void begin_attempt(struct seal_report *r)
+/* Writes the heads of the entries whose answers come next. */
+static void open_entries(struct seal_report *r)
 {
-    r->arena = arena_of(r->memory, sizeof(r->memory));
-    r->attempt = (struct report_attempt){
-        .slot = r->slot,
-        .return_volume = r->return_,
-        .suspend_volume = r->suspend,
-        .entry_count = r->entry_count,
-    };
-    for (uint32_t i = 0; i < r->entry_count; i++)
-        r->attempt.entries[i] =
-            (struct report_entry){ .slot = r->entries[i].slot, .count = r->entries[i].list.count };
+    while (r->entries_open < r->entry_count && r->next == r->answers_begun) {
+        const struct seal_report_entry *e = &r->entries[r->entries_open++];
+        report_entry_encode(&r->answers, e->slot, e->beacon, e->list.count);
+        r->answers_begun += e->list.count;
+    }
 }
 
 static enum err begin(struct seal_report *r, const struct seal_keys *keys,
@@ -86,7 +82,8 @@ static enum err begin(struct seal_report *r, const struct seal_keys *keys,
         if (r->entries[i].volume != ENCLAVE_NO_VOLUME && r->entry_count != 1)
             return ERR_FORMAT;
     }
-    begin_attempt(r);
+    r->answers = writer_of(r->memory, sizeof(r->memory));
+    open_entries(r);
     return OK;
 }
 
@@ -116,8 +113,7 @@ enum err seal_report_draw_at(struct seal_report_draw *out, const struct seal_rep
     for (uint8_t i = 0; i < r->entry_count; i++) {
         const struct draw_list *list = &r->entries[i].list;
         if (number < list->count) {
-            const struct draw *d = &list->draws[number];
-            *out = (struct seal_report_draw){ i, false, d->j, d->kind, d->place };
+            *out = (struct seal_report_draw){ i, false, list->draws[number] };
             return OK;
         }
         number -= list->count;
@@ -125,70 +121,15 @@ enum err seal_report_draw_at(struct seal_report_draw *out, const struct seal_rep
     for (uint8_t i = 0; i < r->entry_count; i++) {
         const struct seal_report_entry *e = &r->entries[i];
         if (number < e->private_count) {
-            *out = (struct seal_report_draw){ .entry = i, .is_private = true, .j = number };
+            *out = (struct seal_report_draw){ i, true, { .j = number } };
             const struct draw_secret secret = { keys->inspect.b, e->beacon, e->slot };
-            draw_private(&out->place, &secret, number, &r->base, e->suspended);
-            out->kind = out->place.srd ? REPORT_ANSWER_SRD : REPORT_ANSWER_FILE;
+            draw_private(&out->draw.place, &secret, number, &r->base, e->suspended);
+            out->draw.kind = out->draw.place.srd ? REPORT_ANSWER_SRD : REPORT_ANSWER_FILE;
             return OK;
         }
         number -= e->private_count;
     }
     return ERR_RANGE;
-}
-
-/* The draw whose turn it is, if number says so and it is of this kind. */
-static enum err turn(struct seal_report_draw *out, const struct seal_report *r,
-                     const struct seal_keys *keys, uint32_t number, bool srd)
-{
-    TRY(seal_report_draw_at(out, r, keys, number));
-    return number == r->next && out->place.srd == srd ? OK : ERR_STATE;
-}
-
-/* Copies bytes to where they stay until the report is signed. */
-static enum err keep(struct seal_report *r, struct span *s)
-{
-    struct span copy = arena_dup(&r->arena, *s);
-    if (copy.p == NULL && s->n > 0)
-        return ERR_LIMIT;
-    *s = copy;
-    return OK;
-}
-
-static enum err keep_at(struct seal_report *r, const uint8_t **p, size_t n)
-{
-    struct span s = { *p, n };
-    TRY(keep(r, &s));
-    *p = s.p;
-    return OK;
-}
-
-/* The place of a draw's answer in the attempt. Public draws come first, in order of entries. */
-static struct report_answer *answer_of(struct seal_report *r, const struct seal_report_draw *d)
-{
-    uint32_t n = r->next;
-    for (uint8_t i = 0; i < d->entry; i++)
-        n -= r->entries[i].list.count;
-    struct report_answer *a = &r->attempt.entries[d->entry].answers[n];
-    *a = (struct report_answer){ .kind = d->kind, .j = d->j };
-    return a;
-}
-
-/* A public answer is taken only if the check that the chain will make passes here. */
-static enum err check_answer(const struct seal_report *r, const struct seal_report_draw *d,
-                             const struct report_answer *a)
-{
-    const struct draw draw = { .kind = d->kind, .j = d->j, .place = d->place };
-    return opening_check(&r->base, &draw, a);
-}
-
-/* From the volume's root down to the leaf: *start is where the leaf's bytes begin. */
-static enum err check_leaf(uint64_t *start, const struct merkle_sum *root, uint32_t index,
-                           const struct merkle_sum *leaf, struct span path_bytes, uint64_t offset)
-{
-    struct sumtree_path path;
-    TRY(sumtree_path_decode(&path, path_bytes));
-    TRY(sumtree_verify(start, root, index, leaf, &path));
-    return offset >= *start && offset - *start < leaf->sum ? OK : ERR_RANGE;
 }
 
 /* From the leaf to the key: the wrapped key must be one that the leaf commits to, so a block sealed
@@ -212,154 +153,107 @@ static enum err check_segment(struct secret *key, const struct seal_keys *keys,
     return seal_keys_unwrap(key, keys, &at, m->wrapped);
 }
 
-/* SPEC report 6.2: 20 of the largest openings fit, each of its seven pieces aligned. */
-_Static_assert(SEAL_REPORT_ARENA >=
+/* SPEC report 6.2: 20 of the largest openings fit, each with the heads of its fields. */
+enum { HEADS_MAX = 64 };
+_Static_assert(SEAL_REPORT_ANSWERS >=
                    20 * (REPORT_TREE_PATH_MAX + REPORT_RECORD_PATH_MAX + REPORT_CHUNK_MAX +
-                         REPORT_CHUNK_PATH_MAX + REPORT_RECORD_SIZE + 32 + 32 + 7 * 16),
-               "arena of openings");
-_Static_assert(SEAL_REPORT_ARENA >= 20 * (REPORT_TREE_PATH_MAX + REPORT_CHUNK_MAX +
-                                          REPORT_SRD_CHUNK_PATH_MAX + 32 + 4 * 16),
-               "arena of openings");
+                         REPORT_CHUNK_PATH_MAX + REPORT_RECORD_SIZE + 3 * 32 + HEADS_MAX),
+               "room for openings");
+_Static_assert(SEAL_REPORT_ANSWERS >= 20 * (REPORT_TREE_PATH_MAX + REPORT_CHUNK_MAX +
+                                            REPORT_SRD_CHUNK_PATH_MAX + 32 + HEADS_MAX),
+               "room for openings");
 
-/* Writes the opening of the chunk at rest within the block. */
-static enum err open_chunk(struct seal_report *r, struct report_file_opening *o,
-                           const struct enclave_report_file *m, struct span block, uint64_t rest)
-{
-    uint8_t path[CONTENT_CHUNK_DEPTH_MAX][32];
-    uint64_t chunk = rest / CHUNK_SIZE;
-    size_t steps = chunk_tree_path(path, &chunk_tree_content, block, chunk);
-    o->index = m->index;
-    o->tree_path = m->path;
-    o->record_count = (uint32_t)m->record_count;
-    o->record_index = (uint32_t)m->record_index;
-    o->record = m->record;
-    o->record_path = m->record_path;
-    o->chunk = span_sub(block, chunk * CHUNK_SIZE, CHUNK_SIZE);
-    o->chunk_path = span_of(path, steps * 32);
-    TRY(keep(r, &o->tree_path));
-    TRY(keep(r, &o->record_path));
-    TRY(keep(r, &o->chunk));
-    TRY(keep(r, &o->chunk_path));
-    TRY(keep_at(r, &o->record, CONTENT_RECORD_SIZE));
-    TRY(keep_at(r, &o->leaf.data_root, 32));
-    return keep_at(r, &o->leaf.seal_root, 32);
-}
-
-static enum err file_answer(struct seal_report *r, const struct seal_report_draw *d,
-                            const struct enclave_report_file *m, struct span block, uint64_t rest)
-{
-    struct report_answer *a = answer_of(r, d);
-    a->u.file.leaf = seal_state_leaf_decode(m->leaf);
-    TRY(open_chunk(r, &a->u.file, m, block, rest));
-    return check_answer(r, d, a);
-}
-
+/* The block is decrypted whether the draw is public or not: that is the inspection. Only a public
+ * one is written into the report, if the check that the chain will make passes here. */
 static enum err take_file(struct seal_report *r, const struct seal_keys *keys, struct aes_ctr *aes,
-                          const struct enclave_report_file *m, struct mspan data)
+                          const struct seal_report_draw *d, const struct enclave_report_file *m,
+                          struct mspan data)
 {
-    struct seal_report_draw d;
     struct content_record record;
-    struct merkle_sum leaf;
-    uint64_t start, record_start;
-    TRY(turn(&d, r, keys, m->draw, false));
-    struct report_file file = seal_state_leaf_decode(m->leaf);
-    if (file.size > CONTENT_SIZE_MAX || m->record_count > UINT32_MAX ||
+    uint64_t rest;
+    uint8_t path[CONTENT_CHUNK_DEPTH_MAX][32];
+    struct report_answer a = { .kind = d->draw.kind, .j = d->draw.j };
+    struct report_file_opening *o = &a.u.file;
+    *o = (struct report_file_opening){ .index = m->index,
+                                       .leaf = seal_state_leaf_decode(m->leaf),
+                                       .tree_path = m->path,
+                                       .record_count = (uint32_t)m->record_count,
+                                       .record_index = (uint32_t)m->record_index,
+                                       .record = m->record,
+                                       .record_path = m->record_path };
+    if (d->draw.place.srd)
+        return ERR_STATE;
+    if (o->leaf.size > CONTENT_SIZE_MAX || m->record_count > UINT32_MAX ||
         m->record_index >= m->record_count)
         return ERR_RANGE;
-    sumtree_file_leaf(&leaf, &file);
-    TRY(check_leaf(&start, &r->base.volumes[d.place.volume].files.root, m->index, &leaf, m->path,
-                   d.place.offset));
-    TRY(content_record_decode(&record, m->record));
-    const struct content_claim claim = { .size = file.size,
-                                         .data_root = file.data_root,
-                                         .record_count = (uint32_t)m->record_count,
-                                         .index = (uint32_t)m->record_index,
-                                         .path = m->record_path };
-    TRY(content_record_verify(&record_start, &record, &claim));
-    uint64_t offset = d.place.offset - start;
-    if (offset < record_start || offset - record_start >= record.length)
-        return ERR_RANGE;
+    const struct merkle_sum *root = &r->base.volumes[d->draw.place.volume].files.root;
+    TRY(opening_record(&record, &rest, root, d->draw.place.offset, o));
     if (data.n != record.length || m->offset > m->segment_length ||
         record.length > m->segment_length - m->offset)
         return ERR_RANGE;
     AUTO(secret_wipe) struct secret key = { { 0 } };
-    TRY(check_segment(&key, keys, m, &file));
+    TRY(check_segment(&key, keys, m, &o->leaf));
     TRY(seal_session_open_block(aes, &key, m->offset, data, record.key.digest));
+    if (d->is_private)
+        return OK;
     struct span block = span_of(data.p, data.n);
-    return d.is_private ? OK : file_answer(r, &d, m, block, offset - record_start);
+    size_t steps = chunk_tree_path(path, &chunk_tree_content, block, rest / CHUNK_SIZE);
+    o->chunk = span_sub(block, rest / CHUNK_SIZE * CHUNK_SIZE, CHUNK_SIZE);
+    o->chunk_path = span_of(path, steps * 32);
+    TRY(opening_check(&r->base, &d->draw, &a));
+    report_answer_encode(&r->answers, &a);
+    return r->answers.err;
 }
 
-enum err seal_report_file(struct seal_report *r, const struct seal_keys *keys, struct aes_ctr *aes,
-                          const struct enclave_report_file *m, struct mspan data)
+static enum err take_extent(struct seal_report *r, const struct seal_report_draw *d,
+                            const struct enclave_report_extent *m, struct mspan data)
 {
-    size_t used = r->arena.used;
-    enum err e = take_file(r, keys, aes, m, data);
-    if (e != OK)
-        r->arena.used = used;
-    else
-        r->next++;
-    return e;
-}
-
-static enum err extent_answer(struct seal_report *r, const struct seal_report_draw *d,
-                              const struct enclave_report_extent *m, struct span chunk)
-{
-    struct report_answer *a = answer_of(r, d);
-    struct report_srd_opening *o = &a->u.srd;
-    *o = (struct report_srd_opening){ .index = m->index,
-                                      .leaf = { .root = m->root, .size = m->size },
-                                      .tree_path = m->path,
-                                      .chunk = chunk,
-                                      .chunk_path = m->chunk_path };
-    TRY(keep(r, &o->tree_path));
-    TRY(keep(r, &o->chunk));
-    TRY(keep(r, &o->chunk_path));
-    TRY(keep_at(r, &o->leaf.root, 32));
-    return check_answer(r, d, a);
-}
-
-static enum err take_extent(struct seal_report *r, const struct seal_keys *keys,
-                            const struct enclave_report_extent *m, struct span data)
-{
-    struct seal_report_draw d;
-    struct merkle_sum leaf;
-    uint64_t start;
-    TRY(turn(&d, r, keys, m->draw, true));
+    const struct report_answer a = { .kind = d->draw.kind,
+                                     .j = d->draw.j,
+                                     .u.srd = { .index = m->index,
+                                                .leaf = { .root = m->root, .size = m->size },
+                                                .tree_path = m->path,
+                                                .chunk = span_of(data.p, data.n),
+                                                .chunk_path = m->chunk_path } };
+    if (!d->draw.place.srd)
+        return ERR_STATE;
     if (!srd_size_valid(m->size))
         return ERR_RANGE;
-    const struct report_extent extent = { .root = m->root, .size = m->size };
-    sumtree_extent_leaf(&leaf, &extent);
-    TRY(check_leaf(&start, &r->base.volumes[d.place.volume].srd.root, m->index, &leaf, m->path,
-                   d.place.offset));
-    uint64_t chunk = (d.place.offset - start) / CHUNK_SIZE;
-    TRY(srd_verify(m->root, m->size, chunk, data, m->chunk_path));
-    return d.is_private ? OK : extent_answer(r, &d, m, data);
+    TRY(opening_check(&r->base, &d->draw, &a));
+    if (!d->is_private)
+        report_answer_encode(&r->answers, &a);
+    return r->answers.err;
 }
 
-enum err seal_report_extent(struct seal_report *r, const struct seal_keys *keys,
-                            const struct enclave_report_extent *m, struct span data)
+static enum err take_miss(struct seal_report *r, const struct seal_report_draw *d)
 {
-    size_t used = r->arena.used;
-    enum err e = take_extent(r, keys, m, data);
-    if (e != OK)
-        r->arena.used = used;
+    const struct report_answer a = { .kind = d->draw.kind, .j = d->draw.j, .miss = true };
+    if (d->is_private)
+        r->failed = (uint16_t)(r->failed | 1u << d->draw.place.volume);
     else
-        r->next++;
-    return e;
+        report_answer_encode(&r->answers, &a);
+    return r->answers.err;
 }
 
-enum err seal_report_miss(struct seal_report *r, const struct seal_keys *keys,
-                          const struct enclave_report_miss *m)
+enum err seal_report_answer(struct seal_report *r, const struct seal_keys *keys,
+                            struct aes_ctr *aes, const struct enclave_request *m, struct mspan data)
 {
     struct seal_report_draw d;
-    TRY(seal_report_draw_at(&d, r, keys, m->draw));
-    if (m->draw != r->next)
+    const struct writer before = r->answers;
+    const uint32_t number = m->u.report_miss.draw; /* all three requests begin with it */
+    TRY(seal_report_draw_at(&d, r, keys, number));
+    if (number != r->next)
         return ERR_STATE;
-    if (d.is_private)
-        r->failed = (uint16_t)(r->failed | 1u << d.place.volume);
-    else
-        answer_of(r, &d)->miss = true;
+    enum err e = m->type == ENCLAVE_REPORT_FILE
+                     ? take_file(r, keys, aes, &d, &m->u.report_file, data)
+                 : m->type == ENCLAVE_REPORT_EXTENT ? take_extent(r, &d, &m->u.report_extent, data)
+                                                    : take_miss(r, &d);
+    if (e != OK) {
+        r->answers = before;
+        return e;
+    }
     r->next++;
+    open_entries(r);
     return OK;
 }
 
@@ -369,24 +263,26 @@ enum err seal_report_end(struct seal_report *r, struct writer *out, struct mspan
     uint8_t input[REPORT_SIGNING_SIZE], signature[ED25519_SIGNATURE_SIZE];
     if (!r->open || r->next != r->draw_count)
         return ERR_STATE;
-    r->attempt.chain = r->chain;
     /* An older genuine state would have other private draws: the chain refuses any but its own. */
-    r->attempt.state = r->state;
-    r->attempt.beacon = r->beacon;
-    r->attempt.account = r->account;
-    r->attempt.worker = keys->worker.public_key;
-    r->attempt.failed = r->failed;
-    for (uint32_t i = 0; i < r->entry_count; i++)
-        r->attempt.entries[i].beacon = r->entries[i].beacon;
+    const struct report_attempt attempt = { .slot = r->slot,
+                                            .chain = r->chain,
+                                            .state = r->state,
+                                            .beacon = r->beacon,
+                                            .account = r->account,
+                                            .worker = keys->worker.public_key,
+                                            .failed = r->failed,
+                                            .return_volume = r->return_,
+                                            .suspend_volume = r->suspend,
+                                            .entry_count = r->entry_count };
     struct writer w = writer_of(scratch.p, scratch.n);
-    report_attempt_encode(&w, &r->attempt);
+    report_attempt_encode_with(&w, &attempt, writer_span(&r->answers));
     TRY(w.err);
     struct span step = { r->step_size > 0 ? r->step : NULL, r->step_size };
     report_signing_input(input, step, writer_span(&w));
     ed25519_sign(signature, span_of(input, sizeof(input)), &keys->worker);
     report_encode(out, step, writer_span(&w), signature);
-    size_t size_max = report_answers_return(&r->attempt) ? REPORT_RETURN_SIZE_MAX : REPORT_SIZE_MAX;
-    if (out->err == OK && out->len > size_max)
+    bool is_return = r->public_count > 0 && r->entries[0].volume != ENCLAVE_NO_VOLUME;
+    if (out->err == OK && out->len > (is_return ? REPORT_RETURN_SIZE_MAX : REPORT_SIZE_MAX))
         return ERR_LIMIT;
     r->open = out->err != OK;
     return out->err;

@@ -6,15 +6,13 @@
 #ifndef CRUST_SEAL_SEAL_REPORT_H
 #define CRUST_SEAL_SEAL_REPORT_H
 
-#include "base/arena.h"
 #include "codec/enclave_msg.h"
-#include "codec/enclave_reply.h"
 #include "crypto/aes_ctr.h"
 #include "proof/draw.h"
 #include "seal/seal_keys.h"
 
-/* Of the openings what is kept aside until the end: as much as a report of a return can hold. */
-enum { SEAL_REPORT_ARENA = 96 << 10 };
+/* Room for the answers, encoded: as much as a report of a return can hold. */
+enum { SEAL_REPORT_ANSWERS = REPORT_RETURN_SIZE_MAX };
 
 struct seal_report_entry {
     uint64_t slot;
@@ -40,18 +38,17 @@ struct seal_report {
     uint32_t next; /* the draw that must be answered now */
     size_t step_size;
     uint8_t step[ENCLAVE_STEP_MAX];
-    struct report_attempt attempt;
-    struct arena arena;
-    uint8_t memory[SEAL_REPORT_ARENA];
+    uint32_t entries_open;  /* whose heads are written */
+    uint32_t answers_begun; /* public draws of those */
+    struct writer answers;  /* the entries of the attempt, in memory */
+    uint8_t memory[SEAL_REPORT_ANSWERS];
 };
 
 /* A draw by its number: the public draws of all entries, then the private ones. */
 struct seal_report_draw {
     uint8_t entry;
     bool is_private;
-    uint32_t j; /* within its entry and kind, or the number of the private draw */
-    enum report_answer_kind kind;
-    struct draw_place place;
+    struct draw draw; /* j: within its entry and kind, or the number of the private draw */
 };
 
 /* seal_report_begin throws away a report under way and starts one.
@@ -64,17 +61,13 @@ NODISCARD enum err seal_report_begin(struct seal_report *r, const struct seal_ke
 NODISCARD enum err seal_report_draw_at(struct seal_report_draw *out, const struct seal_report *r,
                                        const struct seal_keys *keys, uint32_t number);
 
-/* The answers, strictly in order. data is decrypted in place, with headroom as
- * seal_session_open_block says. A wrong answer changes nothing: ERR_STATE (not this draw's turn, or
- * the other kind), ERR_RANGE, ERR_CORRUPT, ERR_FORMAT, ERR_SIGNATURE (the wrapped key), ERR_LIMIT
- * (the openings outgrow a report). */
-NODISCARD enum err seal_report_file(struct seal_report *r, const struct seal_keys *keys,
-                                    struct aes_ctr *aes, const struct enclave_report_file *m,
-                                    struct mspan data);
-NODISCARD enum err seal_report_extent(struct seal_report *r, const struct seal_keys *keys,
-                                      const struct enclave_report_extent *m, struct span data);
-NODISCARD enum err seal_report_miss(struct seal_report *r, const struct seal_keys *keys,
-                                    const struct enclave_report_miss *m);
+/* seal_report_answer takes a REPORT_FILE, REPORT_EXTENT or REPORT_MISS, strictly in order. data is
+ * decrypted in place, with headroom as seal_session_open_block says. A wrong answer changes
+ * nothing: ERR_STATE (not this draw's turn, or the other kind), ERR_RANGE, ERR_CORRUPT, ERR_FORMAT,
+ * ERR_SIGNATURE (the wrapped key), ERR_LIMIT (the openings outgrow a report). */
+NODISCARD enum err seal_report_answer(struct seal_report *r, const struct seal_keys *keys,
+                                      struct aes_ctr *aes, const struct enclave_request *m,
+                                      struct mspan data);
 
 /* seal_report_end writes and signs the report. ERR_STATE: a draw is not answered yet; ERR_LIMIT:
  * longer than a report may be, which only a step can bring about: begin without it. scratch holds

@@ -1,6 +1,6 @@
 #include "seal/seal_session.h"
 
-#include "base/amount.h"
+#include "base/u128.h"
 #include "codec/links.h"
 #include "crypto/aead.h"
 
@@ -116,7 +116,7 @@ static enum err check_inlined(const struct cid *cid)
     struct cid child;
     if (!cid_inlined(&data, cid) || !content_codec_known(cid->codec))
         return ERR_UNSUPPORTED;
-    TRY(links_init(&inner, cid->codec, data, LINKS_TOLERANT));
+    TRY(links_init(&inner, cid->codec, data));
     return links_next(&inner, &child) ? ERR_UNSUPPORTED : OK;
 }
 
@@ -137,7 +137,7 @@ static enum err add_links(const struct seal_session *s, struct seal_sum *sum, ui
 {
     struct links links;
     struct cid cid;
-    TRY(links_init(&links, codec, block, LINKS_TOLERANT));
+    TRY(links_init(&links, codec, block));
     while (links_next(&links, &cid)) {
         struct content_key key = { 0 };
         bool carries_block;
