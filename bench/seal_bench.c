@@ -71,7 +71,7 @@ static double run_seal(size_t size, const struct content_key *keys)
         CHECK_OK(seal_session_begin(&s, 1, &keys[0], &f));
         double begin = seconds();
         for (size_t at = 0, i = 0; at + size <= TOTAL; at += size, i++) {
-            struct seal_session_placed placed;
+            struct enclave_seal_block_reply placed;
             struct mspan block = { job + SEAL_SESSION_HEADROOM, size };
             memcpy(block.p, plain + at, size);
             CHECK_OK(seal_session_block(&s, &placed, &keys[i], block, random_bytes));

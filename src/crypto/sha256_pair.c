@@ -53,12 +53,8 @@ static const uint32_t round_constants[64] __attribute__((aligned(16))) = {
 
 /* The state in the order that the instructions want, and 16 words of the message schedule. */
 struct lane {
-    __m128i abef;
-    __m128i cdgh;
-    __m128i m0;
-    __m128i m1;
-    __m128i m2;
-    __m128i m3;
+    __m128i abef, cdgh;
+    __m128i m[4];
 };
 
 SHA_TARGET static inline __attribute__((always_inline)) __m128i words(const uint8_t *p)
@@ -86,39 +82,30 @@ SHA_TARGET static inline __attribute__((always_inline)) __m128i next_words(__m12
 SHA_TARGET static inline __attribute__((always_inline)) void load_block(struct lane *l,
                                                                         const uint8_t *p)
 {
-    l->m0 = words(p);
-    l->m1 = words(p + 16);
-    l->m2 = words(p + 32);
-    l->m3 = words(p + 48);
+    for (size_t i = 0; i < 4; i++)
+        l->m[i] = words(p + 16 * i);
+}
+
+/* Four rounds with words i; then words i of the sixteen after these, unless they are the last. */
+SHA_TARGET static inline __attribute__((always_inline)) void four_rounds(struct lane *l, size_t i,
+                                                                         __m128i k, bool schedule)
+{
+    rounds(l, l->m[i], k);
+    if (schedule)
+        l->m[i] = next_words(l->m[i], l->m[(i + 1) % 4], l->m[(i + 2) % 4], l->m[(i + 3) % 4]);
 }
 
 SHA_TARGET static inline __attribute__((always_inline)) void
 sixteen_rounds(struct lane *a, struct lane *b, const __m128i *k, bool schedule)
 {
-    rounds(a, a->m0, k[0]);
-    rounds(b, b->m0, k[0]);
-    if (schedule) {
-        a->m0 = next_words(a->m0, a->m1, a->m2, a->m3);
-        b->m0 = next_words(b->m0, b->m1, b->m2, b->m3);
-    }
-    rounds(a, a->m1, k[1]);
-    rounds(b, b->m1, k[1]);
-    if (schedule) {
-        a->m1 = next_words(a->m1, a->m2, a->m3, a->m0);
-        b->m1 = next_words(b->m1, b->m2, b->m3, b->m0);
-    }
-    rounds(a, a->m2, k[2]);
-    rounds(b, b->m2, k[2]);
-    if (schedule) {
-        a->m2 = next_words(a->m2, a->m3, a->m0, a->m1);
-        b->m2 = next_words(b->m2, b->m3, b->m0, b->m1);
-    }
-    rounds(a, a->m3, k[3]);
-    rounds(b, b->m3, k[3]);
-    if (schedule) {
-        a->m3 = next_words(a->m3, a->m0, a->m1, a->m2);
-        b->m3 = next_words(b->m3, b->m0, b->m1, b->m2);
-    }
+    four_rounds(a, 0, k[0], schedule);
+    four_rounds(b, 0, k[0], schedule);
+    four_rounds(a, 1, k[1], schedule);
+    four_rounds(b, 1, k[1], schedule);
+    four_rounds(a, 2, k[2], schedule);
+    four_rounds(b, 2, k[2], schedule);
+    four_rounds(a, 3, k[3], schedule);
+    four_rounds(b, 3, k[3], schedule);
 }
 
 SHA_TARGET static inline __attribute__((always_inline)) void store_lane(uint8_t out[32],
@@ -128,14 +115,12 @@ SHA_TARGET static inline __attribute__((always_inline)) void store_lane(uint8_t 
     uint32_t cdgh[4];
     _mm_storeu_si128((__m128i_u *)abef, l->abef);
     _mm_storeu_si128((__m128i_u *)cdgh, l->cdgh);
-    store_be32(out, abef[3]);
-    store_be32(out + 4, abef[2]);
-    store_be32(out + 8, cdgh[3]);
-    store_be32(out + 12, cdgh[2]);
-    store_be32(out + 16, abef[1]);
-    store_be32(out + 20, abef[0]);
-    store_be32(out + 24, cdgh[1]);
-    store_be32(out + 28, cdgh[0]);
+    for (size_t i = 0; i < 2; i++) {
+        store_be32(out + 4 * i, abef[3 - i]);
+        store_be32(out + 8 + 4 * i, cdgh[3 - i]);
+        store_be32(out + 16 + 4 * i, abef[1 - i]);
+        store_be32(out + 24 + 4 * i, cdgh[1 - i]);
+    }
 }
 
 /* Takes the next blocks of both messages into their states. */
@@ -226,10 +211,7 @@ SHA_TARGET static void pair_sha_ni(uint8_t *out, struct span tag, struct span a,
 
 SHA256_PAIR_EARLY static bool have_sha_ni(void)
 {
-    unsigned a;
-    unsigned b;
-    unsigned c;
-    unsigned d;
+    unsigned a, b, c, d;
     __cpuid(0, a, b, c, d);
     if (a < 7)
         return false;

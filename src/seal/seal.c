@@ -161,19 +161,11 @@ static enum err on_load(struct seal *s, struct seal_job *j)
 
 /* ---- sealing ---- */
 
-static struct seal_session *session_of(struct seal *s, uint64_t number)
+/* The open session of a number; or, not used and 0, a free one. */
+static struct seal_session *find_session(struct seal *s, bool used, uint64_t number)
 {
     for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++) {
-        if (s->sessions[i].used && s->sessions[i].core.number == number)
-            return &s->sessions[i];
-    }
-    return NULL;
-}
-
-static struct seal_session *session_free(struct seal *s)
-{
-    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++) {
-        if (!s->sessions[i].used)
+        if (s->sessions[i].used == used && s->sessions[i].core.number == number)
             return &s->sessions[i];
     }
     return NULL;
@@ -182,7 +174,7 @@ static struct seal_session *session_free(struct seal *s)
 static enum err on_seal_begin(struct seal *s, struct seal_job *j)
 {
     const struct content_key *root = &j->request.u.seal_begin.key;
-    struct seal_session *session = session_free(s);
+    struct seal_session *session = find_session(s, false, 0);
     struct enclave_begin_reply *r = &j->reply.u.begin;
     if (session == NULL)
         return ERR_BUSY;
@@ -201,40 +193,30 @@ static enum err on_seal_block(struct seal *s, struct seal_job *j)
 {
     const struct enclave_seal_block *m = &j->request.u.seal_block;
     struct enclave_seal_block_reply *r = &j->reply.u.seal_block;
-    struct seal_session *session = session_of(s, m->number);
-    struct seal_session_placed placed;
+    struct seal_session *session = find_session(s, true, m->number);
     if (session == NULL)
         return ERR_NOT_FOUND;
-    TRY(seal_session_block(session, &placed, &m->key, job_bulk(j), s->config.entropy));
-    r->segment = placed.segment;
-    r->offset = placed.offset;
-    memcpy(r->chunk_root, placed.chunk_root, 32);
+    TRY(seal_session_block(session, r, &m->key, job_bulk(j), s->config.entropy));
     j->reply_bulk = span_of(job_bulk(j).p, j->bulk_size);
     return OK;
 }
 
 static enum err on_seal_close(struct seal *s, struct seal_job *j)
 {
-    struct seal_session *session = session_of(s, j->request.u.number.number);
+    struct seal_session *session = find_session(s, true, j->request.u.number.number);
     struct enclave_seal_close_reply *r = &j->reply.u.seal_close;
-    struct seal_session_closed closed;
     if (session == NULL)
         return ERR_NOT_FOUND;
-    TRY(seal_session_close(session, &closed, &s->keys, s->config.entropy));
+    TRY(seal_session_close(session, r, j->out, &s->keys, s->config.entropy));
     struct seal_number *alive = seal_state_number(&s->state, session->core.number);
     if (alive != NULL)
         alive->segments = session->core.segments;
-    r->segment = closed.segment;
-    r->length = closed.length;
-    memcpy(r->wrapped, closed.wrapped, sizeof(r->wrapped));
-    memcpy(j->out, closed.checkpoint, sizeof(closed.checkpoint));
-    r->checkpoint = span_of(j->out, sizeof(closed.checkpoint));
     return OK;
 }
 
 static enum err on_seal_resume(struct seal *s, struct seal_job *j)
 {
-    struct seal_session *session = session_free(s);
+    struct seal_session *session = find_session(s, false, 0);
     struct enclave_resume_reply *r = &j->reply.u.resume;
     if (session == NULL)
         return ERR_BUSY;
@@ -242,12 +224,9 @@ static enum err on_seal_resume(struct seal *s, struct seal_job *j)
     TRY(seal_session_resume(session, j->request.u.blob.blob, &s->keys));
     const struct seal_session_core core = session->core;
     const struct seal_number *alive = seal_state_number(&s->state, core.number);
-    enum err e = OK;
-    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++) {
-        if (&s->sessions[i] != session && s->sessions[i].used &&
-            s->sessions[i].core.number == core.number)
-            e = ERR_EXISTS; /* it is open already */
-    }
+    session->used = false;
+    enum err e = find_session(s, true, core.number) == NULL ? OK : ERR_EXISTS; /* open already */
+    session->used = true;
     /* SPEC seal 5.2: "SEAL_RESUME MUST refuse it when its number is not alive, when that session is
      * open, and when it has fewer segments than the state record says." */
     if (alive == NULL)
@@ -265,7 +244,7 @@ static enum err on_seal_resume(struct seal *s, struct seal_job *j)
 
 static enum err on_seal_records(struct seal *s, struct seal_job *j)
 {
-    struct seal_session *session = session_of(s, j->request.u.number.number);
+    struct seal_session *session = find_session(s, true, j->request.u.number.number);
     if (session == NULL)
         return ERR_NOT_FOUND;
     TRY(seal_session_records(session, span_of(job_bulk(j).p, j->bulk_size)));
@@ -275,7 +254,7 @@ static enum err on_seal_records(struct seal *s, struct seal_job *j)
 
 static enum err on_seal_end(struct seal *s, struct seal_job *j)
 {
-    struct seal_session *session = session_of(s, j->request.u.number.number);
+    struct seal_session *session = find_session(s, true, j->request.u.number.number);
     struct enclave_seal_end_reply *r = &j->reply.u.seal_end;
     struct content_commitment commitment;
     uint8_t seal_root[32];
@@ -290,7 +269,8 @@ static enum err on_seal_end(struct seal *s, struct seal_job *j)
     if (e == OK) {
         r->record_count = commitment.record_count;
         seal_state_leaf_encode(r->leaf, &file);
-        seal_state_file_ticket(r->ticket, &s->keys, number, r->leaf);
+        seal_state_ticket(r->ticket, &s->keys, REPORT_OP_ADD_FILES, number,
+                          span_of(r->leaf, sizeof(r->leaf)));
     }
     seal_session_wipe(session); /* its checkpoint can be resumed and the records sent again */
     return e;
@@ -298,10 +278,10 @@ static enum err on_seal_end(struct seal *s, struct seal_job *j)
 
 /* ---- free space ---- */
 
-static struct seal_fill *fill_of(struct seal *s, uint64_t number)
+static struct seal_fill *find_fill(struct seal *s, bool used, uint64_t number)
 {
     for (size_t i = 0; i < SEAL_FILLS_MAX; i++) {
-        if (s->fills[i].used && s->fills[i].number == number)
+        if (s->fills[i].used == used && s->fills[i].number == number)
             return &s->fills[i];
     }
     return NULL;
@@ -312,9 +292,7 @@ static enum err on_fill_begin(struct seal *s, struct seal_job *j)
     static const uint8_t iv[AES_CTR_IV_SIZE];
     const uint64_t size = j->request.u.fill_begin.size;
     struct enclave_begin_reply *r = &j->reply.u.begin;
-    struct seal_fill *fill = NULL;
-    for (size_t i = 0; i < SEAL_FILLS_MAX && fill == NULL; i++)
-        fill = s->fills[i].used ? NULL : &s->fills[i];
+    struct seal_fill *fill = find_fill(s, false, 0);
     if (fill == NULL)
         return ERR_BUSY;
     if (!srd_size_valid(size) || size > SEAL_FILL_SIZE_MAX)
@@ -334,7 +312,7 @@ static enum err on_fill_begin(struct seal *s, struct seal_job *j)
 
 static enum err on_fill_next(struct seal *s, struct seal_job *j)
 {
-    struct seal_fill *fill = fill_of(s, j->request.u.number.number);
+    struct seal_fill *fill = find_fill(s, true, j->request.u.number.number);
     struct enclave_fill_next_reply *r = &j->reply.u.fill_next;
     struct mspan out = { j->data + SEAL_SESSION_HEADROOM, SRD_ROW_SIZE };
     if (fill == NULL)
@@ -352,7 +330,7 @@ static enum err on_fill_next(struct seal *s, struct seal_job *j)
 
 static enum err on_fill_end(struct seal *s, struct seal_job *j)
 {
-    struct seal_fill *fill = fill_of(s, j->request.u.number.number);
+    struct seal_fill *fill = find_fill(s, true, j->request.u.number.number);
     struct enclave_fill_end_reply *r = &j->reply.u.fill_end;
     if (fill == NULL)
         return ERR_NOT_FOUND;
@@ -360,8 +338,11 @@ static enum err on_fill_end(struct seal *s, struct seal_job *j)
         return ERR_STATE;
     TRY(srd_extent_root(r->root, &fill->extent));
     r->size = fill->size;
-    const struct report_extent extent = { r->root, r->size };
-    seal_state_extent_ticket(r->ticket, &s->keys, fill->number, &extent);
+    uint8_t leaf[40];
+    memcpy(leaf, r->root, 32);
+    store_le64(leaf + 32, r->size);
+    seal_state_ticket(r->ticket, &s->keys, REPORT_OP_ADD_EXTENTS, fill->number,
+                      span_of(leaf, sizeof(leaf)));
     fill_wipe(fill);
     return OK;
 }
@@ -370,8 +351,8 @@ static enum err on_fill_end(struct seal *s, struct seal_job *j)
 static enum err on_abort(struct seal *s, struct seal_job *j)
 {
     const uint64_t number = j->request.u.number.number;
-    struct seal_session *session = session_of(s, number);
-    struct seal_fill *fill = fill_of(s, number);
+    struct seal_session *session = find_session(s, true, number);
+    struct seal_fill *fill = find_fill(s, true, number);
     enum err e = seal_state_number_end(&s->state, number);
     if (e != OK && session == NULL && fill == NULL)
         return e;
@@ -411,13 +392,8 @@ static enum err on_change(struct seal *s, struct seal_job *j)
 static enum err on_cut(struct seal *s, struct seal_job *j)
 {
     struct enclave_cut_reply *r = &j->reply.u.cut;
-    struct seal_state_cut cut;
     struct mspan step = { j->out + ENCLAVE_STATE_MAX, SEAL_JOB_OUT - ENCLAVE_STATE_MAX };
-    TRY(seal_state_cut(&s->state, &cut, step, &s->keys));
-    r->step = span_of(step.p, cut.step_size);
-    memcpy(r->step_mac, cut.step_mac, sizeof(r->step_mac));
-    memcpy(r->s, cut.s, sizeof(r->s));
-    memcpy(r->cut, cut.cut, sizeof(r->cut));
+    TRY(seal_state_cut(&s->state, r, step, &s->keys));
     r->record = record_of(s, j);
     return OK;
 }
@@ -555,31 +531,19 @@ enum err seal_take(const struct seal *s, struct seal_job *j, uint16_t type, stru
     return enclave_msg_decode(&j->request, type, span_of(j->body, body.n));
 }
 
-int seal_lane(const struct seal *s, const struct seal_job *j)
+int seal_lane(struct seal *s, const struct seal_job *j)
 {
-    uint64_t number;
-    switch (j->request.type) {
-    case ENCLAVE_UNSEAL:
+    if (j->request.type == ENCLAVE_UNSEAL)
         return SEAL_LANE_FREE;
-    case ENCLAVE_SEAL_BLOCK:
-        number = j->request.u.seal_block.number;
-        break;
-    case ENCLAVE_SEAL_RECORDS:
-    case ENCLAVE_FILL_NEXT:
-        number = j->request.u.number.number;
-        break;
-    default:
+    if (j->request.type != ENCLAVE_SEAL_BLOCK && j->request.type != ENCLAVE_SEAL_RECORDS &&
+        j->request.type != ENCLAVE_FILL_NEXT)
         return SEAL_LANE_ALONE;
-    }
-    for (int i = 0; i < SEAL_SESSIONS_MAX; i++) {
-        if (s->sessions[i].used && s->sessions[i].core.number == number)
-            return i;
-    }
-    for (int i = 0; i < SEAL_FILLS_MAX; i++) {
-        if (s->fills[i].used && s->fills[i].number == number)
-            return SEAL_SESSIONS_MAX + i;
-    }
-    return SEAL_LANE_ALONE;
+    const uint64_t number = j->request.u.number.number; /* the first field of all three */
+    const struct seal_session *session = find_session(s, true, number);
+    if (session != NULL)
+        return (int)(session - s->sessions);
+    const struct seal_fill *fill = find_fill(s, true, number);
+    return fill == NULL ? SEAL_LANE_ALONE : SEAL_SESSIONS_MAX + (int)(fill - s->fills);
 }
 
 enum err seal_handle(struct seal *s, struct seal_job *j)

@@ -85,7 +85,7 @@ NODISCARD enum err seal_take(const struct seal *s, struct seal_job *j, uint16_t 
                              struct span body, struct span bulk);
 
 /* The lane of a job that was taken: SEAL_LANE_ALONE, SEAL_LANE_FREE, or one below SEAL_LANES. */
-int seal_lane(const struct seal *s, const struct seal_job *j);
+int seal_lane(struct seal *s, const struct seal_job *j);
 
 /* seal_handle does it. OK: j->reply and j->reply_bulk are the answer; otherwise the error is, and
  * nothing but what the message's description says has changed. */

@@ -169,7 +169,7 @@ static void segment_open(struct seal_session *s, seal_entropy entropy)
     s->segment_length = 0;
 }
 
-enum err seal_session_block(struct seal_session *s, struct seal_session_placed *out,
+enum err seal_session_block(struct seal_session *s, struct enclave_seal_block_reply *out,
                             const struct content_key *key, struct mspan block, seal_entropy entropy)
 {
     struct span bytes = span_of(block.p, block.n);
@@ -277,8 +277,9 @@ static void checkpoint(uint8_t out[SEAL_SESSION_CHECKPOINT], const struct seal_s
     aead_seal(out + AEAD_NONCE_SIZE, &a, span_of(plain, sizeof(plain)));
 }
 
-enum err seal_session_close(struct seal_session *s, struct seal_session_closed *out,
-                            const struct seal_keys *keys, seal_entropy entropy)
+enum err seal_session_close(struct seal_session *s, struct enclave_seal_close_reply *out,
+                            uint8_t record[SEAL_SESSION_CHECKPOINT], const struct seal_keys *keys,
+                            seal_entropy entropy)
 {
     struct seal_session_core *c = &s->core;
     uint8_t nonce[AEAD_NONCE_SIZE], leaf[32];
@@ -297,7 +298,8 @@ enum err seal_session_close(struct seal_session *s, struct seal_session_closed *
     s->segment_open = false;
     out->segment = at.segment;
     out->length = at.length;
-    checkpoint(out->checkpoint, c, keys, entropy);
+    checkpoint(record, c, keys, entropy);
+    out->checkpoint = span_of(record, SEAL_SESSION_CHECKPOINT);
     return OK;
 }
 

@@ -8,6 +8,7 @@
 #ifndef CRUST_SEAL_SEAL_SESSION_H
 #define CRUST_SEAL_SEAL_SESSION_H
 
+#include "codec/enclave_reply.h"
 #include "crypto/aes_ctr.h"
 #include "crypto/hmac.h"
 #include "proof/content.h"
@@ -68,31 +69,20 @@ NODISCARD enum err seal_session_begin(struct seal_session *s, uint64_t number,
 /* seal_session_wipe ends it and wipes its keys; the cipher context stays for the next. */
 void seal_session_wipe(struct seal_session *s);
 
-struct seal_session_placed {
-    uint32_t segment;
-    uint32_t offset;
-    uint8_t chunk_root[32];
-};
-
 /* seal_session_block checks a block, takes its links and encrypts it in place. block[-1 ..
  * -SEAL_SESSION_HEADROOM] are overwritten.
  * Returns: OK; ERR_STATE (not OPEN), ERR_LIMIT (longer than a block may be), ERR_FULL (the segment
  *          has no room: close it first), ERR_CORRUPT (not its digest), ERR_UNSUPPORTED (codec, or
  *          a link to what cannot be stored), or what links_init returns. Nothing changes then. */
-NODISCARD enum err seal_session_block(struct seal_session *s, struct seal_session_placed *out,
+NODISCARD enum err seal_session_block(struct seal_session *s, struct enclave_seal_block_reply *out,
                                       const struct content_key *key, struct mspan block,
                                       seal_entropy entropy);
 
-struct seal_session_closed {
-    uint32_t segment;
-    uint32_t length;
-    uint8_t wrapped[ENCLAVE_WRAPPED_SIZE];
-    uint8_t checkpoint[SEAL_SESSION_CHECKPOINT];
-};
-
-/* seal_session_close wraps the open segment's key, forgets it, and gives the checkpoint. With no
- * segment open it closes an empty one if there is none yet. ERR_STATE otherwise. */
-NODISCARD enum err seal_session_close(struct seal_session *s, struct seal_session_closed *out,
+/* seal_session_close wraps the open segment's key, forgets it, and writes the checkpoint to record,
+ * which out borrows. With no segment open it closes an empty one if there is none yet. ERR_STATE
+ * otherwise. */
+NODISCARD enum err seal_session_close(struct seal_session *s, struct enclave_seal_close_reply *out,
+                                      uint8_t record[SEAL_SESSION_CHECKPOINT],
                                       const struct seal_keys *keys, seal_entropy entropy);
 
 /* seal_session_resume continues from a checkpoint of this lineage. ERR_SIGNATURE; ERR_FORMAT. */

@@ -80,8 +80,9 @@ static void test_segment_is_full_at_64_mebibytes(void **state)
     static struct seal_session s;
     struct seal_keys keys;
     struct secret f = { { 9 } };
-    struct seal_session_placed placed;
-    struct seal_session_closed closed;
+    struct enclave_seal_block_reply placed;
+    struct enclave_seal_close_reply closed;
+    uint8_t checkpoint[SEAL_SESSION_CHECKPOINT];
     const size_t max = CONTENT_BLOCK_MAX;
     uint8_t *memory = calloc(1, SEAL_SESSION_HEADROOM + max);
     CHECK(memory != NULL);
@@ -104,9 +105,9 @@ static void test_segment_is_full_at_64_mebibytes(void **state)
     CHECK_ERR(seal_session_block(&s, &placed, &key, (struct mspan){ block, 1 }, random_bytes),
               ERR_FULL);
     CHECK(block[0] == 7); /* nothing was done to it */
-    CHECK_OK(seal_session_close(&s, &closed, &keys, random_bytes));
+    CHECK_OK(seal_session_close(&s, &closed, checkpoint, &keys, random_bytes));
     CHECK(closed.length == ENCLAVE_SEGMENT_MAX && closed.segment == 0);
-    CHECK_ERR(seal_session_close(&s, &closed, &keys, random_bytes), ERR_STATE);
+    CHECK_ERR(seal_session_close(&s, &closed, checkpoint, &keys, random_bytes), ERR_STATE);
     CHECK_OK(seal_session_block(&s, &placed, &key, (struct mspan){ block, 1 }, random_bytes));
     CHECK(placed.segment == 1 && placed.offset == 0);
     seal_session_wipe(&s);

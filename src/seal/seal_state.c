@@ -6,8 +6,6 @@
 static const char tag_state[] = "crust/state-record/1";
 static const char tag_cut[] = "crust/cut-record/1";
 static const char tag_step[] = "crust/step-record/1";
-static const char tag_file[] = "crust/file-ticket/1";
-static const char tag_extent[] = "crust/extent-ticket/1";
 
 void seal_state_init(struct seal_state *s, const uint8_t lineage[32])
 {
@@ -140,23 +138,17 @@ void seal_state_leaf_encode(uint8_t leaf[ENCLAVE_LEAF_SIZE], const struct report
     memcpy(leaf + 76, file->seal_root, 32);
 }
 
-void seal_state_file_ticket(uint8_t out[ENCLAVE_FILE_TICKET_SIZE], const struct seal_keys *keys,
-                            uint64_t number, const uint8_t leaf[ENCLAVE_LEAF_SIZE])
+static const char *ticket_tag(enum report_op_kind kind)
 {
-    const size_t n = 8 + ENCLAVE_LEAF_SIZE;
-    store_le64(out, number);
-    memcpy(out + 8, leaf, ENCLAVE_LEAF_SIZE);
-    seal_keys_mac(out + n, keys, tag_file, span_of(out, n));
+    return kind == REPORT_OP_ADD_FILES ? "crust/file-ticket/1" : "crust/extent-ticket/1";
 }
 
-void seal_state_extent_ticket(uint8_t out[ENCLAVE_EXTENT_TICKET_SIZE], const struct seal_keys *keys,
-                              uint64_t number, const struct report_extent *extent)
+void seal_state_ticket(uint8_t *out, const struct seal_keys *keys, enum report_op_kind kind,
+                       uint64_t number, struct span leaf)
 {
-    const size_t n = 8 + 32 + 8;
     store_le64(out, number);
-    memcpy(out + 8, extent->root, 32);
-    store_le64(out + 40, extent->size);
-    seal_keys_mac(out + n, keys, tag_extent, span_of(out, n));
+    memcpy(out + 8, leaf.p, leaf.n);
+    seal_keys_mac(out + 8 + leaf.n, keys, ticket_tag(kind), span_of(out, 8 + leaf.n));
 }
 
 /* ---- pending operations ---- */
@@ -237,8 +229,7 @@ static enum err take_ticket(struct seal_state *s, const struct seal_keys *keys, 
                             enum report_op_kind kind, struct span ticket)
 {
     struct span body = span_sub(ticket, 0, ticket.n - SEAL_KEYS_MAC);
-    const char *tag = kind == REPORT_OP_ADD_FILES ? tag_file : tag_extent;
-    TRY(seal_keys_check(ticket.p + body.n, keys, tag, body));
+    TRY(seal_keys_check(ticket.p + body.n, keys, ticket_tag(kind), body));
     /* SPEC seal 6.3: "An add MUST refuse a ticket whose number is not alive" */
     if (seal_state_number(s, load_le64(body.p)) == NULL)
         return ERR_EXISTS;
@@ -284,33 +275,28 @@ enum err seal_state_add(struct seal_state *s, const struct seal_keys *keys,
 
 enum err seal_state_remove_file(struct seal_state *s, const struct enclave_remove_file *m)
 {
-    struct attempt a = { .op = { .kind = REPORT_OP_REMOVE_FILE,
-                                 .volume = (uint8_t)m->volume,
-                                 .index = m->index,
-                                 .count = 1,
-                                 .path = m->path } };
+    struct attempt a = { .op = { REPORT_OP_REMOVE_FILE, (uint8_t)m->volume, m->index,
+                                 .count = 1 } };
     struct writer w = writer_of(a.leaves, LEAVES_MAX);
-    struct report_file f = seal_state_leaf_decode(m->leaf);
+    const struct report_file f = seal_state_leaf_decode(m->leaf);
     if (f.size > CONTENT_SIZE_MAX)
         return ERR_RANGE;
     report_file_encode(&w, &f);
     a.op.leaves = writer_span(&w);
+    a.op.path = m->path;
     return append(s, &a);
 }
 
 enum err seal_state_remove_extent(struct seal_state *s, const struct enclave_remove_extent *m)
 {
-    struct attempt a = { .op = { .kind = REPORT_OP_REMOVE_EXTENT,
-                                 .volume = (uint8_t)m->volume,
-                                 .index = m->index,
-                                 .count = 1,
-                                 .path = m->path } };
+    struct attempt a = { .op = { REPORT_OP_REMOVE_EXTENT, (uint8_t)m->volume, m->index,
+                                 .count = 1 } };
     struct writer w = writer_of(a.leaves, LEAVES_MAX);
-    struct report_extent e = { .root = m->root, .size = m->size };
-    if (!srd_size_valid(e.size))
+    if (!srd_size_valid(m->size))
         return ERR_RANGE;
-    report_extent_encode(&w, &e);
+    report_extent_encode(&w, &(struct report_extent){ m->root, m->size });
     a.op.leaves = writer_span(&w);
+    a.op.path = m->path;
     return append(s, &a);
 }
 
@@ -327,10 +313,10 @@ uint32_t seal_state_pending_size(const struct seal_state *s)
     return s->op_count == 0 ? 0 : (uint32_t)(s->ops_size + SEAL_STATE_STEP_OVERHEAD);
 }
 
-enum err seal_state_cut(struct seal_state *s, struct seal_state_cut *out, struct mspan step,
+enum err seal_state_cut(struct seal_state *s, struct enclave_cut_reply *out, struct mspan step,
                         const struct seal_keys *keys)
 {
-    *out = (struct seal_state_cut){ 0 };
+    *out = (struct enclave_cut_reply){ 0 };
     if (s->op_count == 0)
         return ERR_STATE;
     struct work_state next = s->now;
@@ -351,7 +337,7 @@ enum err seal_state_cut(struct seal_state *s, struct seal_state_cut *out, struct
     struct report_step decoded;
     ASSERT(w.err == OK && report_step_decode(&decoded, writer_span(&w)) == OK);
     ASSERT(work_state_step(&replay, &decoded) == OK);
-    out->step_size = w.len;
+    out->step = writer_span(&w);
     seal_keys_mac(out->step_mac, keys, tag_step, writer_span(&w));
     work_state_encode(out->cut, &next);
     seal_keys_mac(out->cut + WORK_STATE_SIZE, keys, tag_cut, span_of(out->cut, WORK_STATE_SIZE));

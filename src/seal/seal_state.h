@@ -8,6 +8,7 @@
 #define CRUST_SEAL_SEAL_STATE_H
 
 #include "codec/enclave_msg.h"
+#include "codec/enclave_reply.h"
 #include "proof/work_state.h"
 #include "seal/seal_keys.h"
 
@@ -55,11 +56,10 @@ struct seal_number *seal_state_number(struct seal_state *s, uint64_t number);
 /* ERR_NOT_FOUND when it is not alive. */
 NODISCARD enum err seal_state_number_end(struct seal_state *s, uint64_t number);
 
-/* Tickets. The leaf of a file is ENCLAVE_LEAF_SIZE bytes, the preimage of its hash. */
-void seal_state_file_ticket(uint8_t out[ENCLAVE_FILE_TICKET_SIZE], const struct seal_keys *keys,
-                            uint64_t number, const uint8_t leaf[ENCLAVE_LEAF_SIZE]);
-void seal_state_extent_ticket(uint8_t out[ENCLAVE_EXTENT_TICKET_SIZE], const struct seal_keys *keys,
-                              uint64_t number, const struct report_extent *extent);
+/* seal_state_ticket writes number | leaf | MAC. The leaf of a file is ENCLAVE_LEAF_SIZE bytes, the
+ * preimage of its hash; that of an extent is root | size u64. kind is one that adds. */
+void seal_state_ticket(uint8_t *out, const struct seal_keys *keys, enum report_op_kind kind,
+                       uint64_t number, struct span leaf);
 
 /* The file that leaf bytes name; borrows. */
 struct report_file seal_state_leaf_decode(const uint8_t leaf[ENCLAVE_LEAF_SIZE]);
@@ -76,16 +76,9 @@ NODISCARD enum err seal_state_remove_extent(struct seal_state *s,
                                             const struct enclave_remove_extent *m);
 NODISCARD enum err seal_state_drop(struct seal_state *s, uint8_t volume);
 
-struct seal_state_cut {
-    size_t step_size;
-    uint8_t step_mac[SEAL_KEYS_MAC];
-    uint8_t s[32];
-    uint8_t cut[ENCLAVE_CUT_SIZE];
-};
-
-/* seal_state_cut closes the pending operations into a step, written to step. ERR_STATE: there are
- * none. */
-NODISCARD enum err seal_state_cut(struct seal_state *s, struct seal_state_cut *out,
+/* seal_state_cut closes the pending operations into a step, written to step, which out borrows;
+ * out->record is left to the caller. ERR_STATE: there are none. */
+NODISCARD enum err seal_state_cut(struct seal_state *s, struct enclave_cut_reply *out,
                                   struct mspan step, const struct seal_keys *keys);
 
 /* The size of the step that a cut would give now; 0 without operations. */
