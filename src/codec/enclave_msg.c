@@ -11,9 +11,8 @@ enum kind {
     U64,            /* uint64_t: a number */
     FIXED,          /* uint8_t[max]: bytes */
     TEXT,           /* struct span: text of at most max bytes */
-    BYTES,          /* struct span: at most max items of unit bytes (0: of one) */
-    SOME,           /* BYTES, at least one item */
-    OR_NULL,        /* SOME or null, which is a span without a pointer */
+    BYTES,          /* struct span: at most max bytes */
+    OR_NULL,        /* BYTES, but not empty; or null, which is a span without a pointer */
     VOLUME_OR_NULL, /* struct enclave_optional_volume */
 };
 
@@ -23,203 +22,191 @@ struct field {
     uint16_t type;
     enum kind kind;
     size_t at; /* in the message's struct */
-    uint32_t max, unit;
+    uint32_t max;
 };
 
 static const struct field requests[] = {
-    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello, protocol), UINT32_MAX, 0 },
-    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello, chain), 32, 0 },
-    { ENCLAVE_PROVISION, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_SEALED_KEYS_MAX, 0 },
-    { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, account), 32, 0 },
-    { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, block_hash), 32, 0 },
-    { ENCLAVE_LOAD, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_STATE_MAX, 0 },
-    { ENCLAVE_SEAL_BEGIN, U32, offsetof(struct enclave_seal_begin, key.codec), UINT32_MAX, 0 },
-    { ENCLAVE_SEAL_BEGIN, FIXED, offsetof(struct enclave_seal_begin, key.digest), 32, 0 },
-    { ENCLAVE_SEAL_BLOCK, U64, offsetof(struct enclave_seal_block, number), 0, 0 },
-    { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block, key.codec), UINT32_MAX, 0 },
-    { ENCLAVE_SEAL_BLOCK, FIXED, offsetof(struct enclave_seal_block, key.digest), 32, 0 },
-    { ENCLAVE_SEAL_CLOSE, U64, offsetof(struct enclave_number, number), 0, 0 },
-    { ENCLAVE_SEAL_RESUME, BYTES, offsetof(struct enclave_blob, blob), ENCLAVE_CHECKPOINT_MAX, 0 },
-    { ENCLAVE_SEAL_RECORDS, U64, offsetof(struct enclave_number, number), 0, 0 },
-    { ENCLAVE_SEAL_END, U64, offsetof(struct enclave_number, number), 0, 0 },
-    { ENCLAVE_ABORT, U64, offsetof(struct enclave_number, number), 0, 0 },
-    { ENCLAVE_FILL_BEGIN, U64, offsetof(struct enclave_fill_begin, size), 0, 0 },
-    { ENCLAVE_FILL_NEXT, U64, offsetof(struct enclave_number, number), 0, 0 },
-    { ENCLAVE_FILL_END, U64, offsetof(struct enclave_number, number), 0, 0 },
-    { ENCLAVE_ADD_FILES, U32, offsetof(struct enclave_add, volume), ENCLAVE_VOLUMES - 1, 0 },
-    { ENCLAVE_ADD_FILES, U32, offsetof(struct enclave_add, first_index), UINT32_MAX, 0 },
-    { ENCLAVE_ADD_FILES, SOME, offsetof(struct enclave_add, tickets), ENCLAVE_TICKETS_MAX,
-      ENCLAVE_FILE_TICKET_SIZE },
-    { ENCLAVE_ADD_FILES, BYTES, offsetof(struct enclave_add, path), ENCLAVE_PATH_MAX, 0 },
-    { ENCLAVE_REMOVE_FILE, U32, offsetof(struct enclave_remove_file, volume), ENCLAVE_VOLUMES - 1,
-      0 },
-    { ENCLAVE_REMOVE_FILE, U32, offsetof(struct enclave_remove_file, index), UINT32_MAX, 0 },
-    { ENCLAVE_REMOVE_FILE, FIXED, offsetof(struct enclave_remove_file, leaf), ENCLAVE_LEAF_SIZE,
-      0 },
-    { ENCLAVE_REMOVE_FILE, BYTES, offsetof(struct enclave_remove_file, path), ENCLAVE_PATH_MAX, 0 },
-    { ENCLAVE_ADD_EXTENTS, U32, offsetof(struct enclave_add, volume), ENCLAVE_VOLUMES - 1, 0 },
-    { ENCLAVE_ADD_EXTENTS, U32, offsetof(struct enclave_add, first_index), UINT32_MAX, 0 },
-    { ENCLAVE_ADD_EXTENTS, SOME, offsetof(struct enclave_add, tickets), ENCLAVE_TICKETS_MAX,
-      ENCLAVE_EXTENT_TICKET_SIZE },
-    { ENCLAVE_ADD_EXTENTS, BYTES, offsetof(struct enclave_add, path), ENCLAVE_PATH_MAX, 0 },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello, protocol), UINT32_MAX },
+    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello, chain), 32 },
+    { ENCLAVE_PROVISION, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_SEALED_KEYS_MAX },
+    { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, account), 32 },
+    { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, block_hash), 32 },
+    { ENCLAVE_LOAD, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_STATE_MAX },
+    { ENCLAVE_SEAL_BEGIN, U32, offsetof(struct enclave_seal_begin, key.codec), UINT32_MAX },
+    { ENCLAVE_SEAL_BEGIN, FIXED, offsetof(struct enclave_seal_begin, key.digest), 32 },
+    { ENCLAVE_SEAL_BLOCK, U64, offsetof(struct enclave_seal_block, number), 0 },
+    { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block, key.codec), UINT32_MAX },
+    { ENCLAVE_SEAL_BLOCK, FIXED, offsetof(struct enclave_seal_block, key.digest), 32 },
+    { ENCLAVE_SEAL_CLOSE, U64, offsetof(struct enclave_number, number), 0 },
+    { ENCLAVE_SEAL_RESUME, BYTES, offsetof(struct enclave_blob, blob), ENCLAVE_CHECKPOINT_MAX },
+    { ENCLAVE_SEAL_RECORDS, U64, offsetof(struct enclave_number, number), 0 },
+    { ENCLAVE_SEAL_END, U64, offsetof(struct enclave_number, number), 0 },
+    { ENCLAVE_ABORT, U64, offsetof(struct enclave_number, number), 0 },
+    { ENCLAVE_FILL_BEGIN, U64, offsetof(struct enclave_fill_begin, size), 0 },
+    { ENCLAVE_FILL_NEXT, U64, offsetof(struct enclave_number, number), 0 },
+    { ENCLAVE_FILL_END, U64, offsetof(struct enclave_number, number), 0 },
+    { ENCLAVE_ADD_FILES, U32, offsetof(struct enclave_add, volume), ENCLAVE_VOLUMES - 1 },
+    { ENCLAVE_ADD_FILES, U32, offsetof(struct enclave_add, first_index), UINT32_MAX },
+    { ENCLAVE_ADD_FILES, BYTES, offsetof(struct enclave_add, tickets),
+      ENCLAVE_TICKETS_MAX *ENCLAVE_FILE_TICKET_SIZE },
+    { ENCLAVE_ADD_FILES, BYTES, offsetof(struct enclave_add, path), ENCLAVE_PATH_MAX },
+    { ENCLAVE_REMOVE_FILE, U32, offsetof(struct enclave_remove_file, volume), ENCLAVE_VOLUMES - 1 },
+    { ENCLAVE_REMOVE_FILE, U32, offsetof(struct enclave_remove_file, index), UINT32_MAX },
+    { ENCLAVE_REMOVE_FILE, FIXED, offsetof(struct enclave_remove_file, leaf), ENCLAVE_LEAF_SIZE },
+    { ENCLAVE_REMOVE_FILE, BYTES, offsetof(struct enclave_remove_file, path), ENCLAVE_PATH_MAX },
+    { ENCLAVE_ADD_EXTENTS, U32, offsetof(struct enclave_add, volume), ENCLAVE_VOLUMES - 1 },
+    { ENCLAVE_ADD_EXTENTS, U32, offsetof(struct enclave_add, first_index), UINT32_MAX },
+    { ENCLAVE_ADD_EXTENTS, BYTES, offsetof(struct enclave_add, tickets),
+      ENCLAVE_TICKETS_MAX *ENCLAVE_EXTENT_TICKET_SIZE },
+    { ENCLAVE_ADD_EXTENTS, BYTES, offsetof(struct enclave_add, path), ENCLAVE_PATH_MAX },
     { ENCLAVE_REMOVE_EXTENT, U32, offsetof(struct enclave_remove_extent, volume),
-      ENCLAVE_VOLUMES - 1, 0 },
-    { ENCLAVE_REMOVE_EXTENT, U32, offsetof(struct enclave_remove_extent, index), UINT32_MAX, 0 },
-    { ENCLAVE_REMOVE_EXTENT, FIXED, offsetof(struct enclave_remove_extent, root), 32, 0 },
-    { ENCLAVE_REMOVE_EXTENT, U64, offsetof(struct enclave_remove_extent, size), 0, 0 },
-    { ENCLAVE_REMOVE_EXTENT, BYTES, offsetof(struct enclave_remove_extent, path), ENCLAVE_PATH_MAX,
-      0 },
-    { ENCLAVE_DROP_VOLUME, U32, offsetof(struct enclave_volume, volume), ENCLAVE_VOLUMES - 1, 0 },
-    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, content.codec), UINT32_MAX, 0 },
-    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, content.digest), 32, 0 },
-    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, segment), UINT32_MAX, 0 },
-    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, length), ENCLAVE_SEGMENT_MAX, 0 },
-    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, wrapped), ENCLAVE_WRAPPED_SIZE, 0 },
-    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, offset), ENCLAVE_SEGMENT_MAX, 0 },
-    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, digest), 32, 0 },
-    { ENCLAVE_REPORT_BEGIN, U64, offsetof(struct enclave_report_begin, slot), 0, 0 },
-    { ENCLAVE_REPORT_BEGIN, FIXED, offsetof(struct enclave_report_begin, beacon), 32, 0 },
-    { ENCLAVE_REPORT_BEGIN, FIXED, offsetof(struct enclave_report_begin, account), 32, 0 },
+      ENCLAVE_VOLUMES - 1 },
+    { ENCLAVE_REMOVE_EXTENT, U32, offsetof(struct enclave_remove_extent, index), UINT32_MAX },
+    { ENCLAVE_REMOVE_EXTENT, FIXED, offsetof(struct enclave_remove_extent, root), 32 },
+    { ENCLAVE_REMOVE_EXTENT, U64, offsetof(struct enclave_remove_extent, size), 0 },
+    { ENCLAVE_REMOVE_EXTENT, BYTES, offsetof(struct enclave_remove_extent, path),
+      ENCLAVE_PATH_MAX },
+    { ENCLAVE_DROP_VOLUME, U32, offsetof(struct enclave_volume, volume), ENCLAVE_VOLUMES - 1 },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, content.codec), UINT32_MAX },
+    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, content.digest), 32 },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, segment), UINT32_MAX },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, length), ENCLAVE_SEGMENT_MAX },
+    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, wrapped), ENCLAVE_WRAPPED_SIZE },
+    { ENCLAVE_UNSEAL, U32, offsetof(struct enclave_unseal, offset), ENCLAVE_SEGMENT_MAX },
+    { ENCLAVE_UNSEAL, FIXED, offsetof(struct enclave_unseal, digest), 32 },
+    { ENCLAVE_REPORT_BEGIN, U64, offsetof(struct enclave_report_begin, slot), 0 },
+    { ENCLAVE_REPORT_BEGIN, FIXED, offsetof(struct enclave_report_begin, beacon), 32 },
+    { ENCLAVE_REPORT_BEGIN, FIXED, offsetof(struct enclave_report_begin, account), 32 },
     { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin, draws_files),
-      ENCLAVE_DRAWS_PARAM_MAX, 0 },
+      ENCLAVE_DRAWS_PARAM_MAX },
     { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin, draws_srd),
-      ENCLAVE_DRAWS_PARAM_MAX, 0 },
+      ENCLAVE_DRAWS_PARAM_MAX },
     { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin, draws_return),
-      ENCLAVE_DRAWS_PARAM_MAX, 0 },
-    { ENCLAVE_REPORT_BEGIN, VOLUME_OR_NULL, offsetof(struct enclave_report_begin, suspend), 0, 0 },
-    { ENCLAVE_REPORT_BEGIN, VOLUME_OR_NULL, offsetof(struct enclave_report_begin, return_), 0, 0 },
-    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, base), 1,
+      ENCLAVE_DRAWS_PARAM_MAX },
+    { ENCLAVE_REPORT_BEGIN, VOLUME_OR_NULL, offsetof(struct enclave_report_begin, suspend), 0 },
+    { ENCLAVE_REPORT_BEGIN, VOLUME_OR_NULL, offsetof(struct enclave_report_begin, return_), 0 },
+    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, base),
       ENCLAVE_CUT_SIZE },
-    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, step), ENCLAVE_STEP_MAX,
-      0 },
-    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, step_mac), 1, 32 },
+    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, step),
+      ENCLAVE_STEP_MAX },
+    { ENCLAVE_REPORT_BEGIN, OR_NULL, offsetof(struct enclave_report_begin, step_mac), 32 },
     { ENCLAVE_REPORT_BEGIN, BYTES, offsetof(struct enclave_report_begin, entries),
-      ENCLAVE_ENTRIES_MAX, ENCLAVE_ENTRY_SIZE },
-    { ENCLAVE_REPORT_DRAWS, U32, offsetof(struct enclave_report_draws, first), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_DRAWS, U32, offsetof(struct enclave_report_draws, count), ENCLAVE_DRAWS_MAX,
-      0 },
-    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, draw), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, index), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, leaf), ENCLAVE_LEAF_SIZE,
-      0 },
-    { ENCLAVE_REPORT_FILE, BYTES, offsetof(struct enclave_report_file, path), ENCLAVE_PATH_MAX, 0 },
-    { ENCLAVE_REPORT_FILE, U64, offsetof(struct enclave_report_file, record_count), 0, 0 },
-    { ENCLAVE_REPORT_FILE, U64, offsetof(struct enclave_report_file, record_index), 0, 0 },
-    { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, record), ENCLAVE_RECORD_SIZE,
-      0 },
+      ENCLAVE_ENTRIES_MAX *ENCLAVE_ENTRY_SIZE },
+    { ENCLAVE_REPORT_DRAWS, U32, offsetof(struct enclave_report_draws, first), UINT32_MAX },
+    { ENCLAVE_REPORT_DRAWS, U32, offsetof(struct enclave_report_draws, count), ENCLAVE_DRAWS_MAX },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, draw), UINT32_MAX },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, index), UINT32_MAX },
+    { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, leaf), ENCLAVE_LEAF_SIZE },
+    { ENCLAVE_REPORT_FILE, BYTES, offsetof(struct enclave_report_file, path), ENCLAVE_PATH_MAX },
+    { ENCLAVE_REPORT_FILE, U64, offsetof(struct enclave_report_file, record_count), 0 },
+    { ENCLAVE_REPORT_FILE, U64, offsetof(struct enclave_report_file, record_index), 0 },
+    { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, record),
+      ENCLAVE_RECORD_SIZE },
     { ENCLAVE_REPORT_FILE, BYTES, offsetof(struct enclave_report_file, record_path),
-      ENCLAVE_RECORD_PATH_MAX, 0 },
-    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment_count), UINT32_MAX,
-      0 },
+      ENCLAVE_RECORD_PATH_MAX },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment), UINT32_MAX },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment_count), UINT32_MAX },
     { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, segment_length),
-      ENCLAVE_SEGMENT_MAX, 0 },
-    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, offset), ENCLAVE_SEGMENT_MAX,
-      0 },
+      ENCLAVE_SEGMENT_MAX },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_file, offset), ENCLAVE_SEGMENT_MAX },
     { ENCLAVE_REPORT_FILE, FIXED, offsetof(struct enclave_report_file, wrapped),
-      ENCLAVE_WRAPPED_SIZE, 0 },
+      ENCLAVE_WRAPPED_SIZE },
     { ENCLAVE_REPORT_FILE, BYTES, offsetof(struct enclave_report_file, seal_path),
-      ENCLAVE_HASH_PATH_MAX, 0 },
-    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_extent, draw), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_extent, index), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_EXTENT, FIXED, offsetof(struct enclave_report_extent, root), 32, 0 },
-    { ENCLAVE_REPORT_EXTENT, U64, offsetof(struct enclave_report_extent, size), 0, 0 },
-    { ENCLAVE_REPORT_EXTENT, BYTES, offsetof(struct enclave_report_extent, path), ENCLAVE_PATH_MAX,
-      0 },
+      ENCLAVE_HASH_PATH_MAX },
+    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_extent, draw), UINT32_MAX },
+    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_extent, index), UINT32_MAX },
+    { ENCLAVE_REPORT_EXTENT, FIXED, offsetof(struct enclave_report_extent, root), 32 },
+    { ENCLAVE_REPORT_EXTENT, U64, offsetof(struct enclave_report_extent, size), 0 },
+    { ENCLAVE_REPORT_EXTENT, BYTES, offsetof(struct enclave_report_extent, path),
+      ENCLAVE_PATH_MAX },
     { ENCLAVE_REPORT_EXTENT, BYTES, offsetof(struct enclave_report_extent, chunk_path),
-      ENCLAVE_HASH_PATH_MAX, 0 },
-    { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_miss, draw), UINT32_MAX, 0 },
+      ENCLAVE_HASH_PATH_MAX },
+    { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_miss, draw), UINT32_MAX },
 };
 
 /* LOAD answers as STATUS does; UNSEAL's reply has no field. */
 static const struct field replies[] = {
-    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, protocol), UINT32_MAX, 0 },
-    { ENCLAVE_HELLO, TEXT, offsetof(struct enclave_hello_reply, provider), 16, 0 },
-    { ENCLAVE_HELLO, TEXT, offsetof(struct enclave_hello_reply, release), 64, 0 },
-    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello_reply, release_id), 32, 0 },
-    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello_reply, measurement), 32, 0 },
-    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, sessions_max), UINT32_MAX, 0 },
-    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, fills_max), UINT32_MAX, 0 },
-    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, numbers_max), UINT32_MAX, 0 },
-    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, workers), UINT32_MAX, 0 },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, protocol), UINT32_MAX },
+    { ENCLAVE_HELLO, TEXT, offsetof(struct enclave_hello_reply, provider), 16 },
+    { ENCLAVE_HELLO, TEXT, offsetof(struct enclave_hello_reply, release), 64 },
+    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello_reply, release_id), 32 },
+    { ENCLAVE_HELLO, FIXED, offsetof(struct enclave_hello_reply, measurement), 32 },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, sessions_max), UINT32_MAX },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, fills_max), UINT32_MAX },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, numbers_max), UINT32_MAX },
+    { ENCLAVE_HELLO, U32, offsetof(struct enclave_hello_reply, workers), UINT32_MAX },
     { ENCLAVE_PROVISION, BYTES, offsetof(struct enclave_provision_reply, sealed),
-      ENCLAVE_SEALED_KEYS_MAX, 0 },
-    { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, worker), 32, 0 },
-    { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, lineage), 32, 0 },
+      ENCLAVE_SEALED_KEYS_MAX },
+    { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, worker), 32 },
+    { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, lineage), 32 },
     { ENCLAVE_EVIDENCE, BYTES, offsetof(struct enclave_evidence_reply, evidence),
-      ENCLAVE_EVIDENCE_MAX, 0 },
-    { ENCLAVE_STATUS, U64, offsetof(struct enclave_status_reply, seq), 0, 0 },
-    { ENCLAVE_STATUS, FIXED, offsetof(struct enclave_status_reply, s), 32, 0 },
-    { ENCLAVE_STATUS, FIXED, offsetof(struct enclave_status_reply, s_next), 32, 0 },
-    { ENCLAVE_STATUS, U32, offsetof(struct enclave_status_reply, pending_bytes), ENCLAVE_STEP_MAX,
-      0 },
-    { ENCLAVE_STATUS, U32, offsetof(struct enclave_status_reply, pending_leaves), UINT32_MAX, 0 },
-    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, volumes), ENCLAVE_VOLUMES,
-      ENCLAVE_VOLUME_SIZE },
-    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, numbers), ENCLAVE_NUMBERS_MAX,
-      ENCLAVE_NUMBER_SIZE },
-    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, record), ENCLAVE_STATE_MAX, 0 },
-    { ENCLAVE_SEAL_BEGIN, U64, offsetof(struct enclave_begin_reply, number), 0, 0 },
-    { ENCLAVE_SEAL_BEGIN, BYTES, offsetof(struct enclave_begin_reply, record), ENCLAVE_STATE_MAX,
-      0 },
-    { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block_reply, segment), UINT32_MAX, 0 },
+      ENCLAVE_EVIDENCE_MAX },
+    { ENCLAVE_STATUS, U64, offsetof(struct enclave_status_reply, seq), 0 },
+    { ENCLAVE_STATUS, FIXED, offsetof(struct enclave_status_reply, s), 32 },
+    { ENCLAVE_STATUS, FIXED, offsetof(struct enclave_status_reply, s_next), 32 },
+    { ENCLAVE_STATUS, U32, offsetof(struct enclave_status_reply, pending_bytes), ENCLAVE_STEP_MAX },
+    { ENCLAVE_STATUS, U32, offsetof(struct enclave_status_reply, pending_leaves), UINT32_MAX },
+    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, volumes),
+      ENCLAVE_VOLUMES *ENCLAVE_VOLUME_SIZE },
+    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, numbers),
+      ENCLAVE_NUMBERS_MAX *ENCLAVE_NUMBER_SIZE },
+    { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, record), ENCLAVE_STATE_MAX },
+    { ENCLAVE_SEAL_BEGIN, U64, offsetof(struct enclave_begin_reply, number), 0 },
+    { ENCLAVE_SEAL_BEGIN, BYTES, offsetof(struct enclave_begin_reply, record), ENCLAVE_STATE_MAX },
+    { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block_reply, segment), UINT32_MAX },
     { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block_reply, offset),
-      ENCLAVE_SEGMENT_MAX, 0 },
-    { ENCLAVE_SEAL_BLOCK, FIXED, offsetof(struct enclave_seal_block_reply, chunk_root), 32, 0 },
-    { ENCLAVE_SEAL_CLOSE, U32, offsetof(struct enclave_seal_close_reply, segment), UINT32_MAX, 0 },
+      ENCLAVE_SEGMENT_MAX },
+    { ENCLAVE_SEAL_BLOCK, FIXED, offsetof(struct enclave_seal_block_reply, chunk_root), 32 },
+    { ENCLAVE_SEAL_CLOSE, U32, offsetof(struct enclave_seal_close_reply, segment), UINT32_MAX },
     { ENCLAVE_SEAL_CLOSE, U32, offsetof(struct enclave_seal_close_reply, length),
-      ENCLAVE_SEGMENT_MAX, 0 },
+      ENCLAVE_SEGMENT_MAX },
     { ENCLAVE_SEAL_CLOSE, FIXED, offsetof(struct enclave_seal_close_reply, wrapped),
-      ENCLAVE_WRAPPED_SIZE, 0 },
+      ENCLAVE_WRAPPED_SIZE },
     { ENCLAVE_SEAL_CLOSE, BYTES, offsetof(struct enclave_seal_close_reply, checkpoint),
-      ENCLAVE_CHECKPOINT_MAX, 0 },
-    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, number), 0, 0 },
-    { ENCLAVE_SEAL_RESUME, U32, offsetof(struct enclave_resume_reply, key.codec), UINT32_MAX, 0 },
-    { ENCLAVE_SEAL_RESUME, FIXED, offsetof(struct enclave_resume_reply, key.digest), 32, 0 },
-    { ENCLAVE_SEAL_RESUME, U32, offsetof(struct enclave_resume_reply, segments), UINT32_MAX, 0 },
-    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, blocks), 0, 0 },
-    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, bytes), 0, 0 },
-    { ENCLAVE_SEAL_RECORDS, U64, offsetof(struct enclave_records_reply, count), 0, 0 },
-    { ENCLAVE_SEAL_END, U64, offsetof(struct enclave_seal_end_reply, record_count), 0, 0 },
-    { ENCLAVE_SEAL_END, FIXED, offsetof(struct enclave_seal_end_reply, leaf), ENCLAVE_LEAF_SIZE,
-      0 },
+      ENCLAVE_CHECKPOINT_MAX },
+    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, number), 0 },
+    { ENCLAVE_SEAL_RESUME, U32, offsetof(struct enclave_resume_reply, key.codec), UINT32_MAX },
+    { ENCLAVE_SEAL_RESUME, FIXED, offsetof(struct enclave_resume_reply, key.digest), 32 },
+    { ENCLAVE_SEAL_RESUME, U32, offsetof(struct enclave_resume_reply, segments), UINT32_MAX },
+    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, blocks), 0 },
+    { ENCLAVE_SEAL_RESUME, U64, offsetof(struct enclave_resume_reply, bytes), 0 },
+    { ENCLAVE_SEAL_RECORDS, U64, offsetof(struct enclave_records_reply, count), 0 },
+    { ENCLAVE_SEAL_END, U64, offsetof(struct enclave_seal_end_reply, record_count), 0 },
+    { ENCLAVE_SEAL_END, FIXED, offsetof(struct enclave_seal_end_reply, leaf), ENCLAVE_LEAF_SIZE },
     { ENCLAVE_SEAL_END, FIXED, offsetof(struct enclave_seal_end_reply, ticket),
-      ENCLAVE_FILE_TICKET_SIZE, 0 },
-    { ENCLAVE_ABORT, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX, 0 },
-    { ENCLAVE_FILL_BEGIN, U64, offsetof(struct enclave_begin_reply, number), 0, 0 },
-    { ENCLAVE_FILL_BEGIN, BYTES, offsetof(struct enclave_begin_reply, record), ENCLAVE_STATE_MAX,
-      0 },
-    { ENCLAVE_FILL_NEXT, U64, offsetof(struct enclave_fill_next_reply, offset), 0, 0 },
-    { ENCLAVE_FILL_NEXT, FIXED, offsetof(struct enclave_fill_next_reply, row), 32, 0 },
-    { ENCLAVE_FILL_END, FIXED, offsetof(struct enclave_fill_end_reply, root), 32, 0 },
-    { ENCLAVE_FILL_END, U64, offsetof(struct enclave_fill_end_reply, size), 0, 0 },
+      ENCLAVE_FILE_TICKET_SIZE },
+    { ENCLAVE_ABORT, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX },
+    { ENCLAVE_FILL_BEGIN, U64, offsetof(struct enclave_begin_reply, number), 0 },
+    { ENCLAVE_FILL_BEGIN, BYTES, offsetof(struct enclave_begin_reply, record), ENCLAVE_STATE_MAX },
+    { ENCLAVE_FILL_NEXT, U64, offsetof(struct enclave_fill_next_reply, offset), 0 },
+    { ENCLAVE_FILL_NEXT, FIXED, offsetof(struct enclave_fill_next_reply, row), 32 },
+    { ENCLAVE_FILL_END, FIXED, offsetof(struct enclave_fill_end_reply, root), 32 },
+    { ENCLAVE_FILL_END, U64, offsetof(struct enclave_fill_end_reply, size), 0 },
     { ENCLAVE_FILL_END, FIXED, offsetof(struct enclave_fill_end_reply, ticket),
-      ENCLAVE_EXTENT_TICKET_SIZE, 0 },
-    { ENCLAVE_ADD_FILES, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
-      0 },
-    { ENCLAVE_REMOVE_FILE, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
-      0 },
-    { ENCLAVE_ADD_EXTENTS, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
-      0 },
+      ENCLAVE_EXTENT_TICKET_SIZE },
+    { ENCLAVE_ADD_FILES, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX },
+    { ENCLAVE_REMOVE_FILE, BYTES, offsetof(struct enclave_record_reply, record),
+      ENCLAVE_STATE_MAX },
+    { ENCLAVE_ADD_EXTENTS, BYTES, offsetof(struct enclave_record_reply, record),
+      ENCLAVE_STATE_MAX },
     { ENCLAVE_REMOVE_EXTENT, BYTES, offsetof(struct enclave_record_reply, record),
-      ENCLAVE_STATE_MAX, 0 },
-    { ENCLAVE_DROP_VOLUME, BYTES, offsetof(struct enclave_record_reply, record), ENCLAVE_STATE_MAX,
-      0 },
-    { ENCLAVE_CUT, BYTES, offsetof(struct enclave_cut_reply, step), ENCLAVE_STEP_MAX, 0 },
-    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, step_mac), 32, 0 },
-    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, s), 32, 0 },
-    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, cut), ENCLAVE_CUT_SIZE, 0 },
-    { ENCLAVE_CUT, BYTES, offsetof(struct enclave_cut_reply, record), ENCLAVE_STATE_MAX, 0 },
+      ENCLAVE_STATE_MAX },
+    { ENCLAVE_DROP_VOLUME, BYTES, offsetof(struct enclave_record_reply, record),
+      ENCLAVE_STATE_MAX },
+    { ENCLAVE_CUT, BYTES, offsetof(struct enclave_cut_reply, step), ENCLAVE_STEP_MAX },
+    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, step_mac), 32 },
+    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, s), 32 },
+    { ENCLAVE_CUT, FIXED, offsetof(struct enclave_cut_reply, cut), ENCLAVE_CUT_SIZE },
+    { ENCLAVE_CUT, BYTES, offsetof(struct enclave_cut_reply, record), ENCLAVE_STATE_MAX },
     { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin_reply, public_draws),
-      UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin_reply, draws), UINT32_MAX,
-      0 },
+      UINT32_MAX },
+    { ENCLAVE_REPORT_BEGIN, U32, offsetof(struct enclave_report_begin_reply, draws), UINT32_MAX },
     { ENCLAVE_REPORT_DRAWS, BYTES, offsetof(struct enclave_report_draws_reply, draws),
-      ENCLAVE_DRAWS_MAX, ENCLAVE_DRAW_SIZE },
-    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX, 0 },
-    { ENCLAVE_REPORT_END, U32, offsetof(struct enclave_report_end_reply, failed), 0xffff, 0 },
+      ENCLAVE_DRAWS_MAX *ENCLAVE_DRAW_SIZE },
+    { ENCLAVE_REPORT_FILE, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX },
+    { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX },
+    { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX },
+    { ENCLAVE_REPORT_END, U32, offsetof(struct enclave_report_end_reply, failed), 0xffff },
 };
 
 struct table {
@@ -243,15 +230,6 @@ static size_t fields_of(const struct table *t, uint16_t type)
     return n;
 }
 
-static void read_items(struct cbor_reader *c, struct span *out, const struct field *f)
-{
-    size_t unit = f->unit == 0 ? 1 : f->unit;
-    *out = cbor_read_bytes(c);
-    cbor_require(c, out->n <= f->max * unit, ERR_LIMIT);
-    cbor_require(c, out->n % unit == 0, ERR_FORMAT);
-    cbor_require(c, out->n > 0 || f->kind == BYTES, ERR_FORMAT);
-}
-
 static void read_field(struct cbor_reader *c, void *at, const struct field *f)
 {
     struct span *s = at;
@@ -271,12 +249,15 @@ static void read_field(struct cbor_reader *c, void *at, const struct field *f)
         cbor_require(c, s->n <= f->max, ERR_LIMIT);
         return;
     case OR_NULL:
-        if (!cbor_try_null(c))
-            read_items(c, s, f);
+        if (cbor_try_null(c))
+            return;
+        *s = cbor_read_bytes(c);
+        cbor_require(c, s->n > 0, ERR_FORMAT);
+        cbor_require(c, s->n <= f->max, ERR_LIMIT);
         return;
     case BYTES:
-    case SOME:
-        read_items(c, s, f);
+        *s = cbor_read_bytes(c);
+        cbor_require(c, s->n <= f->max, ERR_LIMIT);
         return;
     case VOLUME_OR_NULL:
         volume->set = !cbor_try_null(c);
@@ -309,7 +290,6 @@ static void write_field(struct writer *w, const void *at, const struct field *f)
             cbor_write_bytes(w, *s);
         return;
     case BYTES:
-    case SOME:
         cbor_write_bytes(w, *s);
         return;
     case VOLUME_OR_NULL:
@@ -342,15 +322,31 @@ static void write_message(struct writer *w, const void *in, const struct table *
     }
 }
 
+/* Bytes that are items of one size are whole items, and an add has one at least. */
+static bool items_whole(const struct enclave_request *m)
+{
+    const struct enclave_report_begin *begin = &m->u.report_begin;
+    switch (m->type) {
+    case ENCLAVE_ADD_FILES:
+        return m->u.add.tickets.n > 0 && m->u.add.tickets.n % ENCLAVE_FILE_TICKET_SIZE == 0;
+    case ENCLAVE_ADD_EXTENTS:
+        return m->u.add.tickets.n > 0 && m->u.add.tickets.n % ENCLAVE_EXTENT_TICKET_SIZE == 0;
+    case ENCLAVE_REPORT_BEGIN:
+        return begin->base.n % ENCLAVE_CUT_SIZE == 0 && begin->step_mac.n % 32 == 0 &&
+               begin->entries.n % ENCLAVE_ENTRY_SIZE == 0 &&
+               (begin->step.p == NULL) == (begin->step_mac.p == NULL);
+    default:
+        return true;
+    }
+}
+
 enum err enclave_msg_decode(struct enclave_request *out, uint16_t type, struct span body)
 {
     memset(out, 0, sizeof(*out)); /* all of the union, whichever member is its first */
     out->type = type;
     struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
     read_message(&c, &out->u, &request_table, type);
-    const struct enclave_report_begin *begin = &out->u.report_begin;
-    if (type == ENCLAVE_REPORT_BEGIN)
-        cbor_require(&c, (begin->step.p == NULL) == (begin->step_mac.p == NULL), ERR_FORMAT);
+    cbor_require(&c, items_whole(out), ERR_FORMAT);
     enum err e = cbor_finish(&c);
     if (e != OK)
         memset(out, 0, sizeof(*out));
@@ -373,6 +369,13 @@ enum err enclave_reply_decode(struct enclave_reply *out, uint16_t type, struct s
     out->type = type;
     struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
     read_message(&c, &out->u, &reply_table, reply_type(type));
+    if (reply_type(type) == ENCLAVE_STATUS)
+        cbor_require(&c,
+                     out->u.status.volumes.n % ENCLAVE_VOLUME_SIZE == 0 &&
+                         out->u.status.numbers.n % ENCLAVE_NUMBER_SIZE == 0,
+                     ERR_FORMAT);
+    if (type == ENCLAVE_REPORT_DRAWS)
+        cbor_require(&c, out->u.report_draws.draws.n % ENCLAVE_DRAW_SIZE == 0, ERR_FORMAT);
     enum err e = cbor_finish(&c);
     if (e != OK)
         memset(out, 0, sizeof(*out));
