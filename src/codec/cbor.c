@@ -280,10 +280,10 @@ void cbor_read_map_of(struct cbor_reader *c, size_t n)
 
 bool cbor_try_null(struct cbor_reader *c)
 {
-    if (cbor_peek(c) != CBOR_NULL)
-        return false;
-    cbor_read_null(c);
-    return true;
+    bool null = c->r.err == OK && c->r.n > 0 && c->r.p[0] == (MAJOR_SIMPLE << 5 | SIMPLE_NULL);
+    if (null)
+        (void)read_u8(&c->r);
+    return null;
 }
 
 void cbor_read_key(struct cbor_reader *c, const char *key)
@@ -327,32 +327,32 @@ static void read_level_key(struct cbor_reader *c, struct level *l)
     l->key = key;
 }
 
-/* Takes the next item, or only the head of an array or map, which *open then describes. */
-static void skip_step(struct cbor_reader *c, struct level *open)
+/* Takes the next item, or only the head of an array or map, which *open then describes. True when
+ * it was a link, which *link then is. */
+static bool skip_step(struct cbor_reader *c, struct level *open, struct cid *link)
 {
-    struct cid cid;
     struct head h = read_head(c);
     *open = (struct level){ .first = true };
     switch (h.major) {
     case MAJOR_BYTES:
     case MAJOR_TEXT:
         (void)read_string(c, h.arg, h.major == MAJOR_TEXT);
-        return;
+        return false;
     case MAJOR_ARRAY:
     case MAJOR_MAP:
         open->map = h.major == MAJOR_MAP;
         open->left = checked_count(c, h, open->map ? 2 : 1);
-        return;
+        return false;
     case MAJOR_TAG:
         cbor_require(c, h.arg == TAG_LINK, ERR_FORMAT);
-        read_link_body(c, &cid);
-        return;
+        read_link_body(c, link);
+        return c->r.err == OK;
     case MAJOR_SIMPLE:
         if (h.info < SIMPLE_FALSE || h.info > SIMPLE_NULL)
             cbor_require(c, float_allowed(c, h), ERR_FORMAT);
-        return;
+        return false;
     default:
-        return; /* a number of either sign */
+        return false; /* a number of either sign */
     }
 }
 
@@ -360,8 +360,9 @@ void cbor_skip(struct cbor_reader *c)
 {
     struct level stack[CBOR_DEPTH_MAX];
     struct level open;
+    struct cid link;
     size_t depth = 0;
-    skip_step(c, &open);
+    (void)skip_step(c, &open, &link);
     for (;;) {
         if (open.left > 0) {
             cbor_require(c, depth < CBOR_DEPTH_MAX, ERR_LIMIT);
@@ -375,8 +376,18 @@ void cbor_skip(struct cbor_reader *c)
         stack[depth - 1].left--;
         if (stack[depth - 1].map)
             read_level_key(c, &stack[depth - 1]);
-        skip_step(c, &open);
+        (void)skip_step(c, &open, &link);
     }
+}
+
+bool cbor_next_link(struct cbor_reader *c, struct cid *out)
+{
+    struct level open;
+    while (c->r.n > 0 && c->r.err == OK) {
+        if (skip_step(c, &open, out))
+            return true;
+    }
+    return false;
 }
 
 struct span cbor_read_item(struct cbor_reader *c)

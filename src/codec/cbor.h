@@ -97,6 +97,11 @@ bool cbor_try_key(struct cbor_reader *c, const char *key);
 struct span cbor_read_item(struct cbor_reader *c);
 void cbor_skip(struct cbor_reader *c);
 
+/* cbor_next_link gives the next link in an item that cbor_validate has passed, however deep it
+ * stands: its items are taken as a flat stream, the head of an array or map, then what is in it.
+ * False at the end. */
+bool cbor_next_link(struct cbor_reader *c, struct cid *out);
+
 /* cbor_validate: in is exactly one item. OK, or what the item breaks. */
 NODISCARD enum err cbor_validate(struct span in, enum cbor_mode mode);
 

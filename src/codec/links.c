@@ -20,26 +20,6 @@ enum err links_init(struct links *out, uint64_t codec, struct span block)
     }
 }
 
-/* The block is valid, so its items can be taken as a flat stream: the head of an array or a map,
- * then what is in it. */
-static bool next_cbor(struct cbor_reader *c, struct cid *out)
-{
-    while (c->r.n > 0 && c->r.err == OK) {
-        enum cbor_type type = cbor_peek(c);
-        if (type == CBOR_LINK) {
-            cbor_read_link(c, out);
-            return c->r.err == OK;
-        }
-        if (type == CBOR_ARRAY)
-            (void)cbor_read_array(c);
-        else if (type == CBOR_MAP)
-            (void)cbor_read_map(c);
-        else
-            cbor_skip(c);
-    }
-    return false;
-}
-
 bool links_next(struct links *l, struct cid *out)
 {
     struct dagpb_link link;
@@ -48,5 +28,5 @@ bool links_next(struct links *l, struct cid *out)
         *out = link.cid;
         return true;
     }
-    return l->codec == CID_CODEC_DAG_CBOR && next_cbor(&l->cbor, out);
+    return l->codec == CID_CODEC_DAG_CBOR && cbor_next_link(&l->cbor, out);
 }

@@ -172,21 +172,18 @@ static uint32_t read_ops(struct cbor_reader *c, size_t count)
     return leaves;
 }
 
-enum err report_ops_check(uint32_t *op_count, uint32_t *leaf_count, struct span ops)
+enum err report_ops_check(struct report_ops *out, struct span ops)
 {
     struct cbor_reader c = cbor_reader_of(ops, CBOR_STRICT);
-    *op_count = 0;
-    *leaf_count = 0;
-    uint32_t count = 0;
-    uint32_t leaves = 0;
-    while (c.r.n != 0 && c.r.err == OK) {
-        leaves += read_ops(&c, 1);
-        cbor_require(&c, leaves <= REPORT_STEP_LEAVES_MAX, ERR_LIMIT);
-        count++;
+    struct report_ops found = { 0 };
+    *out = found;
+    for (; c.r.n != 0 && c.r.err == OK; found.count++) {
+        found.last = ops.n - c.r.n;
+        found.leaves += read_ops(&c, 1);
+        cbor_require(&c, found.leaves <= REPORT_STEP_LEAVES_MAX, ERR_LIMIT);
     }
     TRY(cbor_finish(&c));
-    *op_count = count;
-    *leaf_count = leaves;
+    *out = found;
     return OK;
 }
 

@@ -163,8 +163,12 @@ bool report_op_file(struct report_file *out, struct span *leaves);
 bool report_op_extent(struct report_extent *out, struct span *leaves);
 
 /* report_ops_check tells whether ops is a run of well-formed operations, as in a step; for one who
- * gathers operations before a step exists. Out: the number of operations and of leaves. */
-NODISCARD enum err report_ops_check(uint32_t *op_count, uint32_t *leaf_count, struct span ops);
+ * gathers operations before a step exists. *out is zeroed on failure. */
+struct report_ops {
+    uint32_t count, leaves;
+    size_t last; /* where the last operation begins */
+};
+NODISCARD enum err report_ops_check(struct report_ops *out, struct span ops);
 
 /* Encoders. What they are given must keep the ranges above (asserted where it is cheap). A full
  * writer fails as base/writer.h says. */

@@ -43,10 +43,9 @@ static inline void canonical_step(struct span in)
         leaves += op.count == 0 ? 1 : op.count;
     }
     ASSERT(o.err == OK && count == step.op_count && leaves == step.leaf_count);
-    uint32_t checked_ops;
-    uint32_t checked_leaves;
-    enum err e = report_ops_check(&checked_ops, &checked_leaves, step.ops);
-    ASSERT(e == OK && checked_ops == count && checked_leaves == leaves);
+    struct report_ops checked;
+    enum err e = report_ops_check(&checked, step.ops);
+    ASSERT(e == OK && checked.count == count && checked.leaves == leaves);
     step.ops = writer_span(&o);
     struct writer w = writer_of(out, sizeof(out));
     report_step_encode(&w, &step);

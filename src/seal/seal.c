@@ -130,10 +130,10 @@ static enum err on_status(struct seal *s, struct seal_job *j)
     struct work_state next = s->state.now;
     uint8_t encoded[WORK_STATE_SIZE];
     struct writer w = writer_of(j->out + ENCLAVE_STATE_MAX, SEAL_JOB_OUT - ENCLAVE_STATE_MAX);
-    next.seq = s->state.base.seq + (s->state.op_count > 0 ? 1 : 0);
+    next.seq = s->state.base.seq + (s->state.pending.count > 0 ? 1 : 0);
     *r = (struct enclave_status_reply){ .seq = s->state.base.seq,
                                         .pending_bytes = seal_state_pending_size(&s->state),
-                                        .pending_leaves = s->state.leaf_count };
+                                        .pending_leaves = s->state.pending.leaves };
     work_state_hash(r->s, &s->state.base);
     work_state_hash(r->s_next, &next);
     work_state_encode(encoded, &next);

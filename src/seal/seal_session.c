@@ -224,12 +224,10 @@ enum err seal_session_open_block(struct aes_ctr *aes, const struct secret *key, 
 
 /* ---- segments and checkpoints ---- */
 
-static const uint8_t tag_leaf[] = { 'c', 'r', 'u', 's', 't', '/', 's', 'e', 'g', 'm',
-                                    'e', 'n', 't', '-', 'l', 'e', 'a', 'f', '/', '1' };
-static const uint8_t tag_node[] = { 'c', 'r', 'u', 's', 't', '/', 's', 'e', 'g', 'm',
-                                    'e', 'n', 't', '-', 'n', 'o', 'd', 'e', '/', '1' };
-const struct merkle_tags seal_session_tags = { { tag_leaf, sizeof(tag_leaf) },
-                                               { tag_node, sizeof(tag_node) } };
+const struct merkle_tags seal_session_tags = {
+    .leaf = { (const uint8_t *)"crust/segment-leaf/1", 20 },
+    .node = { (const uint8_t *)"crust/segment-node/1", 20 },
+};
 
 void seal_session_segment_leaf(uint8_t out[32], uint32_t segment, uint32_t length,
                                const uint8_t wrapped[ENCLAVE_WRAPPED_SIZE])

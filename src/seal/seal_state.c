@@ -38,22 +38,6 @@ void seal_state_encode(struct writer *w, const struct seal_state *s, const struc
         seal_keys_mac(p, keys, tag_state, body);
 }
 
-/* Sets the counters that follow from the operations themselves. */
-static enum err count_ops(struct seal_state *s)
-{
-    struct span ops = { s->ops, s->ops_size };
-    struct report_op op;
-    if (s->ops_size == 0)
-        return OK;
-    TRY(report_ops_check(&s->op_count, &s->leaf_count, ops));
-    for (struct span rest = ops; rest.n > 0;) {
-        s->last_op = s->ops_size - rest.n;
-        if (!report_op_next(&op, &rest))
-            break;
-    }
-    return OK;
-}
-
 static enum err decode_body(struct seal_state *s, struct span body)
 {
     struct reader r = reader_of(body);
@@ -71,7 +55,7 @@ static enum err decode_body(struct seal_state *s, struct span body)
     if (r.err == OK)
         read_into(&r, s->ops, s->ops_size);
     TRY(reader_finish(&r));
-    return count_ops(s);
+    return report_ops_check(&s->pending, span_of(s->ops, s->ops_size));
 }
 
 enum err seal_state_decode(struct seal_state *s, struct span record, const struct seal_keys *keys)
@@ -181,8 +165,8 @@ static bool nothing_above(uint32_t index, struct span path)
 static void merge(const struct seal_state *s, struct attempt *a)
 {
     struct report_op last;
-    struct span at = { s->ops + s->last_op, s->ops_size - s->last_op };
-    if (s->op_count == 0 || !report_op_next(&last, &at))
+    struct span at = { s->ops + s->pending.last, s->ops_size - s->pending.last };
+    if (s->pending.count == 0 || !report_op_next(&last, &at))
         return;
     if (last.kind != a->op.kind || last.volume != a->op.volume || last.count > UINT32_MAX / 2 ||
         (uint64_t)last.index + last.count != a->op.index || !nothing_above(last.index, last.path))
@@ -207,19 +191,19 @@ static enum err append(struct seal_state *s, struct attempt *a)
     a->now = s->now;
     TRY(work_state_apply(&a->now, &a->op));
     a->new_leaves = a->op.kind == REPORT_OP_DROP_VOLUME ? 1 : a->op.count;
-    if (a->new_leaves > REPORT_STEP_LEAVES_MAX - s->leaf_count)
+    if (a->new_leaves > REPORT_STEP_LEAVES_MAX - s->pending.leaves)
         return ERR_FULL;
     if (a->op.kind == REPORT_OP_ADD_FILES || a->op.kind == REPORT_OP_ADD_EXTENTS)
         merge(s, a);
     report_op_encode(&w, &a->op);
-    size_t at = a->merged ? s->last_op : s->ops_size;
+    size_t at = a->merged ? s->pending.last : s->ops_size;
     if (w.err != OK || w.len > sizeof(s->ops) - at)
         return ERR_FULL;
     memcpy(s->ops + at, encoded, w.len);
     s->ops_size = at + w.len;
-    s->last_op = at;
-    s->op_count += a->merged ? 0 : 1;
-    s->leaf_count += a->new_leaves;
+    s->pending.last = at;
+    s->pending.count += a->merged ? 0 : 1;
+    s->pending.leaves += a->new_leaves;
     s->now = a->now;
     return OK;
 }
@@ -310,14 +294,14 @@ enum err seal_state_drop(struct seal_state *s, uint8_t volume)
 
 uint32_t seal_state_pending_size(const struct seal_state *s)
 {
-    return s->op_count == 0 ? 0 : (uint32_t)(s->ops_size + SEAL_STATE_STEP_OVERHEAD);
+    return s->pending.count == 0 ? 0 : (uint32_t)(s->ops_size + SEAL_STATE_STEP_OVERHEAD);
 }
 
 enum err seal_state_cut(struct seal_state *s, struct enclave_cut_reply *out, struct mspan step,
                         const struct seal_keys *keys)
 {
     *out = (struct enclave_cut_reply){ 0 };
-    if (s->op_count == 0)
+    if (s->pending.count == 0)
         return ERR_STATE;
     struct work_state next = s->now;
     next.seq = s->base.seq + 1;
@@ -328,7 +312,7 @@ enum err seal_state_cut(struct seal_state *s, struct enclave_cut_reply *out, str
                                         .prev = prev,
                                         .lineage = next.lineage,
                                         .seq = next.seq,
-                                        .op_count = s->op_count,
+                                        .op_count = s->pending.count,
                                         .ops = { s->ops, s->ops_size } };
     struct writer w = writer_of(step.p, step.n);
     report_step_encode(&w, &fields);
@@ -342,8 +326,8 @@ enum err seal_state_cut(struct seal_state *s, struct enclave_cut_reply *out, str
     work_state_encode(out->cut, &next);
     seal_keys_mac(out->cut + WORK_STATE_SIZE, keys, tag_cut, span_of(out->cut, WORK_STATE_SIZE));
     s->base = s->now = next;
-    s->op_count = s->leaf_count = 0;
-    s->ops_size = s->last_op = 0;
+    s->pending = (struct report_ops){ 0 };
+    s->ops_size = 0;
     return OK;
 }
 

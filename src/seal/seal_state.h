@@ -29,10 +29,8 @@ struct seal_state {
     uint64_t next_number;
     uint32_t number_count;
     struct seal_number numbers[ENCLAVE_NUMBERS_MAX];
-    uint32_t op_count;
-    uint32_t leaf_count;
+    struct report_ops pending; /* what ops holds */
     size_t ops_size;
-    size_t last_op; /* where in ops the last operation starts */
     uint8_t ops[SEAL_STATE_OPS_MAX];
 };
 
