@@ -139,7 +139,7 @@ static bool read_session(struct session_file *f, const struct fake_node *n)
 /* Waits until a checkpoint covers that many segments; false: the sealing is over before. */
 static bool wait_segments(const struct fake_node *n, uint32_t count)
 {
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 60000; i++) {
         struct session_file f;
         bool there = read_session(&f, n);
         uint32_t now = f.row_count;
