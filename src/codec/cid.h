@@ -23,7 +23,6 @@ enum {
     CID_HASH_SHA2_256 = 0x12,
     CID_HASH_SHA2_512 = 0x13,
     CID_HASH_BLAKE3 = 0x1e,
-    CID_HASH_MURMUR3_X64_64 = 0x22,
 };
 
 enum {
@@ -31,7 +30,6 @@ enum {
     CID_IDENTITY_MAX = 128, /* longest inlined block, IPIP-512 */
     CID_SIZE_MAX = 149,     /* binary: version, two numbers of 9 bytes, a length of 2, 128 bytes */
     CID_TEXT_MAX = 2 * CID_SIZE_MAX + 2, /* text in any base with prefix and NUL */
-    CID_SHA2_256_SIZE = 36,              /* binary CIDv1 of a codec below 128 with sha2-256 */
 };
 
 struct cid {

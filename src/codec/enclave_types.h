@@ -32,7 +32,6 @@ enum {
     ENCLAVE_CHECKPOINT_MAX = 4096,
     ENCLAVE_STEP_MAX = 24 << 10, /* design 5.1: "no step over 24 KiB with paths" */
     ENCLAVE_STATE_MAX = 32 << 10,
-    ENCLAVE_REPORT_MAX = 88 << 10,
     ENCLAVE_NO_VOLUME = 255,      /* in an entry: not the draws of a return */
     ENCLAVE_DRAWS_PARAM_MAX = 32, /* draws of one kind in one slot */
     ENCLAVE_EVIDENCE_MAX = 16 << 10,

@@ -64,8 +64,7 @@ static void enter_sandbox(void)
 #ifdef CRUST_SANITIZED
     fprintf(stderr, "crust-enclaved: a sanitizer build runs WITHOUT its sandbox\n");
 #else
-    must(sandbox_limit(), "resource limits");
-    must(sandbox_enter(policy_rules, POLICY_RULES), "the sandbox");
+    must(policy_enter(), "the sandbox");
 #endif
 }
 

@@ -30,3 +30,9 @@ const struct sandbox_rule policy_rules[POLICY_RULES] = {
     { "getpid", SANDBOX_ANY },
     { "tgkill", SANDBOX_ANY },
 };
+
+enum err policy_enter(void)
+{
+    TRY(sandbox_limit());
+    return sandbox_enter(policy_rules, POLICY_RULES);
+}

@@ -9,4 +9,7 @@ enum { POLICY_LISTENER_FD = 3, POLICY_RULES = 21 };
 
 extern const struct sandbox_rule policy_rules[POLICY_RULES];
 
+/* policy_enter sets the resource limits and loads the filter; see rt/sandbox.h. */
+NODISCARD enum err policy_enter(void);
+
 #endif

@@ -8,7 +8,6 @@
 
 enum {
     SRD_ROW_SIZE = 1 << 20,
-    SRD_ROW_DEPTH = 10, /* 1024 chunks */
     SRD_DEPTH_MAX = 52, /* an extent is at most 2^62 bytes */
 };
 

@@ -27,30 +27,37 @@ enum err sumtree_node(struct merkle_sum *out, const struct merkle_sum *l,
     return merkle_sum_node(out, node_tag, l, r);
 }
 
+void sumtree_file_bytes(uint8_t out[SUMTREE_FILE_SIZE], const struct report_file *file)
+{
+    store_le32(out, file->key.codec);
+    memcpy(out + 4, file->key.digest, 32);
+    store_le64(out + 36, file->size);
+    memcpy(out + 44, file->data_root, 32);
+    memcpy(out + 76, file->seal_root, 32);
+}
+
+void sumtree_extent_bytes(uint8_t out[SUMTREE_EXTENT_SIZE], const struct report_extent *extent)
+{
+    memcpy(out, extent->root, 32);
+    store_le64(out + 32, extent->size);
+}
+
 void sumtree_file_leaf(struct merkle_sum *out, const struct report_file *file)
 {
-    uint8_t codec[4];
-    uint8_t size[8];
-    store_le32(codec, file->key.codec);
-    store_le64(size, file->size);
-    const struct span parts[] = {
-        { codec, 4 },
-        { file->key.digest, 32 },
-        { size, 8 },
-        { file->data_root, 32 },
-        { file->seal_root, 32 },
-    };
+    uint8_t bytes[SUMTREE_FILE_SIZE];
+    const struct span part = { bytes, sizeof(bytes) };
+    sumtree_file_bytes(bytes, file);
     out->sum = file->size;
-    sha256_tagged(out->hash, "crust/file/1", parts, 5);
+    sha256_tagged(out->hash, "crust/file/1", &part, 1);
 }
 
 void sumtree_extent_leaf(struct merkle_sum *out, const struct report_extent *extent)
 {
-    uint8_t size[8];
-    store_le64(size, extent->size);
-    const struct span parts[] = { { extent->root, 32 }, { size, 8 } };
+    uint8_t bytes[SUMTREE_EXTENT_SIZE];
+    const struct span part = { bytes, sizeof(bytes) };
+    sumtree_extent_bytes(bytes, extent);
     out->sum = extent->size;
-    sha256_tagged(out->hash, "crust/extent/1", parts, 2);
+    sha256_tagged(out->hash, "crust/extent/1", &part, 1);
 }
 
 enum err sumtree_path_decode(struct sumtree_path *out, struct span in)

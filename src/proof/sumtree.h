@@ -11,6 +11,8 @@
 enum {
     SUMTREE_DEPTH = 32,
     SUMTREE_NODE_SIZE = 40,
+    SUMTREE_FILE_SIZE = 108,  /* codec u32 | digest | size u64 | data_root | seal_root */
+    SUMTREE_EXTENT_SIZE = 40, /* root | size u64 */
     SUMTREE_PATH_SIZE_MAX = 4 + SUMTREE_DEPTH * SUMTREE_NODE_SIZE,
 };
 
@@ -25,6 +27,10 @@ bool sumtree_empty(const struct merkle_sum *node);
  * node. out may be l or r. */
 NODISCARD enum err sumtree_node(struct merkle_sum *out, const struct merkle_sum *l,
                                 const struct merkle_sum *r);
+
+/* The preimages of the leaves' hashes, behind their tags; also what tickets carry. */
+void sumtree_file_bytes(uint8_t out[SUMTREE_FILE_SIZE], const struct report_file *file);
+void sumtree_extent_bytes(uint8_t out[SUMTREE_EXTENT_SIZE], const struct report_extent *extent);
 
 void sumtree_file_leaf(struct merkle_sum *out, const struct report_file *file);
 void sumtree_extent_leaf(struct merkle_sum *out, const struct report_extent *extent);

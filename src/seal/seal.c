@@ -268,7 +268,7 @@ static enum err on_seal_end(struct seal *s, struct seal_job *j)
                                       seal_root };
     if (e == OK) {
         r->record_count = commitment.record_count;
-        seal_state_leaf_encode(r->leaf, &file);
+        sumtree_file_bytes(r->leaf, &file);
         seal_state_ticket(r->ticket, &s->keys, REPORT_OP_ADD_FILES, number,
                           span_of(r->leaf, sizeof(r->leaf)));
     }
@@ -338,9 +338,8 @@ static enum err on_fill_end(struct seal *s, struct seal_job *j)
         return ERR_STATE;
     TRY(srd_extent_root(r->root, &fill->extent));
     r->size = fill->size;
-    uint8_t leaf[40];
-    memcpy(leaf, r->root, 32);
-    store_le64(leaf + 32, r->size);
+    uint8_t leaf[SUMTREE_EXTENT_SIZE];
+    sumtree_extent_bytes(leaf, &(struct report_extent){ r->root, r->size });
     seal_state_ticket(r->ticket, &s->keys, REPORT_OP_ADD_EXTENTS, fill->number,
                       span_of(leaf, sizeof(leaf)));
     fill_wipe(fill);

@@ -113,15 +113,6 @@ struct report_file seal_state_leaf_decode(const uint8_t leaf[ENCLAVE_LEAF_SIZE])
     return f;
 }
 
-void seal_state_leaf_encode(uint8_t leaf[ENCLAVE_LEAF_SIZE], const struct report_file *file)
-{
-    store_le32(leaf, file->key.codec);
-    memcpy(leaf + 4, file->key.digest, 32);
-    store_le64(leaf + 36, file->size);
-    memcpy(leaf + 44, file->data_root, 32);
-    memcpy(leaf + 76, file->seal_root, 32);
-}
-
 static const char *ticket_tag(enum report_op_kind kind)
 {
     return kind == REPORT_OP_ADD_FILES ? "crust/file-ticket/1" : "crust/extent-ticket/1";

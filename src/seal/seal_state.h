@@ -61,7 +61,6 @@ void seal_state_ticket(uint8_t *out, const struct seal_keys *keys, enum report_o
 
 /* The file that leaf bytes name; borrows. */
 struct report_file seal_state_leaf_decode(const uint8_t leaf[ENCLAVE_LEAF_SIZE]);
-void seal_state_leaf_encode(uint8_t leaf[ENCLAVE_LEAF_SIZE], const struct report_file *file);
 
 /* Each changes the pending operations, or nothing and returns: ERR_SIGNATURE (a ticket is not
  * ours), ERR_EXISTS (it was used or given up, or stands twice in the list), ERR_FULL (the step has

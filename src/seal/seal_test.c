@@ -240,10 +240,10 @@ static void test_state_survives_a_restart_through_its_record(void **state)
     populate(w, &cut);
     CHECK_OK(fake_remove_file(&w->host, &w->volumes[0], 0, 1));
     struct work_state now = w->enclave.seal.state.now;
-    CHECK(w->enclave.seal.state.op_count == 1);
+    CHECK(w->enclave.seal.state.pending.count == 1);
     restart(w);
     CHECK(memcmp(&now, &w->enclave.seal.state.now, sizeof(now)) == 0);
-    CHECK(w->enclave.seal.state.op_count == 1 && w->enclave.seal.state.leaf_count == 1);
+    CHECK(w->enclave.seal.state.pending.count == 1 && w->enclave.seal.state.pending.leaves == 1);
     struct enclave_request m = { .type = ENCLAVE_CUT };
     CHECK_OK(fake_ask(&w->host, &cut, NULL, &m, (struct span){ NULL, 0 }));
     CHECK(w->enclave.seal.state.base.seq == 2);
