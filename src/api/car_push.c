@@ -27,6 +27,7 @@ enum err car_push_parse_path(struct content_key *out, const char *path)
     if (n <= head + tail || memcmp(path, path_start, head) != 0 ||
         memcmp(path + n - tail, path_end, tail) != 0)
         return ERR_NOT_FOUND;
+    /* SPEC car-push 1.1: "its hash MUST be sha2-256 and its codec that of the order" */
     TRY(cid_parse(&cid, span_of(path + head, n - head - tail)));
     return cid_key(out, &cid);
 }

@@ -126,7 +126,7 @@ static const char *check_work(const struct params *p)
         return "srd_extent_size: must be a power of two times 1 MiB, at most 4 GiB";
     if (p->draws_files < 1 || p->draws_files > 4 || p->draws_srd < 1 || p->draws_srd > 4)
         return "draws_files, draws_srd: must be from 1 to 4";
-    /* Openings of two slots must fit a report: docs/spec/report.md 6.3. */
+    /* SPEC report 6.3: "Parameters MUST NOT ask for more than 7 draws a slot" */
     if (p->draws_files + p->draws_srd > 7)
         return "draws_files, draws_srd: must be at most 7 together";
     if (p->return_draws < 1 || p->return_draws > 20)

@@ -177,6 +177,8 @@ enum cli_exit keyring_write(const struct cli *c, const char *name, const struct 
     if (exit != CLI_OK)
         return exit;
     struct keystore k = { .passes = KEYSTORE_PASSES, .kib = KEYSTORE_KIB };
+    /* SPEC keystore 1.4: "Salt and nonce MUST be fresh random bytes each time a file is written."
+     */
     random_bytes(k.salt, sizeof(k.salt));
     random_bytes(k.nonce, sizeof(k.nonce));
     enum err e = keystore_seal(&k, key, span_str(password));

@@ -164,6 +164,7 @@ static bool allowed(struct slot *s, struct push_order *order, struct push_take_r
         push_take_refuse(r, 503, "chain", "the node cannot ask the chain now: %s", err_text(e));
         return false;
     }
+    /* SPEC car-push 3.1: "it MUST exist, be of this content, and not have expired" */
     if (e != OK || cid_key_cmp(&order->key, &s->key) != 0) {
         push_take_refuse(r, 404, "order", "the chain knows no such order for this content");
         return false;

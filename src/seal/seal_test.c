@@ -465,7 +465,7 @@ static void test_step_is_signed_as_it_was_cut(void **state)
     m.u.report_begin.step = span_of(step, n);
     m.u.report_begin.step_mac = span_of(mac, 32);
     struct span bytes;
-    /* The step must change the very state that the attempt names. */
+    /* SPEC seal 10.1: "A step MUST start from that state, and the attempt names its S." */
     CHECK_ERR(fake_ask(&w->host, &r, NULL, &m, (struct span){ NULL, 0 }), ERR_STATE);
     m.u.report_begin.base = (struct span){ NULL, 0 };
     CHECK_OK(fake_ask(&w->host, &r, NULL, &m, (struct span){ NULL, 0 }));
