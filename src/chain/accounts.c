@@ -97,18 +97,6 @@ struct amount accounts_total(const struct account *a)
 /* ---- movements ------------------------------------------------------------------------------- */
 
 /* The sums are bounded by the issuance, which fits; so these never fail. */
-static void add(struct amount *to, struct amount v)
-{
-    enum err e = amount_add(to, *to, v);
-    ASSERT(e == OK);
-}
-
-static void take(struct amount *from, struct amount v)
-{
-    enum err e = amount_sub(from, *from, v);
-    ASSERT(e == OK);
-}
-
 /* Stores a, or what is left of it when it has fallen below the existential deposit. An account of
  * which anything is held stays: others count on the hold. */
 static void put_or_reap(struct ledger *l, const uint8_t id[32], struct account *a)
@@ -124,7 +112,7 @@ static void put_or_reap(struct ledger *l, const uint8_t id[32], struct account *
     accounts_put(l, id, a);
     struct account treasury;
     accounts_get(l, &treasury, pots[POT_TREASURY]);
-    add(&treasury.free, total);
+    ledger_add(&treasury.free, total);
     accounts_put(l, pots[POT_TREASURY], &treasury);
     struct ledger_event ev;
     ledger_event_begin(&ev, "account.reaped");
@@ -152,16 +140,16 @@ static void move(struct ledger *l, struct place from, struct place to, struct am
     accounts_get(l, &a, from.id);
     if (l->st->err != OK)
         return; /* the block is lost; nothing may be concluded from an empty account */
-    take(place_in(&a, from), v);
+    ledger_take(place_in(&a, from), v);
     if (memcmp(from.id, to.id, 32) == 0) {
-        add(place_in(&a, to), v);
+        ledger_add(place_in(&a, to), v);
         put_or_reap(l, from.id, &a);
         return;
     }
     put_or_reap(l, from.id, &a);
     struct account b;
     accounts_get(l, &b, to.id);
-    add(place_in(&b, to), v);
+    ledger_add(place_in(&b, to), v);
     put_or_reap(l, to.id, &b);
 }
 
@@ -235,13 +223,13 @@ struct amount accounts_issuance(struct ledger *l)
 void accounts_mint(struct ledger *l, const uint8_t to[32], struct amount v)
 {
     struct amount total = accounts_issuance(l);
-    add(&total, v);
+    ledger_add(&total, v);
     uint8_t bytes[AMOUNT_BYTES_MAX];
     size_t n = amount_bytes(bytes, total);
     state_put(l->st, STATE_META, span_str(issuance_key), span_of(bytes, n));
     struct account a;
     accounts_get(l, &a, to);
-    add(&a.free, v);
+    ledger_add(&a.free, v);
     put_or_reap(l, to, &a);
 }
 
@@ -257,7 +245,7 @@ struct amount accounts_sum(struct ledger *l)
          after = true) {
         struct account a;
         account_decode(&a, value);
-        add(&sum, accounts_total(&a));
+        ledger_add(&sum, accounts_total(&a));
         ASSERT(key.n == sizeof(from));
         memcpy(from, key.p, sizeof(from));
     }
@@ -326,7 +314,7 @@ void accounts_spend(struct ledger *l, const struct tx *tx, struct amount v)
     struct allowance a;
     if (!by_allowance(tx) || !accounts_allowance(l, &a, tx->from, tx->by))
         return;
-    take(&a.amount, v);
+    ledger_take(&a.amount, v);
     allowance_put(l, tx->from, tx->by, &a);
 }
 
@@ -429,12 +417,12 @@ void accounts_charge(struct ledger *l, const struct tx *tx, struct amount fee)
     accounts_get(l, &a, tx->from);
     if (l->st->err != OK)
         return;
-    take(&a.free, fee);
+    ledger_take(&a.free, fee);
     if (by_allowance(tx)) {
         struct allowance allowed;
         accounts_allowance(l, &allowed, tx->from, tx->by);
         allowed.nonce++;
-        take(&allowed.amount, fee);
+        ledger_take(&allowed.amount, fee);
         allowance_put(l, tx->from, tx->by, &allowed);
     } else {
         a.nonce++;
@@ -444,8 +432,8 @@ void accounts_charge(struct ledger *l, const struct tx *tx, struct amount fee)
      * the author of the block" */
     uint32_t share = PERBILL / PERCENT * l->params->fee_treasury_percent;
     struct amount treasury = AMOUNT_OF(ratio_mul(share, PERBILL, fee.units));
-    add(&l->fees_treasury, treasury);
-    add(&l->fees_author, amount_sat_sub(fee, treasury));
+    ledger_add(&l->fees_treasury, treasury);
+    ledger_add(&l->fees_author, amount_sat_sub(fee, treasury));
 }
 
 /* The money of fees belongs to nobody while the block runs; here it comes back. */
@@ -455,7 +443,7 @@ static void receive(struct ledger *l, const uint8_t id[32], struct amount v)
         return;
     struct account a;
     accounts_get(l, &a, id);
-    add(&a.free, v);
+    ledger_add(&a.free, v);
     put_or_reap(l, id, &a);
 }
 

@@ -54,6 +54,20 @@ struct ledger_call {
     struct work_verdict *verdict;
 };
 
+/* Sums of money that cannot leave their range, because all there is fits the type and nobody takes
+ * what he has not checked. */
+static inline void ledger_add(struct amount *to, struct amount v)
+{
+    enum err e = amount_add(to, *to, v);
+    ASSERT(e == OK);
+}
+
+static inline void ledger_take(struct amount *from, struct amount v)
+{
+    enum err e = amount_sub(from, *from, v);
+    ASSERT(e == OK);
+}
+
 /* Events: ledger_event_begin, any number of ledger_event_*, ledger_event_end. Attributes beyond
  * the limit are an assertion. */
 void ledger_event_begin(struct ledger_event *ev, const char *type);

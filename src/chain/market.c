@@ -87,18 +87,6 @@ enum tx_result market_check_order(struct ledger *l, const struct ledger_call *ca
     return accounts_check_spend(l, call->tx, p.cost);
 }
 
-static void add(struct amount *to, struct amount v)
-{
-    enum err e = amount_add(to, *to, v);
-    ASSERT(e == OK); /* bounded by the issuance */
-}
-
-static void take(struct amount *from, struct amount v)
-{
-    enum err e = amount_sub(from, *from, v);
-    ASSERT(e == OK);
-}
-
 /* The owner's origins replace the old ones; others' fill free places. */
 static void origins_merge(struct market_order *o, const struct tx_order *call, bool owner)
 {
@@ -125,16 +113,16 @@ static void pay_into_escrow(struct ledger *l, const uint8_t id[32], struct marke
     if (!market_store_payer(l, &p, id, from))
         o->payers++;
     p.refund_at = l->height + l->params->order_refund_blocks;
-    add(&p.income, paid->income);
-    add(&p.staking, paid->staking);
-    add(&p.reserved, paid->reserved);
-    add(&p.prepaid, paid->prepaid);
+    ledger_add(&p.income, paid->income);
+    ledger_add(&p.staking, paid->staking);
+    ledger_add(&p.reserved, paid->reserved);
+    ledger_add(&p.prepaid, paid->prepaid);
     market_store_payer_put(l, id, from, &p);
     o->refund_at = p.refund_at;
-    add(&o->amount, paid->income);
-    add(&o->escrow_staking, paid->staking);
-    add(&o->escrow_reserved, paid->reserved);
-    add(&o->prepaid, paid->prepaid);
+    ledger_add(&o->amount, paid->income);
+    ledger_add(&o->escrow_staking, paid->staking);
+    ledger_add(&o->escrow_reserved, paid->reserved);
+    ledger_add(&o->prepaid, paid->prepaid);
 }
 
 /* A begun order whose file nobody keeps any more waits for a first replica again. */
@@ -159,8 +147,8 @@ static void extend(struct ledger *l, const struct market_work *work, struct plac
     market_settle_all(l, work, p->id, o);
     accounts_move(l, storage_pot(), accounts_pot(POT_STAKING), p->quote.staking);
     accounts_move(l, storage_pot(), accounts_pot(POT_RESERVED), p->quote.reserved);
-    add(&o->amount, p->quote.storage);
-    add(&o->amount, tip);
+    ledger_add(&o->amount, p->quote.storage);
+    ledger_add(&o->amount, tip);
     ledger_queue_del(l, o->expired_at, LEDGER_DUE_EXPIRY, span_of(p->id, 32));
     o->expired_at = l->height + l->params->file_duration_blocks;
     o->calculated_at = l->height;
@@ -252,7 +240,7 @@ void market_apply_prepay(struct ledger *l, const struct ledger_call *call)
         struct market_payer paid = { .prepaid = e->amount };
         pay_into_escrow(l, e->order, &o, call->from, &paid);
     } else {
-        add(&o.prepaid, e->amount);
+        ledger_add(&o.prepaid, e->amount);
     }
     market_store_order_put(l, e->order, &o);
     struct ledger_event ev;
@@ -312,10 +300,10 @@ void market_apply_refund(struct ledger *l, const struct ledger_call *call)
     struct market_payer p;
     if (!market_order(l, &o, id) || !market_store_payer(l, &p, id, call->from))
         return;
-    take(&o.amount, p.income);
-    take(&o.escrow_staking, p.staking);
-    take(&o.escrow_reserved, p.reserved);
-    take(&o.prepaid, p.prepaid);
+    ledger_take(&o.amount, p.income);
+    ledger_take(&o.escrow_staking, p.staking);
+    ledger_take(&o.escrow_reserved, p.reserved);
+    ledger_take(&o.prepaid, p.prepaid);
     struct amount back =
         amount_sat_add(amount_sat_add(p.income, p.staking), amount_sat_add(p.reserved, p.prepaid));
     accounts_move(l, storage_pot(), call->from, back);

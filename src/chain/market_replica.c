@@ -2,18 +2,6 @@
 #include "chain/market.h"
 #include "chain/market_store.h"
 
-static void add(struct amount *to, struct amount v)
-{
-    enum err e = amount_add(to, *to, v);
-    ASSERT(e == OK); /* bounded by the issuance */
-}
-
-static void take(struct amount *from, struct amount v)
-{
-    enum err e = amount_sub(from, *from, v);
-    ASSERT(e == OK);
-}
-
 struct amount market_rate(const struct market_order *o)
 {
     return o->disputed || o->shares == 0 ? AMOUNT_ZERO : AMOUNT_OF(o->income.units / o->shares);
@@ -47,14 +35,14 @@ static void credit(struct ledger *l, const struct market_work *work, struct mark
 {
     /* SPEC market 5.3: "The money first refills the worker's deposit" */
     struct amount left = work->refill(l, lineage, v);
-    take(&o->amount, amount_sat_sub(v, left));
+    ledger_take(&o->amount, amount_sat_sub(v, left));
     struct market_merchant m;
     market_merchant(l, &m, r->account);
-    add(&m.reward, left);
+    ledger_add(&m.reward, left);
     if (amount_is_zero(left) || !market_reward_fits(l, r->account, m.reward, AMOUNT_ZERO))
         return;
     market_store_reward_put(l, r->account, m.reward);
-    take(&o->amount, left);
+    ledger_take(&o->amount, left);
 }
 
 /* Between two settlements a volume answers at most once in each slot that the time touches. */

@@ -2,18 +2,6 @@
 #include "chain/market.h"
 #include "chain/market_store.h"
 
-static void add(struct amount *to, struct amount v)
-{
-    enum err e = amount_add(to, *to, v);
-    ASSERT(e == OK); /* bounded by the issuance */
-}
-
-static void take(struct amount *from, struct amount v)
-{
-    enum err e = amount_sub(from, *from, v);
-    ASSERT(e == OK);
-}
-
 static void emit(struct ledger *l, const char *type, const uint8_t id[32],
                  const struct market_order *o)
 {
@@ -101,8 +89,8 @@ static void renew_open(struct ledger *l, const uint8_t id[32], struct market_ord
     market_store_payer_put(l, id, o->owner, &p);
     o->payers = 1;
     o->refund_at = p.refund_at;
-    add(&o->escrow_staking, quote->staking);
-    add(&o->escrow_reserved, quote->reserved);
+    ledger_add(&o->escrow_staking, quote->staking);
+    ledger_add(&o->escrow_reserved, quote->reserved);
     o->expired_at = 0;
     o->calculated_at = l->height;
     o->income = AMOUNT_ZERO;
@@ -134,8 +122,8 @@ void market_settle_end(struct ledger *l, const struct market_work *work, const u
         return;
     }
     ledger_queue_del(l, o->expired_at, LEDGER_DUE_EXPIRY, span_of(id, 32));
-    take(&o->prepaid, quote.total);
-    add(&o->amount, quote.storage);
+    ledger_take(&o->prepaid, quote.total);
+    ledger_add(&o->amount, quote.storage);
     if (o->replicas == 0)
         renew_open(l, id, o, &quote);
     else
