@@ -323,8 +323,9 @@ static void read_order_content(struct chain_client_order *out, struct json_value
     out->origin_count = read_texts(out->origins, json_get(v, "origins"));
 }
 
-static void read_order(struct chain_client_order *out, struct json_value v)
+static void read_order(void *order, struct json_value v)
 {
+    struct chain_client_order *out = order;
     read_order_content(out, v);
     const char *state = json_text(json_get(v, "state"));
     out->state = strcmp(state, "open") == 0   ? CHAIN_CLIENT_OPEN
@@ -353,37 +354,39 @@ enum err chain_client_decode_order(struct chain_client_order *out, struct span b
     CHAIN_CLIENT_DECODE(out, body, read_order(out, json_root(&doc)));
 }
 
-/* The frame of a list: its items, and the cursor. */
-static struct json_value read_page(struct chain_client_page *out, struct json_value root,
-                                   size_t max)
+/* A list: max items of size bytes each, and how one is read. */
+struct list {
+    void *items;
+    size_t max, size;
+    void (*read)(void *item, struct json_value v);
+};
+
+static void read_page(struct chain_client_page *out, const struct list *list,
+                      struct json_value root)
 {
     struct json_value items = json_get(root, "items"), next = json_get(root, "next");
     out->count = json_count(items);
-    if (out->count > max)
+    if (out->count > list->max)
         json_fail(items, ERR_LIMIT, "more entries than there is room for");
     if (json_kind(next) == JSON_KIND_TEXT)
         chain_client_read_text(root, "next", out->cursor, sizeof(out->cursor));
-    return items;
-}
-
-static void read_orders(struct chain_client_page *page, struct chain_client_order *orders,
-                        size_t max, struct json_value root)
-{
-    struct json_value items = read_page(page, root, max);
-    for (size_t i = 0; i < page->count && root.doc->err == OK; i++) {
-        orders[i] = (struct chain_client_order){ 0 };
-        read_order(&orders[i], json_at(items, i));
+    for (size_t i = 0; i < out->count && root.doc->err == OK; i++) {
+        uint8_t *item = (uint8_t *)list->items + i * list->size;
+        memset(item, 0, list->size);
+        list->read(item, json_at(items, i));
     }
 }
 
 enum err chain_client_decode_orders(struct chain_client_page *page,
                                     struct chain_client_order *orders, size_t max, struct span body)
 {
-    CHAIN_CLIENT_DECODE(page, body, read_orders(page, orders, max, json_root(&doc)));
+    const struct list list = { orders, max, sizeof(*orders), read_order };
+    CHAIN_CLIENT_DECODE(page, body, read_page(page, &list, json_root(&doc)));
 }
 
-static void read_worker(struct chain_client_worker *out, struct json_value v)
+static void read_worker(void *worker, struct json_value v)
 {
+    struct chain_client_worker *out = worker;
     chain_client_read_hash(v, "worker", out->worker);
     chain_client_read_hash(v, "lineage", out->lineage);
     chain_client_read_account(v, "account", out->account);
@@ -408,21 +411,12 @@ enum err chain_client_decode_worker(struct chain_client_worker *out, struct span
     CHAIN_CLIENT_DECODE(out, body, read_worker(out, json_root(&doc)));
 }
 
-static void read_workers(struct chain_client_page *page, struct chain_client_worker *workers,
-                         size_t max, struct json_value root)
-{
-    struct json_value items = read_page(page, root, max);
-    for (size_t i = 0; i < page->count && root.doc->err == OK; i++) {
-        workers[i] = (struct chain_client_worker){ 0 };
-        read_worker(&workers[i], json_at(items, i));
-    }
-}
-
 enum err chain_client_decode_workers(struct chain_client_page *page,
                                      struct chain_client_worker *workers, size_t max,
                                      struct span body)
 {
-    CHAIN_CLIENT_DECODE(page, body, read_workers(page, workers, max, json_root(&doc)));
+    const struct list list = { workers, max, sizeof(*workers), read_worker };
+    CHAIN_CLIENT_DECODE(page, body, read_page(page, &list, json_root(&doc)));
 }
 
 static void read_due(struct chain_client_due *out, struct json_value v)

@@ -1,5 +1,7 @@
 #include "api/uri.h"
 
+#include "base/hex.h"
+
 static size_t find(struct span s, uint8_t c)
 {
     const uint8_t *at = s.n == 0 ? NULL : memchr(s.p, c, s.n);
@@ -35,17 +37,6 @@ bool uri_param(struct span *name, struct span *value, struct span *query)
     return false;
 }
 
-static int digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* One character of in at *at; -1 when it is not well formed. */
 static int decode_one(struct span in, size_t *at, bool plus)
 {
@@ -56,7 +47,7 @@ static int decode_one(struct span in, size_t *at, bool plus)
         return c;
     if (in.n - *at < 2)
         return -1;
-    int high = digit(in.p[*at]), low = digit(in.p[*at + 1]);
+    int high = hex_digit((char)in.p[*at]), low = hex_digit((char)in.p[*at + 1]);
     *at += 2;
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }

@@ -10,7 +10,7 @@ void hex_format(char *out, struct span in)
     out[2 * in.n] = '\0';
 }
 
-static int nibble(char c)
+int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -28,8 +28,8 @@ enum err hex_parse(uint8_t *out, size_t n, const char *text)
     if (strlen(text) != 2 * n)
         return ERR_FORMAT;
     for (size_t i = 0; i < n; i++) {
-        int hi = nibble(text[2 * i]);
-        int lo = nibble(text[2 * i + 1]);
+        int hi = hex_digit(text[2 * i]);
+        int lo = hex_digit(text[2 * i + 1]);
         if (hi < 0 || lo < 0) {
             memset(out, 0, n);
             return ERR_FORMAT;
