@@ -13,25 +13,6 @@ enum err blockstore_segment_path(const struct blockstore *s, char out[FILE_PATH_
     return file_path(out, s->dirs[dir], name);
 }
 
-/* The number in a file's name; false for other files. */
-static bool number_of(uint32_t *number, const char *name)
-{
-    *number = 0;
-    if (strlen(name) != NAME_LENGTH || memcmp(name, "seg-", 4) != 0 ||
-        memcmp(name + 12, ".pack", 5) != 0)
-        return false;
-    for (int i = 4; i < 12; i++) {
-        char c = name[i];
-        if (c >= '0' && c <= '9')
-            *number = *number << 4 | (uint32_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            *number = *number << 4 | (uint32_t)(c - 'a' + 10);
-        else
-            return false;
-    }
-    return true;
-}
-
 /* The place of number in the list, or where it would go. */
 static size_t position(const struct blockstore *s, uint32_t number)
 {
@@ -216,7 +197,7 @@ static enum err visit(void *ctx, const char *name)
     struct discovery *d = ctx;
     uint32_t number;
     struct blockstore_segment *seg;
-    if (!number_of(&number, name))
+    if (!file_name_number(&number, name, "seg-", ".pack"))
         return OK;
     return blockstore_segment_insert(d->s, &seg, number, d->dir);
 }

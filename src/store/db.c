@@ -33,7 +33,7 @@ enum err db_err(int rc)
     }
 }
 
-static MDB_val val_of(struct span s)
+MDB_val db_val(struct span s)
 {
     /* LMDB takes a pointer that is not const and does not write through it. */
     return (MDB_val){ .mv_size = s.n, .mv_data = (void *)(uintptr_t)s.p };
@@ -69,7 +69,7 @@ enum err db_commit(MDB_txn *txn, const struct files *files)
 
 enum err db_get(MDB_txn *txn, MDB_dbi dbi, struct span *value, struct span key)
 {
-    MDB_val k = val_of(key);
+    MDB_val k = db_val(key);
     MDB_val v = { 0 };
     *value = (struct span){ 0 };
     TRY(db_err(mdb_get(txn, dbi, &k, &v)));
@@ -79,21 +79,21 @@ enum err db_get(MDB_txn *txn, MDB_dbi dbi, struct span *value, struct span key)
 
 enum err db_put(MDB_txn *txn, MDB_dbi dbi, struct span key, struct span value)
 {
-    MDB_val k = val_of(key);
-    MDB_val v = val_of(value);
+    MDB_val k = db_val(key);
+    MDB_val v = db_val(value);
     return db_err(mdb_put(txn, dbi, &k, &v, 0));
 }
 
 enum err db_del(MDB_txn *txn, MDB_dbi dbi, struct span key)
 {
-    MDB_val k = val_of(key);
+    MDB_val k = db_val(key);
     enum err e = db_err(mdb_del(txn, dbi, &k, NULL));
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
 enum err db_seek(MDB_cursor *c, struct span *key, struct span *value, MDB_cursor_op op)
 {
-    MDB_val k = val_of(*key);
+    MDB_val k = db_val(*key);
     MDB_val v = { 0 };
     enum err e = db_err(mdb_cursor_get(c, &k, &v, op));
     *key = e == OK ? span_of(k.mv_data, k.mv_size) : (struct span){ 0 };

@@ -10,6 +10,9 @@
 /* db_err maps an LMDB or system error. */
 NODISCARD enum err db_err(int rc);
 
+/* db_val gives bytes as LMDB takes them. */
+MDB_val db_val(struct span s);
+
 struct db_config {
     const char *path; /* one file; "-lock" stands beside it */
     uint64_t map_bytes;

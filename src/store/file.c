@@ -1,5 +1,7 @@
 #include "store/file.h"
 
+#include "base/hex.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -386,4 +388,23 @@ void file_close(const struct files *f, int *handle)
     if (*handle >= 0)
         f->close(f->ctx, *handle);
     *handle = -1;
+}
+
+bool file_name_number(uint32_t *number, const char *name, const char *prefix, const char *suffix)
+{
+    enum { DIGITS = 8 };
+    size_t head = strlen(prefix), tail = strlen(suffix);
+    uint32_t n = 0;
+    *number = 0;
+    if (strlen(name) != head + DIGITS + tail || memcmp(name, prefix, head) != 0 ||
+        memcmp(name + head + DIGITS, suffix, tail) != 0)
+        return false;
+    for (size_t i = head; i < head + DIGITS; i++) {
+        int digit = name[i] >= 'A' && name[i] <= 'F' ? -1 : hex_digit(name[i]);
+        if (digit < 0)
+            return false;
+        n = n << 4 | (uint32_t)digit;
+    }
+    *number = n;
+    return true;
 }

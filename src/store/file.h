@@ -99,6 +99,10 @@ NODISCARD enum err file_path(char out[FILE_PATH_MAX], const char *dir, const cha
 /* file_parent writes the directory part of path ("." when there is none). */
 NODISCARD enum err file_parent(char out[FILE_PATH_MAX], const char *path);
 
+/* file_name_number reads names of the form PREFIX, 8 lower-case hexadecimal digits, SUFFIX. False
+ * for others; *number is 0 then. */
+bool file_name_number(uint32_t *number, const char *name, const char *prefix, const char *suffix);
+
 /* file_write writes one span at offset. */
 NODISCARD enum err file_write(const struct files *f, int handle, struct span data, uint64_t offset);
 

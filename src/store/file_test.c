@@ -185,11 +185,35 @@ static void test_failures(void **state)
     file_fault_free(ff);
 }
 
+static void numbers_are_read_out_of_names(void **state)
+{
+    (void)state;
+    uint32_t n;
+    CHECK(file_name_number(&n, "seg-00c0ffee.pack", "seg-", ".pack") && n == 0xc0ffee);
+    CHECK(file_name_number(&n, "ffffffff", "", "") && n == UINT32_MAX);
+    static const char *const wrong[] = { "",
+                                         "seg-",
+                                         "seg-00c0ffee",
+                                         "seg-00c0ffee.pack.new",
+                                         "seg-00C0FFEE.pack",
+                                         "seg-0c0ffee.pack",
+                                         "seg-0x0ffee0.pack",
+                                         "ext-00c0ffee.pack",
+                                         "seg-00c0ffee.pace" };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        n = 1;
+        CHECK(!file_name_number(&n, wrong[i], "seg-", ".pack") && n == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contract), cmocka_unit_test(test_writeback),
-        cmocka_unit_test(test_paths),    cmocka_unit_test(test_crash),
+        cmocka_unit_test(numbers_are_read_out_of_names),
+        cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_writeback),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_crash),
         cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

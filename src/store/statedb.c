@@ -1,11 +1,11 @@
 #include "store/statedb.h"
 
 #include "base/reader.h"
+#include "store/db.h"
 #include "store/overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,43 +56,6 @@ struct statedb_snapshot {
 
 /* ---- LMDB in our words ----------------------------------------------------------------------- */
 
-static enum err err_of(int rc)
-{
-    switch (rc) {
-    case MDB_SUCCESS:
-        return OK;
-    case MDB_NOTFOUND:
-        return ERR_NOT_FOUND;
-    case MDB_MAP_FULL:
-    case ENOSPC:
-    case EFBIG:
-    case EDQUOT:
-        return ERR_FULL;
-    case ENOMEM:
-        return ERR_MEMORY;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return ERR_DENIED;
-    case MDB_READERS_FULL:
-    case EAGAIN:
-        return ERR_BUSY;
-    case MDB_CORRUPTED:
-    case MDB_INVALID:
-    case MDB_VERSION_MISMATCH:
-    case MDB_PAGE_NOTFOUND:
-        return ERR_CORRUPT;
-    default:
-        return ERR_IO;
-    }
-}
-
-static MDB_val val_of(struct span s)
-{
-    /* LMDB takes a non-const pointer but does not write through it. */
-    return (MDB_val){ .mv_size = s.n, .mv_data = (void *)(uintptr_t)s.p };
-}
-
 static struct span of_val(MDB_val v)
 {
     return span_of(v.mv_data, v.mv_size);
@@ -101,11 +64,11 @@ static struct span of_val(MDB_val v)
 static enum err view_get(void *ctx, struct span *value, struct span key)
 {
     struct view *view = ctx;
-    MDB_val k = val_of(key), v = { 0 };
+    MDB_val k = db_val(key), v = { 0 };
     *value = (struct span){ NULL, 0 };
     if (key.n == 0 || key.n > KV_KEY_MAX)
         return ERR_NOT_FOUND;
-    TRY(err_of(mdb_get(view->txn, view->dbi, &k, &v)));
+    TRY(db_err(mdb_get(view->txn, view->dbi, &k, &v)));
     *value = of_val(v);
     return OK;
 }
@@ -114,15 +77,15 @@ static enum err view_next(void *ctx, struct span *key, struct span *value, struc
                           bool after)
 {
     struct view *view = ctx;
-    MDB_val k = val_of(from), v = { 0 };
+    MDB_val k = db_val(from), v = { 0 };
     *key = *value = (struct span){ NULL, 0 };
     if (from.n > KV_KEY_MAX)
         return ERR_RANGE;
     if (view->cursor == NULL)
-        TRY(err_of(mdb_cursor_open(view->txn, view->dbi, &view->cursor)));
-    TRY(err_of(mdb_cursor_get(view->cursor, &k, &v, from.n == 0 ? MDB_FIRST : MDB_SET_RANGE)));
+        TRY(db_err(mdb_cursor_open(view->txn, view->dbi, &view->cursor)));
+    TRY(db_err(mdb_cursor_get(view->cursor, &k, &v, from.n == 0 ? MDB_FIRST : MDB_SET_RANGE)));
     if (after && from.n != 0 && span_eq(of_val(k), from))
-        TRY(err_of(mdb_cursor_get(view->cursor, &k, &v, MDB_NEXT)));
+        TRY(db_err(mdb_cursor_get(view->cursor, &k, &v, MDB_NEXT)));
     *key = of_val(k);
     *value = of_val(v);
     return OK;
@@ -174,9 +137,9 @@ static void read_end(struct statedb *db)
 static enum err read_begin(struct statedb *db)
 {
     if (db->read == NULL)
-        TRY(err_of(mdb_txn_begin(db->env, NULL, MDB_RDONLY, &db->read)));
+        TRY(db_err(mdb_txn_begin(db->env, NULL, MDB_RDONLY, &db->read)));
     else
-        TRY(err_of(mdb_txn_renew(db->read)));
+        TRY(db_err(mdb_txn_renew(db->read)));
     views_open(db->views, db, db->read);
     return OK;
 }
@@ -204,7 +167,7 @@ static enum err head_write(struct statedb *db, MDB_txn *txn, const struct stated
     memcpy(bytes + 8, head->app_hash, STATEDB_HASH_SIZE);
     MDB_val k = { sizeof(head_key) - 1, (void *)(uintptr_t)head_key };
     MDB_val v = { sizeof(bytes), bytes };
-    return err_of(mdb_put(txn, db->dbis[STATEDB_META], &k, &v, 0));
+    return db_err(mdb_put(txn, db->dbis[STATEDB_META], &k, &v, 0));
 }
 
 /* ---- the undo record --------------------------------------------------------------------------
@@ -279,10 +242,10 @@ static enum err undo_apply_row(struct statedb *db, MDB_txn *txn, struct reader *
     struct span old = present == 1 ? read_span(r, read_le32(r)) : (struct span){ NULL, 0 };
     if (r->err != OK || table >= STATEDB_TABLES || present > 1)
         return ERR_CORRUPT;
-    MDB_val k = val_of(key), v = val_of(old);
+    MDB_val k = db_val(key), v = db_val(old);
     if (present == 1)
-        return err_of(mdb_put(txn, db->dbis[table], &k, &v, 0));
-    enum err e = err_of(mdb_del(txn, db->dbis[table], &k, NULL));
+        return db_err(mdb_put(txn, db->dbis[table], &k, &v, 0));
+    enum err e = db_err(mdb_del(txn, db->dbis[table], &k, NULL));
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
@@ -296,7 +259,7 @@ static void be64_key(uint8_t out[8], uint64_t v)
 static enum err undo_prune(struct statedb *db, MDB_txn *txn, uint64_t height)
 {
     MDB_cursor *c;
-    TRY(err_of(mdb_cursor_open(txn, db->undo, &c)));
+    TRY(db_err(mdb_cursor_open(txn, db->undo, &c)));
     MDB_val k, v;
     int rc;
     while ((rc = mdb_cursor_get(c, &k, &v, MDB_FIRST)) == 0 && k.mv_size == 8 &&
@@ -304,7 +267,7 @@ static enum err undo_prune(struct statedb *db, MDB_txn *txn, uint64_t height)
         if ((rc = mdb_cursor_del(c, 0)) != 0)
             break;
     mdb_cursor_close(c);
-    return rc == MDB_NOTFOUND ? OK : err_of(rc);
+    return rc == MDB_NOTFOUND ? OK : db_err(rc);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------
@@ -326,10 +289,10 @@ static enum err write_row(struct statedb *db, MDB_txn *txn, struct undo *undo,
         return OK;
     if (undo != NULL)
         TRY(undo_add(undo, row->table, row->key, was ? &old : NULL));
-    MDB_val k = val_of(row->key), v = val_of(row->value);
+    MDB_val k = db_val(row->key), v = db_val(row->value);
     if (!row->del)
-        return err_of(mdb_put(txn, db->dbis[row->table], &k, &v, 0));
-    e = err_of(mdb_del(txn, db->dbis[row->table], &k, NULL));
+        return db_err(mdb_put(txn, db->dbis[row->table], &k, &v, 0));
+    e = db_err(mdb_del(txn, db->dbis[row->table], &k, NULL));
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
@@ -378,7 +341,7 @@ static enum err commit_in(struct statedb *db, MDB_txn *txn, const struct job *jo
     uint8_t key[8];
     be64_key(key, job->head->height);
     MDB_val k = { sizeof(key), key }, v = { undo.n, undo.p };
-    TRY(err_of(mdb_put(txn, db->undo, &k, &v, 0)));
+    TRY(db_err(mdb_put(txn, db->undo, &k, &v, 0)));
     return undo_prune(db, txn, job->head->height);
 }
 
@@ -388,7 +351,7 @@ static enum err rollback_in(struct statedb *db, MDB_txn *txn)
     be64_key(key, db->head.height);
     MDB_val k = { sizeof(key), key }, v;
     /* Read through the loop's view: its pages stay as they are while txn writes. */
-    TRY(err_of(mdb_get(db->read, db->undo, &k, &v)));
+    TRY(db_err(mdb_get(db->read, db->undo, &k, &v)));
     struct reader r = reader_of(of_val(v));
     struct statedb_head before = { .height = read_le64(&r) };
     read_into(&r, before.app_hash, sizeof(before.app_hash));
@@ -396,7 +359,7 @@ static enum err rollback_in(struct statedb *db, MDB_txn *txn)
         TRY(undo_apply_row(db, txn, &r));
     if (r.err != OK)
         return ERR_CORRUPT;
-    TRY(err_of(mdb_del(txn, db->undo, &k, NULL)));
+    TRY(db_err(mdb_del(txn, db->undo, &k, NULL)));
     return head_write(db, txn, &before);
 }
 
@@ -411,7 +374,7 @@ static bool disk_is_full(const struct statedb *db)
 static enum err run_once(struct statedb *db, const struct job *job)
 {
     MDB_txn *txn;
-    TRY(err_of(mdb_txn_begin(db->env, NULL, 0, &txn)));
+    TRY(db_err(mdb_txn_begin(db->env, NULL, 0, &txn)));
     enum err e;
     if (job->rollback)
         e = rollback_in(db, txn);
@@ -423,7 +386,7 @@ static enum err run_once(struct statedb *db, const struct job *job)
         mdb_txn_abort(txn);
         return e;
     }
-    e = err_of(mdb_txn_commit(txn));
+    e = db_err(mdb_txn_commit(txn));
     /* LMDB reports a write that the full disk cut short as an input/output error. */
     return e == ERR_IO && disk_is_full(db) ? ERR_FULL : e;
 }
@@ -436,7 +399,7 @@ static enum err map_grow(struct statedb *db)
     read_end(db);
     if (pthread_rwlock_wrlock(&db->map_lock) != 0)
         return ERR_IO;
-    enum err e = err_of(mdb_env_set_mapsize(db->env, db->map_bytes * 2));
+    enum err e = db_err(mdb_env_set_mapsize(db->env, db->map_bytes * 2));
     pthread_rwlock_unlock(&db->map_lock);
     if (e == OK)
         db->map_bytes *= 2;
@@ -508,7 +471,7 @@ static enum err lock_take(struct statedb *db, const char *dir)
         return ERR_LIMIT;
     db->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (db->lock_fd < 0)
-        return errno == ENOENT ? ERR_NOT_FOUND : err_of(errno);
+        return errno == ENOENT ? ERR_NOT_FOUND : db_err(errno);
     if (flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
     return OK;
@@ -517,15 +480,15 @@ static enum err lock_take(struct statedb *db, const char *dir)
 static enum err tables_open(struct statedb *db)
 {
     MDB_txn *txn;
-    TRY(err_of(mdb_txn_begin(db->env, NULL, 0, &txn)));
+    TRY(db_err(mdb_txn_begin(db->env, NULL, 0, &txn)));
     int rc = mdb_dbi_open(txn, "undo", MDB_CREATE, &db->undo);
     for (int i = 0; rc == 0 && i < STATEDB_TABLES; i++)
         rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &db->dbis[i]);
     if (rc != 0) {
         mdb_txn_abort(txn);
-        return err_of(rc);
+        return db_err(rc);
     }
-    return err_of(mdb_txn_commit(txn));
+    return db_err(mdb_txn_commit(txn));
 }
 
 /* LMDB does not sync the folder that holds its file. */
@@ -541,13 +504,13 @@ static enum err dir_sync(const char *dir)
 
 static enum err env_open(struct statedb *db, const char *dir)
 {
-    TRY(err_of(mdb_env_create(&db->env)));
-    TRY(err_of(mdb_env_set_maxdbs(db->env, STATEDB_TABLES + 1)));
-    TRY(err_of(mdb_env_set_maxreaders(db->env, STATEDB_READERS)));
-    TRY(err_of(mdb_env_set_mapsize(db->env, db->map_bytes)));
-    TRY(err_of(mdb_env_open(db->env, dir, MDB_NOTLS, 0600)));
+    TRY(db_err(mdb_env_create(&db->env)));
+    TRY(db_err(mdb_env_set_maxdbs(db->env, STATEDB_TABLES + 1)));
+    TRY(db_err(mdb_env_set_maxreaders(db->env, STATEDB_READERS)));
+    TRY(db_err(mdb_env_set_mapsize(db->env, db->map_bytes)));
+    TRY(db_err(mdb_env_open(db->env, dir, MDB_NOTLS, 0600)));
     MDB_envinfo info;
-    TRY(err_of(mdb_env_info(db->env, &info)));
+    TRY(db_err(mdb_env_info(db->env, &info)));
     /* An environment that grew before comes back with its own, larger size. */
     db->map_bytes = info.me_mapsize;
     TRY(tables_open(db));
@@ -637,8 +600,8 @@ enum err statedb_size(struct statedb *db, uint64_t *used, uint64_t *map)
     MDB_envinfo info;
     MDB_stat stat;
     *used = *map = 0;
-    TRY(err_of(mdb_env_info(db->env, &info)));
-    TRY(err_of(mdb_env_stat(db->env, &stat)));
+    TRY(db_err(mdb_env_info(db->env, &info)));
+    TRY(db_err(mdb_env_stat(db->env, &stat)));
     *used = ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
     *map = info.me_mapsize;
     return OK;
@@ -658,7 +621,7 @@ enum err statedb_snapshot_open(struct statedb_snapshot **out, struct statedb *db
         return ERR_BUSY;
     }
     s->db = db;
-    enum err e = err_of(mdb_txn_begin(db->env, NULL, MDB_RDONLY, &s->txn));
+    enum err e = db_err(mdb_txn_begin(db->env, NULL, MDB_RDONLY, &s->txn));
     if (e == OK) {
         views_open(s->views, db, s->txn);
         e = head_read(&s->head, &s->views[STATEDB_META]);

@@ -169,20 +169,7 @@ struct lister {
 
 bool volume_extent_number(uint32_t *number, const char *name, const char *suffix)
 {
-    *number = 0;
-    if (strlen(name) != 12 + strlen(suffix) || memcmp(name, "ext-", 4) != 0 ||
-        !volume_ends_with(name, suffix))
-        return false;
-    for (int i = 4; i < 12; i++) {
-        char c = name[i];
-        if (c >= '0' && c <= '9')
-            *number = *number << 4 | (uint32_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            *number = *number << 4 | (uint32_t)(c - 'a' + 10);
-        else
-            return false;
-    }
-    return true;
+    return file_name_number(number, name, "ext-", suffix);
 }
 
 static enum err list_extent(void *ctx, const char *name)
