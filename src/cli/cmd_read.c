@@ -1,5 +1,6 @@
 #include "cli/content.h"
 #include "cli/reading.h"
+#include "rt/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,19 +14,6 @@
 static bool number_of(const char *text, uint64_t *out)
 {
     return config_number(out, CONFIG_SIZE, text) == OK;
-}
-
-static enum err write_all(int fd, struct span s)
-{
-    while (s.n > 0) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
-        s = span_of(s.p + n, s.n - (size_t)n);
-    }
-    return OK;
 }
 
 /* A file on its way to a descriptor. */
@@ -53,7 +41,7 @@ static enum err copy_file(struct cli *c, struct reading *r, struct copy *copy,
         e = unixfs_read_file_next(walk, &data);
         if (e != OK || data.n == 0)
             break;
-        e = write_all(copy->fd, data);
+        e = path_write_all(copy->fd, data);
         if (e != OK) {
             copy->own_fault = true;
             break;

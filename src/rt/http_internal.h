@@ -75,6 +75,9 @@ void http_request_unref(struct http_request *rq);
 void http_request_cut(struct http_request *rq);
 /* http_request_answer_late gives a suspended request its answer; the lock is held. */
 void http_request_answer_late(struct http_request *rq, unsigned status);
+/* Takes a wake that has come: OK, try again. ERR_BUSY: sleeps until one comes. ERR_CLOSED: it is
+ * over. */
+NODISCARD enum err http_request_wait(struct http_request *rq);
 /* With the lock held. */
 void http_request_list(struct http_request *rq, uint64_t deadline);
 void http_request_unlist(struct http_request *rq);

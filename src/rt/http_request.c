@@ -186,6 +186,18 @@ static ssize_t end_with_error(struct http_request *rq)
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+enum err http_request_wait(struct http_request *rq)
+{
+    pthread_mutex_lock(&rq->server->lock);
+    bool cut = rq->cut || rq->server->closing;
+    bool again = rq->woken;
+    rq->woken = false;
+    if (!cut && !again)
+        http_request_sleep(rq);
+    pthread_mutex_unlock(&rq->server->lock);
+    return cut ? ERR_CLOSED : again ? OK : ERR_BUSY;
+}
+
 static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)
 {
     struct stream *st = cls;
@@ -198,17 +210,9 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)
             return end_with_error(rq);
         if (n > 0)
             return (ssize_t)n;
-        pthread_mutex_lock(&rq->server->lock);
-        bool cut = rq->cut || rq->server->closing;
-        bool again = rq->woken;
-        rq->woken = false;
-        if (!cut && !again)
-            http_request_sleep(rq);
-        pthread_mutex_unlock(&rq->server->lock);
-        if (cut)
-            return end_with_error(rq);
-        if (!again)
-            return 0;
+        enum err e = http_request_wait(rq);
+        if (e != OK)
+            return e == ERR_BUSY ? 0 : end_with_error(rq);
     }
 }
 

@@ -107,17 +107,9 @@ static enum err feed_sink(struct http_request *rq, struct span chunk)
         enum err e = rq->sink(rq->sink_ctx, chunk);
         if (e != ERR_BUSY)
             return e;
-        pthread_mutex_lock(&rq->server->lock);
-        bool cut = rq->cut || rq->server->closing;
-        bool again = rq->woken;
-        rq->woken = false;
-        if (!cut && !again)
-            http_request_sleep(rq);
-        pthread_mutex_unlock(&rq->server->lock);
-        if (cut)
-            return ERR_CLOSED;
-        if (!again)
-            return ERR_BUSY;
+        e = http_request_wait(rq);
+        if (e != OK)
+            return e;
     }
 }
 

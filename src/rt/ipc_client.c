@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-enum { READS_PER_TURN = 16 };
-
 struct pending {
     bool used;
     uint64_t id;
@@ -90,8 +88,9 @@ static void client_lost(struct ipc_client *c, enum err e)
     c->busy--;
 }
 
-static enum err take_reply(struct ipc_client *c, const struct ipc_msg *m)
+static enum err take_reply(void *client, const struct ipc_msg *m)
 {
+    struct ipc_client *c = client;
     if (!c->greeted) {
         TRY(ipc_link_hello_answered(&c->link, m));
         c->greeted = true;
@@ -119,30 +118,16 @@ static enum err take_reply(struct ipc_client *c, const struct ipc_msg *m)
     return ERR_FORMAT; /* a reply to nothing */
 }
 
+static bool client_stopped(void *ctx)
+{
+    const struct ipc_client *c = ctx;
+    return c->dead || c->zombie;
+}
+
 static enum err client_pump(struct ipc_client *c)
 {
-    for (int reads = 0;;) {
-        if (c->dead || c->zombie)
-            return OK;
-        struct ipc_msg m;
-        enum err e = ipc_link_next(&c->link, &m);
-        if (e == OK) {
-            TRY(take_reply(c, &m));
-            continue;
-        }
-        if (e != ERR_SHORT)
-            return e;
-        /* Only here, where no whole frame is left in the buffer: the socket will wake us for what
-         * it still has, but not for what we have. */
-        if (reads == READS_PER_TURN)
-            return OK;
-        e = ipc_link_read(&c->link);
-        if (e == ERR_BUSY)
-            return OK;
-        TRY(e);
-        reads++;
-    }
-    return OK;
+    const struct ipc_pump pump = { client_stopped, take_reply, c };
+    return ipc_link_pump(&c->link, &pump);
 }
 
 static void leave(struct ipc_client *c)

@@ -348,3 +348,28 @@ enum err ipc_link_hello_receive(struct ipc_link *k, const struct ipc_msg *m, con
         ipc_ring_detach(&ring);
     return e;
 }
+
+enum err ipc_link_pump(struct ipc_link *k, const struct ipc_pump *p)
+{
+    enum { READS_PER_TURN = 16 };
+    for (int reads = 0; !p->stopped(p->ctx);) {
+        struct ipc_msg m;
+        enum err e = ipc_link_next(k, &m);
+        if (e == OK) {
+            TRY(p->take(p->ctx, &m));
+            continue;
+        }
+        if (e != ERR_SHORT)
+            return e;
+        /* Only here, where no whole frame is left in the buffer: the socket will wake us for what
+         * it still has, but not for what we have. */
+        if (reads == READS_PER_TURN)
+            return OK;
+        e = ipc_link_read(k);
+        if (e == ERR_BUSY)
+            return OK;
+        TRY(e);
+        reads++;
+    }
+    return OK;
+}

@@ -36,6 +36,16 @@ NODISCARD enum err ipc_link_read(struct ipc_link *k);
  * ERR_LIMIT, ERR_CORRUPT. */
 NODISCARD enum err ipc_link_next(struct ipc_link *k, struct ipc_msg *m);
 
+/* ipc_link_pump gives messages to take until there are none, stopped says so, or the turn's share
+ * of reads is used up, so that one busy peer does not hold up the loop. OK, or what take or the
+ * connection failed with. */
+struct ipc_pump {
+    bool (*stopped)(void *ctx);
+    enum err (*take)(void *ctx, const struct ipc_msg *m);
+    void *ctx;
+};
+NODISCARD enum err ipc_link_pump(struct ipc_link *k, const struct ipc_pump *p);
+
 /* ipc_link_send writes a message, keeping what the socket does not take. ERR_BUSY (the kept bytes
  * would pass out_max: nothing is sent), ERR_LIMIT, ERR_FORMAT, ERR_CLOSED, ERR_MEMORY. */
 NODISCARD enum err ipc_link_send(struct ipc_link *k, const struct ipc_msg *m);

@@ -11,7 +11,6 @@ enum {
     SMALL_REPLY_MAX = 64 << 10, /* a final reply up to this size is always taken */
     /* Output that may be kept: the 8 MiB, and a small final reply for every request. */
     OUTPUT_MAX = IPC_BYTES_MAX + IPC_REQUESTS_MAX * (SMALL_REPLY_MAX + IPC_PREFIX_MAX),
-    READS_PER_TURN = 16, /* so that one busy peer does not hold up the loop */
 };
 
 struct ipc_conn;
@@ -109,8 +108,9 @@ static void conn_update(struct ipc_conn *c)
     loop_fd_set(c->ready, events);
 }
 
-static enum err dispatch(struct ipc_conn *c, const struct ipc_msg *m)
+static enum err dispatch(void *ctx, const struct ipc_msg *m)
 {
+    struct ipc_conn *c = ctx;
     if (!c->greeted) {
         TRY(ipc_link_hello_receive(&c->link, m, c->server->has_token ? c->server->token : NULL));
         c->greeted = true;
@@ -137,31 +137,16 @@ static enum err dispatch(struct ipc_conn *c, const struct ipc_msg *m)
     return OK;
 }
 
-/* Takes messages until there are none, the limits stop us, or the turn's share is used up. */
+static bool conn_stopped(void *ctx)
+{
+    const struct ipc_conn *c = ctx;
+    return c->dead || paused(c);
+}
+
 static enum err conn_pump(struct ipc_conn *c)
 {
-    for (int reads = 0;;) {
-        struct ipc_msg m;
-        if (c->dead || paused(c))
-            return OK;
-        enum err e = ipc_link_next(&c->link, &m);
-        if (e == OK) {
-            TRY(dispatch(c, &m));
-            continue;
-        }
-        if (e != ERR_SHORT)
-            return e;
-        /* Only here, where no whole frame is left in the buffer: the socket will wake us for what
-         * it still has, but not for what we have. */
-        if (reads == READS_PER_TURN)
-            return OK;
-        e = ipc_link_read(&c->link);
-        if (e == ERR_BUSY)
-            return OK;
-        TRY(e);
-        reads++;
-    }
-    return OK;
+    const struct ipc_pump pump = { conn_stopped, dispatch, c };
+    return ipc_link_pump(&c->link, &pump);
 }
 
 static void conn_step(struct ipc_conn *c)

@@ -147,7 +147,7 @@ enum err path_read_file(struct mspan *out, const char *path, size_t limit)
     return OK;
 }
 
-static enum err write_all(int fd, struct span s)
+enum err path_write_all(int fd, struct span s)
 {
     while (s.n > 0) {
         ssize_t n = write(fd, s.p, s.n);
@@ -165,7 +165,7 @@ static enum err write_synced(const char *path, struct span content, mode_t mode)
     AUTO(path_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0)
         return path_errno(errno);
-    TRY(write_all(fd, content));
+    TRY(path_write_all(fd, content));
     return fsync(fd) == 0 ? OK : path_errno(errno);
 }
 

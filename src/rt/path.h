@@ -27,6 +27,10 @@ NODISCARD enum err path_make_dirs(const char *path, mode_t mode);
  *          ERR_MEMORY, ERR_IO. */
 NODISCARD enum err path_read_file(struct mspan *out, const char *path, size_t limit);
 
+/* path_write_all writes everything to an open file or pipe. ERR_FULL, ERR_CLOSED (nobody reads the
+ * pipe), ERR_IO. */
+NODISCARD enum err path_write_all(int fd, struct span content);
+
 /* path_write_file replaces a file as a whole: temporary file beside it, fsync, rename, fsync of
  * the directory. After a crash the old or the new content is there, never a mixture.
  * Returns: OK, ERR_NOT_FOUND (no such directory), ERR_DENIED, ERR_FULL, ERR_IO. */
