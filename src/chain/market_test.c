@@ -200,6 +200,19 @@ static void the_byte_fee_follows_the_used_share(void **state)
 }
 
 /* A first replica of the order, verified one slot later. */
+/* A world in which Alice has ordered content of this size with this tip: the call, and the entry's
+ * id. */
+static struct tx_call placed(struct world *w, uint8_t id[32], const char *const params[],
+                             uint64_t size, uint64_t tip)
+{
+    struct tx_call call = order_of('F', size);
+    start(w, params, "20000000");
+    call.order.tip = AMOUNT_OF(tip);
+    CHECK(world_do(w, ALICE, &call) == RESULT_OK);
+    market_order_id(id, &call.order.key, size, NULL);
+    return call;
+}
+
 static void go_live(struct world *w, size_t worker, const uint8_t id[32])
 {
     world_workers[worker].account = (uint32_t)worker + 1;
@@ -329,12 +342,9 @@ static void income_follows_answered_slots(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, long_life, "20000000");
-    struct tx_call call = order_of('F', 134289408);
-    call.order.tip = AMOUNT_OF(780); /* storage part 23,220; with the tip 24,000 */
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32];
-    market_order_id(id, &call.order.key, 134289408, NULL);
+    /* storage part 23,220; with the tip 24,000 */
+    placed(&w, id, long_life, 134289408, 780);
     go_live(&w, 0, id);
     struct market_order o;
     CHECK(market_order(&w.chain.ledger, &o, id));
@@ -378,11 +388,8 @@ static void a_counter_that_jumps_is_paid_for_the_time_that_passed(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, long_life, "20000000");
-    struct tx_call call = order_of('F', 134289408);
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32];
-    market_order_id(id, &call.order.key, 134289408, NULL);
+    placed(&w, id, long_life, 134289408, 0);
     go_live(&w, 0, id);
     world_workers[0].answered += 1000000;
     struct tx_call settle = entry_of(TX_SETTLE, id, 0);
@@ -435,12 +442,8 @@ static void collateral_bounds_the_unclaimed_reward(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, with_collateral, "20000000");
-    struct tx_call call = order_of('F', 134289408);
-    call.order.tip = AMOUNT_OF(780);
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32];
-    market_order_id(id, &call.order.key, 134289408, NULL);
+    placed(&w, id, with_collateral, 134289408, 780);
     go_live(&w, 0, id);
     struct tx_call settle = entry_of(TX_SETTLE, id, 0);
     CHECK(world_do(&w, DAVE, &settle) == RESULT_OK);
@@ -503,11 +506,8 @@ static void a_stored_order_is_not_refunded(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, NULL, "20000000");
-    struct tx_call call = order_of('F', 5000000);
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32];
-    market_order_id(id, &call.order.key, 5000000, NULL);
+    placed(&w, id, NULL, 5000000, 0);
     world_run_to(&w, 700);
     world_workers[0].account = 1;
     CHECK(world_add_replica(&w, 0, id)); /* sealed, not verified yet */
@@ -523,11 +523,8 @@ static void one_replica_per_account_counts(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, NULL, "20000000");
-    struct tx_call call = order_of('F', 5000000);
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32], none[32] = { 1 };
-    market_order_id(id, &call.order.key, 5000000, NULL);
+    placed(&w, id, NULL, 5000000, 0);
     world_workers[0].account = world_workers[1].account = 1;
     world_workers[2].account = 2;
     CHECK(!world_add_replica(&w, 0, none));
@@ -578,11 +575,8 @@ static void prepaid_renews_and_the_rest_goes_back(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, flat_prices, "20000000");
-    struct tx_call call = order_of('F', 134289408);
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32];
-    market_order_id(id, &call.order.key, 134289408, NULL);
+    placed(&w, id, flat_prices, 134289408, 0);
     go_live(&w, 0, id);
     struct tx_call prepay = entry_of(TX_PREPAY, id, 130000 + 5000); /* one period, and some */
     CHECK(world_do(&w, BOB, &prepay) == RESULT_OK);
@@ -603,11 +597,8 @@ static void a_dispute_stops_income_and_power(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, long_life, "20000000");
-    struct tx_call call = order_of('F', 134289408);
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32];
-    market_order_id(id, &call.order.key, 134289408, NULL);
+    placed(&w, id, long_life, 134289408, 0);
     go_live(&w, 0, id);
     struct amount rate = world_workers[0].rate;
     CHECK(rate.units > 0);
@@ -634,11 +625,8 @@ static void power_matures(void **state)
 {
     (void)state;
     static struct world w;
-    start(&w, longer_life, "20000000");
-    struct tx_call call = order_of('F', 1000000);
-    CHECK(world_do(&w, ALICE, &call) == RESULT_OK);
     uint8_t id[32];
-    market_order_id(id, &call.order.key, 1000000, NULL);
+    placed(&w, id, longer_life, 1000000, 0);
     go_live(&w, 0, id);
     CHECK(w.chain.height == 540 && world_workers[0].power == 1000000);
     world_run_to(&w, 839);
