@@ -1,5 +1,7 @@
 #include "codec/node_msg.h"
 
+#include <stddef.h>
+
 /* Texts for people: bounded, so that a peer cannot make us print a book. */
 static struct span read_text(struct cbor_reader *c)
 {
@@ -38,30 +40,34 @@ static uint32_t read_volume(struct cbor_reader *c)
     return (uint32_t)cbor_read_uint_max(c, NODE_DISKS_MAX - 1);
 }
 
-static void write_data_root(struct writer *w, const struct node_seal *in)
+static void write_data_root(struct writer *w, const void *message)
 {
+    const struct node_seal *in = message;
     if (in->has_data_root)
         cbor_write_bytes(w, span_of(in->data_root, 32));
     else
         cbor_write_null(w);
 }
 
-static void read_data_root(struct cbor_reader *c, struct node_seal *out)
+static void read_data_root(struct cbor_reader *c, void *message)
 {
+    struct node_seal *out = message;
     out->has_data_root = !cbor_try_null(c);
     if (out->has_data_root)
         cbor_read_bytes_of(c, out->data_root, 32);
 }
 
-static void write_sources(struct writer *w, const struct node_seal *in)
+static void write_sources(struct writer *w, const void *message)
 {
+    const struct node_seal *in = message;
     cbor_write_array(w, in->source_count);
     for (uint32_t i = 0; i < in->source_count; i++)
         cbor_write_text(w, in->sources[i]);
 }
 
-static void read_sources(struct cbor_reader *c, struct node_seal *out)
+static void read_sources(struct cbor_reader *c, void *message)
 {
+    struct node_seal *out = message;
     size_t n = cbor_read_array(c);
     cbor_require(c, n <= NODE_SOURCES_MAX, ERR_LIMIT);
     for (size_t i = 0; i < n && c->r.err == OK; i++) {
@@ -87,54 +93,61 @@ static void read_owed(struct cbor_reader *c, struct node_owed *out)
     out->suspended = (uint16_t)cbor_read_uint_max(c, UINT16_MAX);
 }
 
-static void write_draws(struct writer *w, const struct node_report *in)
+static void write_draws(struct writer *w, const void *message)
 {
+    const struct node_report *in = message;
     cbor_write_array(w, 3);
     cbor_write_uint(w, in->draws_files);
     cbor_write_uint(w, in->draws_srd);
     cbor_write_uint(w, in->draws_return);
 }
 
-static void read_draws(struct cbor_reader *c, struct node_report *out)
+static void read_draws(struct cbor_reader *c, void *message)
 {
+    struct node_report *out = message;
     cbor_read_array_of(c, 3);
     out->draws_files = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
     out->draws_srd = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
     out->draws_return = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
 }
 
-static void write_owed_list(struct writer *w, const struct node_report *in)
+static void write_owed_list(struct writer *w, const void *message)
 {
+    const struct node_report *in = message;
     cbor_write_array(w, in->owed_count);
     for (uint32_t i = 0; i < in->owed_count; i++)
         write_owed(w, &in->owed[i]);
 }
 
-static void read_owed_list(struct cbor_reader *c, struct node_report *out)
+static void read_owed_list(struct cbor_reader *c, void *message)
 {
+    struct node_report *out = message;
     size_t n = cbor_read_array(c);
     cbor_require(c, n <= NODE_OWED_MAX, ERR_LIMIT);
     for (size_t i = 0; i < n && c->r.err == OK; i++)
         read_owed(c, &out->owed[out->owed_count++]);
 }
 
-static void write_returned(struct writer *w, const struct node_report *in)
+static void write_returned(struct writer *w, const void *message)
 {
+    const struct node_report *in = message;
     if (in->has_return_beacon)
         write_owed(w, &in->returned);
     else
         cbor_write_null(w);
 }
 
-static void read_returned(struct cbor_reader *c, struct node_report *out)
+static void read_returned(struct cbor_reader *c, void *message)
 {
+    struct node_report *out = message;
     out->has_return_beacon = !cbor_try_null(c);
     if (out->has_return_beacon)
         read_owed(c, &out->returned);
 }
 
-static void write_disks(struct writer *w, const struct node_status *in)
+static void write_disks(struct writer *w, const void *message)
 {
+    const struct node_status *in = message;
     cbor_write_array(w, in->disk_count);
     for (uint32_t i = 0; i < in->disk_count; i++) {
         const struct node_disk *d = &in->disks[i];
@@ -149,8 +162,9 @@ static void write_disks(struct writer *w, const struct node_status *in)
     }
 }
 
-static void read_disks(struct cbor_reader *c, struct node_status *out)
+static void read_disks(struct cbor_reader *c, void *message)
 {
+    struct node_status *out = message;
     size_t n = cbor_read_array(c);
     cbor_require(c, n <= NODE_DISKS_MAX, ERR_LIMIT);
     for (size_t i = 0; i < n && c->r.err == OK; i++) {
@@ -166,539 +180,267 @@ static void read_disks(struct cbor_reader *c, struct node_status *out)
     }
 }
 
+/* ---- messages ------------------------------------------------------------------------------- */
+
+/* What a field is in the struct, and what it is in a body. */
+enum kind {
+    U16,    /* uint16_t: a number */
+    U32,    /* uint32_t */
+    U64,    /* uint64_t */
+    BOOL,   /* bool */
+    CODE,   /* enum err: a number */
+    VOLUME, /* uint32_t: a number, or null for NODE_VOLUME_NONE */
+    HASH,   /* uint8_t[32]: bytes */
+    BYTES,  /* struct span: bytes */
+    TEXT,   /* struct span: text of at most NODE_TEXT_MAX bytes */
+    KEY,    /* struct content_key: an array of codec and digest */
+    PART,   /* several members: by functions that see the whole message */
+};
+
+/* A message is a map of these fields, in the order of canonical DAG-CBOR. Both directions use the
+ * same rows, so they cannot drift apart. The tables are those of docs/spec/node-ipc.md. */
+struct field {
+    const char *name;
+    enum kind kind;
+    size_t at;
+    void (*write)(struct writer *w, const void *message);
+    void (*read)(struct cbor_reader *c, void *message);
+};
+
+static const struct field hello_fields[] = {
+    { "gateway", TEXT, offsetof(struct node_hello, gateway), NULL, NULL },
+    { "storage", BOOL, offsetof(struct node_hello, storage), NULL, NULL },
+    { "version", TEXT, offsetof(struct node_hello, version), NULL, NULL },
+};
+static const struct field block_fields[] = {
+    { "codec", U32, offsetof(struct node_block, codec), NULL, NULL },
+    { "digest", HASH, offsetof(struct node_block, digest), NULL, NULL },
+};
+static const struct field size_fields[] = {
+    { "size", U64, offsetof(struct node_size, size), NULL, NULL },
+};
+static const struct field cid_fields[] = {
+    { "cid", BYTES, offsetof(struct node_cid, cid), NULL, NULL },
+};
+static const struct field pin_fields[] = {
+    { "cid", BYTES, offsetof(struct node_pin, cid), NULL, NULL },
+    { "name", TEXT, offsetof(struct node_pin, name), NULL, NULL },
+    { "time_s", U64, offsetof(struct node_pin, time_s), NULL, NULL },
+    { "profile", TEXT, offsetof(struct node_pin, profile), NULL, NULL },
+    { "recursive", BOOL, offsetof(struct node_pin, recursive), NULL, NULL },
+};
+static const struct field repo_stat_fields[] = {
+    { "disk", U64, offsetof(struct node_repo_stat, disk), NULL, NULL },
+    { "free", U64, offsetof(struct node_repo_stat, free), NULL, NULL },
+    { "pins", U64, offsetof(struct node_repo_stat, pins), NULL, NULL },
+    { "bytes", U64, offsetof(struct node_repo_stat, bytes), NULL, NULL },
+    { "quota", U64, offsetof(struct node_repo_stat, quota), NULL, NULL },
+    { "blocks", U64, offsetof(struct node_repo_stat, blocks), NULL, NULL },
+    { "extents", U64, offsetof(struct node_repo_stat, extents), NULL, NULL },
+    { "replicas", U64, offsetof(struct node_repo_stat, replicas), NULL, NULL },
+    { "extent_bytes", U64, offsetof(struct node_repo_stat, extent_bytes), NULL, NULL },
+    { "replica_bytes", U64, offsetof(struct node_repo_stat, replica_bytes), NULL, NULL },
+};
+static const struct field progress_fields[] = {
+    { "bad", U64, offsetof(struct node_progress, bad), NULL, NULL },
+    { "done", U64, offsetof(struct node_progress, done), NULL, NULL },
+    { "phase", TEXT, offsetof(struct node_progress, phase), NULL, NULL },
+    { "total", U64, offsetof(struct node_progress, total), NULL, NULL },
+};
+static const struct field status_fields[] = {
+    { "s", HASH, offsetof(struct node_status, s), NULL, NULL },
+    { "seq", U64, offsetof(struct node_status, seq), NULL, NULL },
+    { "disks", PART, 0, write_disks, read_disks },
+    { "files", U64, offsetof(struct node_status, files), NULL, NULL },
+    { "worker", HASH, offsetof(struct node_status, worker), NULL, NULL },
+    { "extents", U64, offsetof(struct node_status, extents), NULL, NULL },
+    { "lineage", HASH, offsetof(struct node_status, lineage), NULL, NULL },
+    { "pending", U32, offsetof(struct node_status, pending), NULL, NULL },
+    { "storage", BOOL, offsetof(struct node_status, storage), NULL, NULL },
+    { "provider", TEXT, offsetof(struct node_status, provider), NULL, NULL },
+    { "file_bytes", U64, offsetof(struct node_status, file_bytes), NULL, NULL },
+    { "extent_bytes", U64, offsetof(struct node_status, extent_bytes), NULL, NULL },
+};
+static const struct field register_fields[] = {
+    { "chain", HASH, offsetof(struct node_register, chain), NULL, NULL },
+    { "account", HASH, offsetof(struct node_register, account), NULL, NULL },
+    { "release", HASH, offsetof(struct node_register, release), NULL, NULL },
+    { "block_hash", HASH, offsetof(struct node_register, block_hash), NULL, NULL },
+    { "block_height", U64, offsetof(struct node_register, block_height), NULL, NULL },
+};
+static const struct field evidence_fields[] = {
+    { "worker", HASH, offsetof(struct node_evidence, worker), NULL, NULL },
+    { "evidence", BYTES, offsetof(struct node_evidence, evidence), NULL, NULL },
+};
+static const struct field seal_fields[] = {
+    { "key", KEY, offsetof(struct node_seal, key), NULL, NULL },
+    { "order", HASH, offsetof(struct node_seal, order), NULL, NULL },
+    { "sources", PART, 0, write_sources, read_sources },
+    { "size_max", U64, offsetof(struct node_seal, size_max), NULL, NULL },
+    { "data_root", PART, 0, write_data_root, read_data_root },
+};
+static const struct field sealed_fields[] = {
+    { "key", KEY, offsetof(struct node_sealed, key), NULL, NULL },
+    { "size", U64, offsetof(struct node_sealed, size), NULL, NULL },
+    { "index", U32, offsetof(struct node_sealed, index), NULL, NULL },
+    { "volume", U32, offsetof(struct node_sealed, volume), NULL, NULL },
+    { "data_root", HASH, offsetof(struct node_sealed, data_root), NULL, NULL },
+    { "seal_root", HASH, offsetof(struct node_sealed, seal_root), NULL, NULL },
+};
+static const struct field key_fields[] = {
+    { "key", KEY, offsetof(struct node_key, key), NULL, NULL },
+};
+static const struct field report_fields[] = {
+    { "owed", PART, 0, write_owed_list, read_owed_list },
+    { "slot", U64, offsetof(struct node_report, slot), NULL, NULL },
+    { "step", BOOL, offsetof(struct node_report, step), NULL, NULL },
+    { "chain", HASH, offsetof(struct node_report, chain), NULL, NULL },
+    { "draws", PART, 0, write_draws, read_draws },
+    { "first", BOOL, offsetof(struct node_report, first), NULL, NULL },
+    { "state", BYTES, offsetof(struct node_report, state), NULL, NULL },
+    { "beacon", HASH, offsetof(struct node_report, beacon), NULL, NULL },
+    { "return", VOLUME, offsetof(struct node_report, return_volume), NULL, NULL },
+    { "account", HASH, offsetof(struct node_report, account), NULL, NULL },
+    { "suspend", VOLUME, offsetof(struct node_report, suspend_volume), NULL, NULL },
+    { "returned", PART, 0, write_returned, read_returned },
+    { "suspended", U16, offsetof(struct node_report, suspended), NULL, NULL },
+};
+static const struct field bytes_fields[] = {
+    { "bytes", BYTES, offsetof(struct node_bytes, bytes), NULL, NULL },
+};
+static const struct field accepted_fields[] = {
+    { "s", HASH, offsetof(struct node_accepted, s), NULL, NULL },
+    { "seq", U64, offsetof(struct node_accepted, seq), NULL, NULL },
+};
+static const struct field error_fields[] = {
+    { "code", CODE, offsetof(struct node_error, code), NULL, NULL },
+    { "next", TEXT, offsetof(struct node_error, next), NULL, NULL },
+    { "what", TEXT, offsetof(struct node_error, what), NULL, NULL },
+};
+
+static void write_field(struct writer *w, const struct field *f, const void *message)
+{
+    const void *at = (const uint8_t *)message + f->at;
+    cbor_write_str(w, f->name);
+    switch (f->kind) {
+    case U16:
+        cbor_write_uint(w, *(const uint16_t *)at);
+        break;
+    case U32:
+        cbor_write_uint(w, *(const uint32_t *)at);
+        break;
+    case U64:
+        cbor_write_uint(w, *(const uint64_t *)at);
+        break;
+    case BOOL:
+        cbor_write_bool(w, *(const bool *)at);
+        break;
+    case CODE:
+        cbor_write_uint(w, (uint64_t) * (const enum err *)at);
+        break;
+    case VOLUME:
+        write_volume(w, *(const uint32_t *)at);
+        break;
+    case HASH:
+        cbor_write_bytes(w, span_of(at, 32));
+        break;
+    case BYTES:
+        cbor_write_bytes(w, *(const struct span *)at);
+        break;
+    case TEXT:
+        cbor_write_text(w, *(const struct span *)at);
+        break;
+    case KEY:
+        write_key(w, at);
+        break;
+    case PART:
+        f->write(w, message);
+        break;
+    }
+}
+
+static void read_field(struct cbor_reader *c, const struct field *f, void *message)
+{
+    void *at = (uint8_t *)message + f->at;
+    cbor_read_key(c, f->name);
+    switch (f->kind) {
+    case U16:
+        *(uint16_t *)at = (uint16_t)cbor_read_uint_max(c, UINT16_MAX);
+        break;
+    case U32:
+        *(uint32_t *)at = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
+        break;
+    case U64:
+        *(uint64_t *)at = cbor_read_uint(c);
+        break;
+    case BOOL:
+        *(bool *)at = cbor_read_bool(c);
+        break;
+    case CODE:
+        *(enum err *)at = (enum err)cbor_read_uint_max(c, ERR_COUNT - 1);
+        break;
+    case VOLUME:
+        *(uint32_t *)at = read_volume(c);
+        break;
+    case HASH:
+        cbor_read_bytes_of(c, at, 32);
+        break;
+    case BYTES:
+        *(struct span *)at = cbor_read_bytes(c);
+        break;
+    case TEXT:
+        *(struct span *)at = read_text(c);
+        break;
+    case KEY:
+        read_key(c, at);
+        break;
+    case PART:
+        f->read(c, message);
+        break;
+    }
+}
+
+struct message {
+    const struct field *fields;
+    size_t count;
+    size_t size; /* of its struct */
+};
+
+static void encode(struct writer *w, const struct message *m, const void *in)
+{
+    cbor_write_map(w, m->count);
+    for (size_t i = 0; i < m->count; i++)
+        write_field(w, &m->fields[i], in);
+}
+
 /* Zeroes what was read so far when the body is not good. */
-#define FINISH(c, out)                                                                             \
-    do {                                                                                           \
-        enum err finish_err_ = cbor_finish(c);                                                     \
-        if (finish_err_ != OK)                                                                     \
-            memset(out, 0, sizeof(*(out)));                                                        \
-        return finish_err_;                                                                        \
-    } while (0)
-
-void node_msg_encode_hello(struct writer *w, const struct node_hello *in)
+static enum err decode(void *out, const struct message *m, struct span body)
 {
-    cbor_write_map(w, 3);
-    cbor_write_str(w, "gateway");
-    cbor_write_text(w, in->gateway);
-    cbor_write_str(w, "storage");
-    cbor_write_bool(w, in->storage);
-    cbor_write_str(w, "version");
-    cbor_write_text(w, in->version);
-}
-
-enum err node_msg_decode_hello(struct node_hello *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
     struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 3);
-    cbor_read_key(&c, "gateway");
-    out->gateway = read_text(&c);
-    cbor_read_key(&c, "storage");
-    out->storage = cbor_read_bool(&c);
-    cbor_read_key(&c, "version");
-    out->version = read_text(&c);
-    FINISH(&c, out);
+    memset(out, 0, m->size);
+    cbor_read_map_of(&c, m->count);
+    for (size_t i = 0; i < m->count; i++)
+        read_field(&c, &m->fields[i], out);
+    enum err e = cbor_finish(&c);
+    if (e != OK)
+        memset(out, 0, m->size);
+    return e;
 }
 
-void node_msg_encode_block(struct writer *w, const struct node_block *in)
-{
-    cbor_write_map(w, 2);
-    cbor_write_str(w, "codec");
-    cbor_write_uint(w, in->codec);
-    cbor_write_str(w, "digest");
-    cbor_write_bytes(w, span_of(in->digest, 32));
-}
-
-enum err node_msg_decode_block(struct node_block *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 2);
-    cbor_read_key(&c, "codec");
-    out->codec = (uint32_t)cbor_read_uint_max(&c, UINT32_MAX);
-    cbor_read_key(&c, "digest");
-    cbor_read_bytes_of(&c, out->digest, 32);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_size(struct writer *w, const struct node_size *in)
-{
-    cbor_write_map(w, 1);
-    cbor_write_str(w, "size");
-    cbor_write_uint(w, in->size);
-}
-
-enum err node_msg_decode_size(struct node_size *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 1);
-    cbor_read_key(&c, "size");
-    out->size = cbor_read_uint(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_cid(struct writer *w, const struct node_cid *in)
-{
-    cbor_write_map(w, 1);
-    cbor_write_str(w, "cid");
-    cbor_write_bytes(w, in->cid);
-}
-
-enum err node_msg_decode_cid(struct node_cid *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 1);
-    cbor_read_key(&c, "cid");
-    out->cid = cbor_read_bytes(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_pin(struct writer *w, const struct node_pin *in)
-{
-    cbor_write_map(w, 5);
-    cbor_write_str(w, "cid");
-    cbor_write_bytes(w, in->cid);
-    cbor_write_str(w, "name");
-    cbor_write_text(w, in->name);
-    cbor_write_str(w, "time_s");
-    cbor_write_uint(w, in->time_s);
-    cbor_write_str(w, "profile");
-    cbor_write_text(w, in->profile);
-    cbor_write_str(w, "recursive");
-    cbor_write_bool(w, in->recursive);
-}
-
-enum err node_msg_decode_pin(struct node_pin *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 5);
-    cbor_read_key(&c, "cid");
-    out->cid = cbor_read_bytes(&c);
-    cbor_read_key(&c, "name");
-    out->name = read_text(&c);
-    cbor_read_key(&c, "time_s");
-    out->time_s = cbor_read_uint(&c);
-    cbor_read_key(&c, "profile");
-    out->profile = read_text(&c);
-    cbor_read_key(&c, "recursive");
-    out->recursive = cbor_read_bool(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_repo_stat(struct writer *w, const struct node_repo_stat *in)
-{
-    cbor_write_map(w, 10);
-    cbor_write_str(w, "disk");
-    cbor_write_uint(w, in->disk);
-    cbor_write_str(w, "free");
-    cbor_write_uint(w, in->free);
-    cbor_write_str(w, "pins");
-    cbor_write_uint(w, in->pins);
-    cbor_write_str(w, "bytes");
-    cbor_write_uint(w, in->bytes);
-    cbor_write_str(w, "quota");
-    cbor_write_uint(w, in->quota);
-    cbor_write_str(w, "blocks");
-    cbor_write_uint(w, in->blocks);
-    cbor_write_str(w, "extents");
-    cbor_write_uint(w, in->extents);
-    cbor_write_str(w, "replicas");
-    cbor_write_uint(w, in->replicas);
-    cbor_write_str(w, "extent_bytes");
-    cbor_write_uint(w, in->extent_bytes);
-    cbor_write_str(w, "replica_bytes");
-    cbor_write_uint(w, in->replica_bytes);
-}
-
-enum err node_msg_decode_repo_stat(struct node_repo_stat *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 10);
-    cbor_read_key(&c, "disk");
-    out->disk = cbor_read_uint(&c);
-    cbor_read_key(&c, "free");
-    out->free = cbor_read_uint(&c);
-    cbor_read_key(&c, "pins");
-    out->pins = cbor_read_uint(&c);
-    cbor_read_key(&c, "bytes");
-    out->bytes = cbor_read_uint(&c);
-    cbor_read_key(&c, "quota");
-    out->quota = cbor_read_uint(&c);
-    cbor_read_key(&c, "blocks");
-    out->blocks = cbor_read_uint(&c);
-    cbor_read_key(&c, "extents");
-    out->extents = cbor_read_uint(&c);
-    cbor_read_key(&c, "replicas");
-    out->replicas = cbor_read_uint(&c);
-    cbor_read_key(&c, "extent_bytes");
-    out->extent_bytes = cbor_read_uint(&c);
-    cbor_read_key(&c, "replica_bytes");
-    out->replica_bytes = cbor_read_uint(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_progress(struct writer *w, const struct node_progress *in)
-{
-    cbor_write_map(w, 4);
-    cbor_write_str(w, "bad");
-    cbor_write_uint(w, in->bad);
-    cbor_write_str(w, "done");
-    cbor_write_uint(w, in->done);
-    cbor_write_str(w, "phase");
-    cbor_write_text(w, in->phase);
-    cbor_write_str(w, "total");
-    cbor_write_uint(w, in->total);
-}
-
-enum err node_msg_decode_progress(struct node_progress *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 4);
-    cbor_read_key(&c, "bad");
-    out->bad = cbor_read_uint(&c);
-    cbor_read_key(&c, "done");
-    out->done = cbor_read_uint(&c);
-    cbor_read_key(&c, "phase");
-    out->phase = read_text(&c);
-    cbor_read_key(&c, "total");
-    out->total = cbor_read_uint(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_status(struct writer *w, const struct node_status *in)
-{
-    cbor_write_map(w, 12);
-    cbor_write_str(w, "s");
-    cbor_write_bytes(w, span_of(in->s, 32));
-    cbor_write_str(w, "seq");
-    cbor_write_uint(w, in->seq);
-    cbor_write_str(w, "disks");
-    write_disks(w, in);
-    cbor_write_str(w, "files");
-    cbor_write_uint(w, in->files);
-    cbor_write_str(w, "worker");
-    cbor_write_bytes(w, span_of(in->worker, 32));
-    cbor_write_str(w, "extents");
-    cbor_write_uint(w, in->extents);
-    cbor_write_str(w, "lineage");
-    cbor_write_bytes(w, span_of(in->lineage, 32));
-    cbor_write_str(w, "pending");
-    cbor_write_uint(w, in->pending);
-    cbor_write_str(w, "storage");
-    cbor_write_bool(w, in->storage);
-    cbor_write_str(w, "provider");
-    cbor_write_text(w, in->provider);
-    cbor_write_str(w, "file_bytes");
-    cbor_write_uint(w, in->file_bytes);
-    cbor_write_str(w, "extent_bytes");
-    cbor_write_uint(w, in->extent_bytes);
-}
-
-enum err node_msg_decode_status(struct node_status *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 12);
-    cbor_read_key(&c, "s");
-    cbor_read_bytes_of(&c, out->s, 32);
-    cbor_read_key(&c, "seq");
-    out->seq = cbor_read_uint(&c);
-    cbor_read_key(&c, "disks");
-    read_disks(&c, out);
-    cbor_read_key(&c, "files");
-    out->files = cbor_read_uint(&c);
-    cbor_read_key(&c, "worker");
-    cbor_read_bytes_of(&c, out->worker, 32);
-    cbor_read_key(&c, "extents");
-    out->extents = cbor_read_uint(&c);
-    cbor_read_key(&c, "lineage");
-    cbor_read_bytes_of(&c, out->lineage, 32);
-    cbor_read_key(&c, "pending");
-    out->pending = (uint32_t)cbor_read_uint_max(&c, UINT32_MAX);
-    cbor_read_key(&c, "storage");
-    out->storage = cbor_read_bool(&c);
-    cbor_read_key(&c, "provider");
-    out->provider = read_text(&c);
-    cbor_read_key(&c, "file_bytes");
-    out->file_bytes = cbor_read_uint(&c);
-    cbor_read_key(&c, "extent_bytes");
-    out->extent_bytes = cbor_read_uint(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_register(struct writer *w, const struct node_register *in)
-{
-    cbor_write_map(w, 5);
-    cbor_write_str(w, "chain");
-    cbor_write_bytes(w, span_of(in->chain, 32));
-    cbor_write_str(w, "account");
-    cbor_write_bytes(w, span_of(in->account, 32));
-    cbor_write_str(w, "release");
-    cbor_write_bytes(w, span_of(in->release, 32));
-    cbor_write_str(w, "block_hash");
-    cbor_write_bytes(w, span_of(in->block_hash, 32));
-    cbor_write_str(w, "block_height");
-    cbor_write_uint(w, in->block_height);
-}
-
-enum err node_msg_decode_register(struct node_register *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 5);
-    cbor_read_key(&c, "chain");
-    cbor_read_bytes_of(&c, out->chain, 32);
-    cbor_read_key(&c, "account");
-    cbor_read_bytes_of(&c, out->account, 32);
-    cbor_read_key(&c, "release");
-    cbor_read_bytes_of(&c, out->release, 32);
-    cbor_read_key(&c, "block_hash");
-    cbor_read_bytes_of(&c, out->block_hash, 32);
-    cbor_read_key(&c, "block_height");
-    out->block_height = cbor_read_uint(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_evidence(struct writer *w, const struct node_evidence *in)
-{
-    cbor_write_map(w, 2);
-    cbor_write_str(w, "worker");
-    cbor_write_bytes(w, span_of(in->worker, 32));
-    cbor_write_str(w, "evidence");
-    cbor_write_bytes(w, in->evidence);
-}
-
-enum err node_msg_decode_evidence(struct node_evidence *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 2);
-    cbor_read_key(&c, "worker");
-    cbor_read_bytes_of(&c, out->worker, 32);
-    cbor_read_key(&c, "evidence");
-    out->evidence = cbor_read_bytes(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_seal(struct writer *w, const struct node_seal *in)
-{
-    cbor_write_map(w, 5);
-    cbor_write_str(w, "key");
-    write_key(w, &in->key);
-    cbor_write_str(w, "order");
-    cbor_write_bytes(w, span_of(in->order, 32));
-    cbor_write_str(w, "sources");
-    write_sources(w, in);
-    cbor_write_str(w, "size_max");
-    cbor_write_uint(w, in->size_max);
-    cbor_write_str(w, "data_root");
-    write_data_root(w, in);
-}
-
-enum err node_msg_decode_seal(struct node_seal *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 5);
-    cbor_read_key(&c, "key");
-    read_key(&c, &out->key);
-    cbor_read_key(&c, "order");
-    cbor_read_bytes_of(&c, out->order, 32);
-    cbor_read_key(&c, "sources");
-    read_sources(&c, out);
-    cbor_read_key(&c, "size_max");
-    out->size_max = cbor_read_uint(&c);
-    cbor_read_key(&c, "data_root");
-    read_data_root(&c, out);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_sealed(struct writer *w, const struct node_sealed *in)
-{
-    cbor_write_map(w, 6);
-    cbor_write_str(w, "key");
-    write_key(w, &in->key);
-    cbor_write_str(w, "size");
-    cbor_write_uint(w, in->size);
-    cbor_write_str(w, "index");
-    cbor_write_uint(w, in->index);
-    cbor_write_str(w, "volume");
-    cbor_write_uint(w, in->volume);
-    cbor_write_str(w, "data_root");
-    cbor_write_bytes(w, span_of(in->data_root, 32));
-    cbor_write_str(w, "seal_root");
-    cbor_write_bytes(w, span_of(in->seal_root, 32));
-}
-
-enum err node_msg_decode_sealed(struct node_sealed *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 6);
-    cbor_read_key(&c, "key");
-    read_key(&c, &out->key);
-    cbor_read_key(&c, "size");
-    out->size = cbor_read_uint(&c);
-    cbor_read_key(&c, "index");
-    out->index = (uint32_t)cbor_read_uint_max(&c, UINT32_MAX);
-    cbor_read_key(&c, "volume");
-    out->volume = (uint32_t)cbor_read_uint_max(&c, UINT32_MAX);
-    cbor_read_key(&c, "data_root");
-    cbor_read_bytes_of(&c, out->data_root, 32);
-    cbor_read_key(&c, "seal_root");
-    cbor_read_bytes_of(&c, out->seal_root, 32);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_key(struct writer *w, const struct node_key *in)
-{
-    cbor_write_map(w, 1);
-    cbor_write_str(w, "key");
-    write_key(w, &in->key);
-}
-
-enum err node_msg_decode_key(struct node_key *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 1);
-    cbor_read_key(&c, "key");
-    read_key(&c, &out->key);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_report(struct writer *w, const struct node_report *in)
-{
-    cbor_write_map(w, 13);
-    cbor_write_str(w, "owed");
-    write_owed_list(w, in);
-    cbor_write_str(w, "slot");
-    cbor_write_uint(w, in->slot);
-    cbor_write_str(w, "step");
-    cbor_write_bool(w, in->step);
-    cbor_write_str(w, "chain");
-    cbor_write_bytes(w, span_of(in->chain, 32));
-    cbor_write_str(w, "draws");
-    write_draws(w, in);
-    cbor_write_str(w, "first");
-    cbor_write_bool(w, in->first);
-    cbor_write_str(w, "state");
-    cbor_write_bytes(w, in->state);
-    cbor_write_str(w, "beacon");
-    cbor_write_bytes(w, span_of(in->beacon, 32));
-    cbor_write_str(w, "return");
-    write_volume(w, in->return_volume);
-    cbor_write_str(w, "account");
-    cbor_write_bytes(w, span_of(in->account, 32));
-    cbor_write_str(w, "suspend");
-    write_volume(w, in->suspend_volume);
-    cbor_write_str(w, "returned");
-    write_returned(w, in);
-    cbor_write_str(w, "suspended");
-    cbor_write_uint(w, in->suspended);
-}
-
-enum err node_msg_decode_report(struct node_report *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 13);
-    cbor_read_key(&c, "owed");
-    read_owed_list(&c, out);
-    cbor_read_key(&c, "slot");
-    out->slot = cbor_read_uint(&c);
-    cbor_read_key(&c, "step");
-    out->step = cbor_read_bool(&c);
-    cbor_read_key(&c, "chain");
-    cbor_read_bytes_of(&c, out->chain, 32);
-    cbor_read_key(&c, "draws");
-    read_draws(&c, out);
-    cbor_read_key(&c, "first");
-    out->first = cbor_read_bool(&c);
-    cbor_read_key(&c, "state");
-    out->state = cbor_read_bytes(&c);
-    cbor_read_key(&c, "beacon");
-    cbor_read_bytes_of(&c, out->beacon, 32);
-    cbor_read_key(&c, "return");
-    out->return_volume = read_volume(&c);
-    cbor_read_key(&c, "account");
-    cbor_read_bytes_of(&c, out->account, 32);
-    cbor_read_key(&c, "suspend");
-    out->suspend_volume = read_volume(&c);
-    cbor_read_key(&c, "returned");
-    read_returned(&c, out);
-    cbor_read_key(&c, "suspended");
-    out->suspended = (uint16_t)cbor_read_uint_max(&c, UINT16_MAX);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_bytes(struct writer *w, const struct node_bytes *in)
-{
-    cbor_write_map(w, 1);
-    cbor_write_str(w, "bytes");
-    cbor_write_bytes(w, in->bytes);
-}
-
-enum err node_msg_decode_bytes(struct node_bytes *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 1);
-    cbor_read_key(&c, "bytes");
-    out->bytes = cbor_read_bytes(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_accepted(struct writer *w, const struct node_accepted *in)
-{
-    cbor_write_map(w, 2);
-    cbor_write_str(w, "s");
-    cbor_write_bytes(w, span_of(in->s, 32));
-    cbor_write_str(w, "seq");
-    cbor_write_uint(w, in->seq);
-}
-
-enum err node_msg_decode_accepted(struct node_accepted *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 2);
-    cbor_read_key(&c, "s");
-    cbor_read_bytes_of(&c, out->s, 32);
-    cbor_read_key(&c, "seq");
-    out->seq = cbor_read_uint(&c);
-    FINISH(&c, out);
-}
-
-void node_msg_encode_error(struct writer *w, const struct node_error *in)
-{
-    cbor_write_map(w, 3);
-    cbor_write_str(w, "code");
-    cbor_write_uint(w, (uint64_t)in->code);
-    cbor_write_str(w, "next");
-    cbor_write_text(w, in->next);
-    cbor_write_str(w, "what");
-    cbor_write_text(w, in->what);
-}
-
-enum err node_msg_decode_error(struct node_error *out, struct span body)
-{
-    memset(out, 0, sizeof(*out));
-    struct cbor_reader c = cbor_reader_of(body, CBOR_STRICT);
-    cbor_read_map_of(&c, 3);
-    cbor_read_key(&c, "code");
-    out->code = (enum err)cbor_read_uint_max(&c, ERR_COUNT - 1);
-    cbor_read_key(&c, "next");
-    out->next = read_text(&c);
-    cbor_read_key(&c, "what");
-    out->what = read_text(&c);
-    FINISH(&c, out);
-}
+#define NODE_MSG_DEFINE(name)                                                                      \
+    static const struct message name##_message = { name##_fields,                                  \
+                                                   sizeof(name##_fields) /                         \
+                                                       sizeof(name##_fields[0]),                   \
+                                                   sizeof(struct node_##name) };                   \
+    void node_msg_encode_##name(struct writer *w, const struct node_##name *in)                    \
+    {                                                                                              \
+        encode(w, &name##_message, in);                                                            \
+    }                                                                                              \
+    enum err node_msg_decode_##name(struct node_##name *out, struct span body)                     \
+    {                                                                                              \
+        return decode(out, &name##_message, body);                                                 \
+    }
+NODE_MSG_LIST(NODE_MSG_DEFINE)
 
 void node_msg_encode_none(struct writer *w)
 {
