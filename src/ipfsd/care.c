@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 enum {
-    LOOK_MS = 500,
+    LOOK_MS = 100,     /* an enclave that has ended is started again before a report asks for it */
+    REVIVE_MS = 1000, /* after an enclave that could not be started */
     SAMPLES_MAX = 256, /* replicas of a returning disk whose files are looked at */
 };
 
@@ -87,7 +88,8 @@ static void look(struct jobs_item *item)
 {
     struct care *c = (struct care *)(void *)((char *)item - offsetof(struct care, item));
     struct host *h = c->host;
-    (void)!host_revive(h);
+    if (host_revive(h) != OK)
+        c->revive_at_ms = c->now_ms + REVIVE_MS;
     if (c->now_ms >= c->probe_at_ms) {
         accept_returning(h, disks_probe(&h->disks));
         c->probe_at_ms = c->now_ms + h->settings->probe_ms;
@@ -101,7 +103,9 @@ static void on_timer(void *ctx)
     if (atomic_load(&c->queued))
         return;
     c->now_ms += LOOK_MS;
-    if (atomic_load(&c->host->link.up) && c->now_ms < c->probe_at_ms)
+    enclave_link_watch(&c->host->link);
+    bool gone = !atomic_load(&c->host->link.up) && c->now_ms >= c->revive_at_ms;
+    if (!gone && c->now_ms < c->probe_at_ms)
         return;
     atomic_store(&c->queued, true);
     c->item.run = look;

@@ -14,7 +14,7 @@ struct care {
     struct host *host;
     struct jobs *jobs;
     struct loop_timer *timer;
-    uint64_t probe_at_ms, now_ms;
+    uint64_t probe_at_ms, revive_at_ms, now_ms;
     struct jobs_item item;
     atomic_bool queued;
 };

@@ -177,6 +177,15 @@ enum err enclave_link_call(struct enclave_link *l, struct enclave_answer *answer
     return e;
 }
 
+void enclave_link_watch(struct enclave_link *l)
+{
+    if (!atomic_load(&l->up) || pthread_mutex_trylock(&l->lock) != 0)
+        return;
+    if (atomic_load(&l->up) && process_wait(&l->process, 0) == OK)
+        (void)!broken_link(l, ERR_CLOSED);
+    pthread_mutex_unlock(&l->lock);
+}
+
 static void take_item(struct enclave_item *item, const struct ipc_msg *m)
 {
     item->result = reply_error(m);

@@ -40,6 +40,10 @@ struct enclave_link {
 NODISCARD enum err enclave_link_open(struct enclave_link *l, const struct enclave_link_options *o);
 NODISCARD enum err enclave_link_start(struct enclave_link *l);
 
+/* enclave_link_watch notices when the process has ended by itself, without waiting for a call in
+ * progress, which would notice too. */
+void enclave_link_watch(struct enclave_link *l);
+
 /* enclave_link_stop ends the process; enclave_link_close also the rest. */
 void enclave_link_stop(struct enclave_link *l);
 void enclave_link_close(struct enclave_link *l);

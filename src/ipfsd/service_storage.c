@@ -95,6 +95,9 @@ enum err service_report(struct call *c)
     if (report == NULL)
         return ERR_MEMORY;
     enum err e = reports_make(c, &m, report, &size);
+    /* The enclave has ended in the middle of it. Whatever it had agreed to is in the journal. */
+    if (e == ERR_CLOSED && !call_gone(c) && host_revive(c->node->host) == OK)
+        e = reports_make(c, &m, report, &size);
     if (e == OK) {
         const struct node_bytes out = { span_of(report, size) };
         struct writer w = call_reply_room(c, REPORTS_SIZE_MAX + 64);
