@@ -9,7 +9,7 @@
 
 enum {
     LOOK_MS = 100,     /* an enclave that has ended is started again before a report asks for it */
-    REVIVE_MS = 1000, /* after an enclave that could not be started */
+    REVIVE_MS = 1000,  /* after an enclave that could not be started */
     SAMPLES_MAX = 256, /* replicas of a returning disk whose files are looked at */
 };
 
