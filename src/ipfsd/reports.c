@@ -16,6 +16,8 @@ struct report_job {
     const struct node_report *m;
     struct host_log_step base, step;
     bool has_step;
+    bool asked;              /* the answer under way has been shown to the enclave */
+    bool too_long;           /* REPORT_END: with this step it is longer than a report may be */
     struct work_state state; /* of the base: what the draws run over */
     uint32_t public_draws, draws, misses, private_misses;
     uint8_t entries[ENCLAVE_ENTRIES_MAX * ENCLAVE_ENTRY_SIZE];
@@ -77,6 +79,8 @@ static enum err choose_locked(struct report_job *j, const uint8_t s[32])
     /* Only behind the newest step may a new one be sent at once. */
     if (j->m->step && next == NULL && h->pending_leaves > 0) {
         enum err e = host_cut(h);
+        if (e == ERR_STATE)
+            e = host_refresh(h); /* nothing was pending: what we remembered was not so */
         if (e != OK && e != ERR_FULL)
             return e;
         base = host_log_find(&h->log, s, &next);
@@ -216,6 +220,7 @@ static enum err answer_file(struct report_job *j, const struct drawn *d)
     memcpy(r->leaf, j->leaf.data + VOLUME_REPLICA_SIZE, sizeof(r->leaf));
     content_record_encode(r->record, &j->place.record.record);
     memcpy(r->wrapped, j->seal.wrapped, sizeof(r->wrapped));
+    j->asked = true;
     return ask(j, &rq, (struct mspan){ NULL, 0 }, span_of(j->data, length));
 }
 
@@ -244,16 +249,26 @@ static enum err answer_extent(struct report_job *j, const struct drawn *d)
                                          .path = path_span(j),
                                          .chunk_path = span_of(j->chunk_path, steps * 32) };
     memcpy(r->root, j->leaf.data + 4, 32);
+    j->asked = true;
     return ask(j, &rq, (struct mspan){ NULL, 0 },
                span_of(j->data + chunk % 1024 * CHUNK_SIZE, CHUNK_SIZE));
+}
+
+/* Want of memory or of open files says nothing about the disk: it is no miss, which costs money;
+ * the report is asked for again. */
+static bool is_ours(const struct report_job *j, enum err e)
+{
+    return e == ERR_CLOSED || e == ERR_MEMORY || e == ERR_BUSY || e == ERR_TIMEOUT ||
+           (e == ERR_LIMIT && !j->asked);
 }
 
 /* An answer that the enclave refuses changes nothing there: it is a miss like one we cannot read.
  */
 static enum err answer_draw(struct report_job *j, const struct drawn *d)
 {
+    j->asked = false;
     enum err e = d->srd ? answer_extent(j, d) : answer_file(j, d);
-    if (e == OK || e == ERR_CLOSED)
+    if (e == OK || is_ours(j, e))
         return e;
     log_debug("draw-missed", "volume=%u srd=%d reason=\"%s\"", d->volume, (int)d->srd, err_text(e));
     if (d->number < j->public_draws)
@@ -283,18 +298,44 @@ static enum err answer_page(struct report_job *j, uint32_t first, uint32_t count
     return OK;
 }
 
-static enum err make(struct report_job *j, uint8_t *out, size_t *size)
+/* One report from BEGIN to END, in which every draw is answered. */
+static enum err attempt(struct report_job *j, uint8_t *out, size_t *size)
 {
     const struct enclave_request end = { .type = ENCLAVE_REPORT_END };
-    TRY(choose(j));
-    list_entries(j);
-    TRY(begin(j));
+    j->misses = j->private_misses = 0;
     for (uint32_t at = 0; at < j->draws; at += DRAWS_PAGE) {
         uint32_t rest = j->draws - at;
         TRY(answer_page(j, at, rest < DRAWS_PAGE ? rest : DRAWS_PAGE));
     }
-    TRY(ask(j, &end, (struct mspan){ out, REPORTS_SIZE_MAX }, (struct span){ NULL, 0 }));
+    enum err e = ask(j, &end, (struct mspan){ out, REPORTS_SIZE_MAX }, (struct span){ NULL, 0 });
+    j->too_long = e == ERR_LIMIT;
+    TRY(e);
     *size = j->answer.bulk_size;
+    return OK;
+}
+
+/* The draws have a deadline, the step has none: it goes into a report of its own when there is no
+ * room for it beside the answers (docs/spec/report.md 6), or when the enclave will not carry it. */
+static enum err begin_and_answer(struct report_job *j, uint8_t *out, size_t *size)
+{
+    enum err e = begin(j);
+    bool refused = e != OK;
+    if (e == OK)
+        e = attempt(j, out, size);
+    if (!j->has_step || j->entries_size == 0 || e == ERR_CLOSED || !(refused || j->too_long))
+        return e;
+    log_warn("report-without-step", "slot=%llu step=%llu reason=\"%s\"",
+             (unsigned long long)j->m->slot, (unsigned long long)j->step.seq, err_text(e));
+    j->has_step = false;
+    TRY(begin(j));
+    return attempt(j, out, size);
+}
+
+static enum err make(struct report_job *j, uint8_t *out, size_t *size)
+{
+    TRY(choose(j));
+    list_entries(j);
+    TRY(begin_and_answer(j, out, size));
     if (j->misses + j->private_misses > 0)
         log_warn("draws-missed", "slot=%llu public=%u private=%u next=\"crust doctor disk\"",
                  (unsigned long long)j->m->slot, j->misses, j->private_misses);
