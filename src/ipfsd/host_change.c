@@ -70,6 +70,17 @@ void host_abort(struct host *h, uint64_t number)
     pthread_mutex_unlock(&h->lock);
 }
 
+/* A change that is durable is done, even if the enclave goes before it has said how it stands now:
+ * the next one says it when it is loaded. */
+static void refresh(struct host *h)
+{
+    enum err e = host_refresh(h);
+    if (e == OK)
+        return;
+    log_warn("state-not-read", "reason=\"%s\"", err_text(e));
+    enclave_link_stop(&h->link);
+}
+
 /* ---- steps ---- */
 
 enum err host_cut(struct host *h)
@@ -96,7 +107,8 @@ enum err host_cut(struct host *h)
     free(s);
     if (e != OK)
         return ahead(h, e);
-    return host_refresh(h);
+    refresh(h);
+    return OK;
 }
 
 /* Asks for a change of leaves, cutting a step first when the pending one is full. The path in m is
@@ -119,7 +131,8 @@ static enum err store_change(struct host *h, const struct treestore_set *set)
         e = host_log_state(&h->log, version, h->answer.reply.u.record.record);
     if (e != OK)
         return ahead(h, e);
-    return host_refresh(h);
+    refresh(h);
+    return OK;
 }
 
 static struct report_file file_of_leaf(const uint8_t leaf[ENCLAVE_LEAF_SIZE])
@@ -379,7 +392,7 @@ static enum err drop(struct host *h, uint32_t volume)
     if (e != OK)
         return ahead(h, e);
     /* The trees of the new generation are other trees, so no version changes. */
-    TRY(host_refresh(h));
+    refresh(h);
     TRY(replicas_begin(&t, &h->index));
     e = replicas_next(&h->index, &entry, NULL);
     while (e == OK) {

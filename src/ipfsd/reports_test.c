@@ -5,6 +5,7 @@
 #include "ipfsd/host.h"
 #include "ipfsd/ipfsd.h"
 #include "proof/work_state.h"
+#include "rt/log.h"
 #include "rt/path.h"
 
 #include <stdio.h>
@@ -160,6 +161,7 @@ static void an_unknown_state_is_said_in_words(void **test)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
+    log_init("test", LOG_LEVEL_OFF);
     const struct CMUnitTest tests[] = {
         T(a_step_that_fits_goes_with_the_answers),
         T(answers_go_without_a_step_that_has_no_room),

@@ -24,6 +24,7 @@ struct sealing {
     struct sessions_entry entry; /* the claim */
     struct host_new_file file;
     uint32_t segments; /* closed at the end of the last try */
+    bool adding;       /* host_add_file has been called */
 };
 
 /* The volume's errors get a sentence; the enclave's and the source's have one or need none. */
@@ -132,6 +133,7 @@ static enum err work(struct sealing *s)
     TRY(explained(s, session_finish(&s->session)));
     TRY(explained(s, session_end(&s->session, &s->file)));
     TRY(check_claim(s));
+    s->adding = true;
     return host_add_file(s->host, &s->file);
 }
 
@@ -149,9 +151,13 @@ static bool after_failure(struct sealing *s, enum err e)
     struct session *x = &s->session;
     const bool lost = session_lost(x);
     bool kept = false;
+    const bool wait = can_wait(s, e);
     if (x->at.volume == NULL && !x->kept)
         return false; /* it did not begin, and what was kept before stays */
-    if (can_wait(s, e))
+    /* A journal that failed may hold the change all the same: the next start finds out. */
+    if (s->adding && lost && !(wait && x->kept))
+        session_leave(x);
+    else if (wait)
         kept = session_wait(x);
     else
         session_discard(x);
@@ -166,7 +172,7 @@ static bool after_failure(struct sealing *s, enum err e)
 
 static enum err try_once(struct sealing *s, bool *again)
 {
-    *again = false;
+    *again = s->adding = false;
     s->call->what[0] = '\0';
     enum err e = open_parts(s);
     if (e == OK)

@@ -478,6 +478,14 @@ void session_discard(struct session *s)
     s->begun = s->kept = false;
 }
 
+void session_leave(struct session *s)
+{
+    lock_disk(s);
+    abort_segment(s);
+    (void)!unlock_disk(s, OK);
+    s->begun = s->kept = false;
+}
+
 /* Makes the enclave forget the session but not its number: to be told that no record is left, when
  * some are, ends a session, and its checkpoint can be resumed. */
 static enum err leave(struct session *s)
@@ -510,9 +518,7 @@ bool session_wait(struct session *s)
         session_discard(s);
         return false;
     }
-    lock_disk(s);
-    abort_segment(s);
-    (void)!unlock_disk(s, OK);
+    session_leave(s);
     return true;
 }
 

@@ -66,13 +66,14 @@ NODISCARD enum err session_block(struct session *s, const struct content_key *ke
 NODISCARD enum err session_finish(struct session *s);
 NODISCARD enum err session_end(struct session *s, struct host_new_file *out);
 
-/* One of these three ends a session that was begun. session_done: the replica is in the tree.
+/* One of these four ends a session that was begun. session_done: the replica is in the tree.
  * session_wait: it is to go on later; what is in the open segment is kept when that is worth a
  * segment; false: nothing is kept, and the session was discarded. session_discard: nothing stays.
  */
 void session_done(struct session *s);
 bool session_wait(struct session *s);
 void session_discard(struct session *s);
+void session_leave(struct session *s);
 
 /* True when the enclave that had this session is gone. */
 bool session_lost(const struct session *s);
