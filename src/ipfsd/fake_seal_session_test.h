@@ -57,7 +57,7 @@ static inline enum err fake_seal_block(struct enclave_item *item)
         store_le64(seed, ++fake_seal.random);
         fake_seal_hash(s->segment_key, "segment", span_of(seed, 8), (struct span){ NULL, 0 });
     }
-    CHECK_OK(links_init(&links, m->key.codec, item->bulk, LINKS_TOLERANT));
+    CHECK_OK(links_init(&links, m->key.codec, item->bulk));
     while (links_next(&links, &cid)) {
         struct content_key key;
         CHECK_OK(cid_key(&key, &cid));

@@ -184,7 +184,7 @@ static enum err link_children(struct placements *links, const struct block *b)
     struct links l;
     struct cid cid;
     struct content_key key;
-    CHECK_OK(links_init(&l, b->key.codec, span_of(b->data, b->size), LINKS_TOLERANT));
+    CHECK_OK(links_init(&l, b->key.codec, span_of(b->data, b->size)));
     while (links_next(&l, &cid)) {
         CHECK_OK(cid_key(&key, &cid));
         TRY(placements_link(links, &key));
