@@ -135,7 +135,7 @@ static void test_a_full_disk(void **state)
     CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
     CHECK_OK(replicas_open(&r, path));
     uint32_t done = 0, failed = 0;
-    for (rlim_t limit = 64 << 10; limit <= 512 << 10; limit += 20480) {
+    for (rlim_t limit = 64 << 10; limit <= 320 << 10; limit += 32768) {
         small = before;
         small.rlim_cur = limit;
         CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
@@ -151,7 +151,7 @@ static void test_a_full_disk(void **state)
         CHECK_OK(replicas_open(&r, path));
         CHECK(check_index(&r) == done);
     }
-    CHECK(failed > 5);
+    CHECK(failed > 3);
     CHECK_OK(change(&r, done + 1));
     CHECK(check_index(&r) == done + 1);
     replicas_close(&r);
@@ -164,7 +164,7 @@ static void test_a_kill(void **state)
     uint32_t *acknowledged =
         mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(acknowledged != MAP_FAILED);
-    for (uint64_t ms = 1; ms <= 12; ms++) {
+    for (uint64_t ms = 1; ms <= 8; ms++) {
         struct replicas r;
         pid_t pid = fork();
         CHECK(pid >= 0);
@@ -206,21 +206,19 @@ static void test_damaged_rows(void **state)
     uint8_t k[80] = { 0 }, v[100] = { 0 };
     store_be32(k, key.codec);
     memcpy(k + 4, key.digest, 32);
-    for (size_t n = 0; n < sizeof(v); n++) {
+    static const size_t sizes[] = { 0, 1, 3, 5, 20, 22, 29, 31, 64, 65, 100 };
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        const size_t n = sizes[i];
         CHECK_OK(replicas_open(&r, path));
-        if (n != 21) {
-            CHECK_OK(put_raw(&r, r.contents, span_of(k, 36), span_of(v, n)));
-            CHECK_ERR(replicas_get(&r, &e, &key), ERR_CORRUPT);
-            CHECK_ERR(replicas_next(&r, &e, NULL), ERR_CORRUPT);
-        }
-        if (n != 4) {
-            memcpy(k, key.digest, 32);
-            CHECK_OK(put_raw(&r, r.blocks, span_of(k, 49), span_of(v, n)));
-            CHECK_ERR(replicas_block(&r, &p, key.digest, 0), ERR_CORRUPT);
-            store_be32(k, key.codec);
-            memcpy(k + 4, key.digest, 32);
-        }
-        if (n > 0 && n != 30) {
+        CHECK_OK(put_raw(&r, r.contents, span_of(k, 36), span_of(v, n)));
+        CHECK_ERR(replicas_get(&r, &e, &key), ERR_CORRUPT);
+        CHECK_ERR(replicas_next(&r, &e, NULL), ERR_CORRUPT);
+        memcpy(k, key.digest, 32);
+        CHECK_OK(put_raw(&r, r.blocks, span_of(k, 49), span_of(v, n)));
+        CHECK_ERR(replicas_block(&r, &p, key.digest, 0), ERR_CORRUPT);
+        store_be32(k, key.codec);
+        memcpy(k + 4, key.digest, 32);
+        if (n > 0) {
             CHECK_OK(put_raw(&r, r.doomed, span_of(v, n), span_str("x")));
             CHECK_ERR(replicas_doomed_first(&r, &d, UINT64_MAX), ERR_CORRUPT);
         }
