@@ -308,6 +308,17 @@ static enum err open_log(struct host *h)
     return host_log_open(&h->log, &c);
 }
 
+/* The scratch files of sealings that a kill ended. */
+static enum err remove_scratch(void *ctx, const char *name)
+{
+    const struct host *h = ctx;
+    char path[FILE_PATH_MAX];
+    if (strncmp(name, "scratch-", 8) != 0)
+        return OK;
+    TRY(file_path(path, h->settings->enclave, name));
+    return file_system()->unlink(file_system()->ctx, path);
+}
+
 static enum err open_parts(struct host *h)
 {
     char path[HOST_PATH_MAX];
@@ -315,6 +326,7 @@ static enum err open_parts(struct host *h)
     const struct span id = span_str(s->chain_id);
     sha256(h->chain, id);
     TRY(path_make_dirs(s->enclave, 0700));
+    TRY(file_system()->list(file_system()->ctx, s->enclave, remove_scratch, h));
     TRY(disks_open(&h->disks, s));
     TRY(open_log(h));
     sessions_load(&h->sessions, &h->disks);

@@ -201,6 +201,19 @@ static bool entry_exists(const struct fake_node *n, const char *prefix)
     return found || path[0] != '\0';
 }
 
+static uint32_t scratch_files(const struct fake_node *n)
+{
+    char path[256];
+    uint32_t count = 0;
+    snprintf(path, sizeof(path), "%s/enclave", n->home);
+    DIR *d = opendir(path);
+    CHECK(d != NULL);
+    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
+        count += strncmp(e->d_name, "scratch-", 8) == 0;
+    closedir(d);
+    return count;
+}
+
 /* One number of GET /metrics. */
 static uint64_t metric(const struct fake_node *n, const char *name)
 {
@@ -264,6 +277,7 @@ static void a_killed_node_goes_on_behind_the_last_closed_segment(void **state)
         CHECK(kill(n.process.pid, SIGKILL) == 0);
         CHECK(ask_end(&a) != OK);
         fake_node_kill(&n);
+        CHECK(scratch_files(&n) > 0);
         CHECK(see_segments(after, &n) >= kept);
         CHECK(memcmp(before, after, kept * sizeof(before[0])) == 0);
         CHECK(read_session(&f, &n));
@@ -272,7 +286,7 @@ static void a_killed_node_goes_on_behind_the_last_closed_segment(void **state)
         session_file_fini(&f);
         CHECK(see_segments(before, &n) >= kept);
         fake_node_start(&n);
-        CHECK(fake_storage_status(&n).files == 0);
+        CHECK(fake_storage_status(&n).files == 0 && scratch_files(&n) == 0);
     }
     fake_storage_seal_key(&n, &key);
     uint32_t count = see_segments(after, &n);
