@@ -13,6 +13,12 @@ static const struct config_key keys[] = {
     { "http-threads", CONFIG_U64, "0", "threads of the chain API; 0: one per core" },
     { "url-file", CONFIG_STRING, "chain/url",
       "where to write the API's URL once it serves; or none" },
+    { "engine", CONFIG_STRING, "embedded",
+      "who agrees on blocks: embedded (this machine alone) or cometbft" },
+    { "abci", CONFIG_STRING, "unix:chain/abci.sock",
+      "where CometBFT reaches us; unix:PATH or tcp:127.0.0.1:PORT" },
+    { "cometbft", CONFIG_STRING, "http://127.0.0.1:26657", "URL of our CometBFT's RPC" },
+    { "retain-blocks", CONFIG_U64, "0", "how many blocks CometBFT keeps; 0: all" },
     { "block-time", CONFIG_DURATION, "0", "time between blocks; 0: as the chain's parameters say" },
     { "proposer", CONFIG_STRING, "", "account that gets the author's part of fees" },
     { "beacon-key", CONFIG_STRING, "", "file with the key of this node's beacon contributions" },
@@ -33,9 +39,10 @@ static const struct config_key keys[] = {
 static const struct config_table table = {
     .program = "chaind",
     .usage = "crust-chaind [--key value]...",
-    .about =
-        "The ledger of a Crust network on one machine: makes blocks and serves the chain API.\n"
-        "Example: crust-chaind --home ~/.crust --http-port 7001",
+    .about = "The ledger of a Crust network: makes blocks on one machine or follows CometBFT, and "
+             "serves\n"
+             "the chain API.\n"
+             "Example: crust-chaind --home ~/.crust --http-port 7001",
     .keys = keys,
     .key_count = sizeof(keys) / sizeof(keys[0]),
 };
@@ -61,6 +68,11 @@ int main(int argc, char **argv)
     int ended = program_start(&config, &table, argc, argv);
     if (ended >= 0)
         return ended;
+    const char *engine = config_text(&config, "engine");
+    if (strcmp(engine, "embedded") != 0 && strcmp(engine, "cometbft") != 0) {
+        fprintf(stderr, "crust-chaind: engine: embedded or cometbft\n");
+        return 2;
+    }
     const char *beacon_key = config_text(&config, "make-beacon-key");
     enum err e = beacon_key[0] != '\0' ? node_make_beacon_key(beacon_key) : run();
     return e == OK ? EXIT_SUCCESS : EXIT_FAILURE;

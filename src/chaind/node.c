@@ -1,6 +1,8 @@
 #include "chaind/node.h"
 
 #include "base/hex.h"
+#include "chaind/comet.h"
+#include "codec/block.h"
 #include "codec/ss58.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"
@@ -98,6 +100,25 @@ static enum err beacon_key_read(struct node *n)
     return e;
 }
 
+static bool with_cometbft(const struct node *n)
+{
+    return strcmp(config_text(n->config, "engine"), "cometbft") == 0;
+}
+
+/* With CometBFT a folder may do without the file: the genesis state comes by InitChain. */
+static enum err genesis_take(struct node *n)
+{
+    char path[PATH_TEXT_MAX];
+    TRY(config_path(path, sizeof(path), n->config, "genesis"));
+    if (with_cometbft(n) && !path_exists(path))
+        return OK;
+    struct mspan genesis;
+    TRY(genesis_read(n, &genesis));
+    enum err e = genesis_apply(n, span_of(genesis.p, genesis.n));
+    free(genesis.p);
+    return e;
+}
+
 enum err node_open(struct node *n, const struct config *config)
 {
     n->config = config;
@@ -110,16 +131,13 @@ enum err node_open(struct node *n, const struct config *config)
         return e;
     }
     n->calls = app_engine(n->app);
-    struct mspan genesis;
-    TRY(genesis_read(n, &genesis));
-    e = genesis_apply(n, span_of(genesis.p, genesis.n));
-    free(genesis.p);
-    TRY(e);
+    TRY(genesis_take(n));
     return sigpool_open(&n->sigs, (uint32_t)config_u64(config, "signature-threads"));
 }
 
 void node_close(struct node *n)
 {
+    comet_close(n->comet);
     embedded_close(n->engine);
     app_close(n->app);
     sigpool_close(n->sigs);
@@ -137,9 +155,8 @@ static enum err contribution(void *ctx, struct span *out, struct mspan room)
     return app_contribution(n->app, out, room, &n->beacon_key);
 }
 
-static void committed(void *ctx, uint64_t height, size_t tx_count)
+void node_committed(struct node *n, uint64_t height, size_t tx_count)
 {
-    struct node *n = ctx;
     atomic_store(&n->metrics.height, height);
     atomic_fetch_add(&n->metrics.txs, tx_count);
     atomic_fetch_add(&n->metrics.blocks, 1);
@@ -151,17 +168,55 @@ static void committed(void *ctx, uint64_t height, size_t tx_count)
         node_http_committed(n);
 }
 
-static enum err engine_open(struct node *n)
+static void committed(void *ctx, uint64_t height, size_t tx_count)
 {
+    node_committed(ctx, height, tx_count);
+}
+
+struct mempool_limits node_mempool_limits(const struct node *n)
+{
+    return (struct mempool_limits){ .txs_max = (uint32_t)config_u64(n->config, "mempool-txs"),
+                                    .bytes_max = (size_t)config_u64(n->config, "mempool-bytes") };
+}
+
+uint64_t node_seed(void)
+{
+    uint64_t seed;
+    random_bytes(&seed, sizeof(seed));
+    return seed;
+}
+
+/* A chain on which CometBFT agrees cannot be continued alone: that would be another chain. */
+static enum err alone_check(struct node *n)
+{
+    static const uint8_t nobody[AGREEMENT_ADDRESS_SIZE];
+    uint8_t key[8];
+    struct block block;
+    struct agreement agreement;
+    struct span record;
+    const struct kv blocks = statedb_committed(n->db, STATEDB_BLOCKS);
+    store_be64(key, n->calls.info(n->calls.ctx).height);
+    if (kv_get(&blocks, &record, span_of(key, sizeof(key))) != OK)
+        return OK;
+    TRY(block_decode(&block, record));
+    TRY(agreement_decode(&agreement, block.agreement));
+    if (memcmp(agreement.proposer, nobody, sizeof(nobody)) == 0)
+        return OK;
+    log_error("other-engine", "next=\"CometBFT made this chain: start with --engine cometbft\"");
+    return ERR_STATE;
+}
+
+static enum err embedded_start(struct node *n)
+{
+    TRY(alone_check(n));
     struct embedded_config config = {
-        .mempool = { .txs_max = (uint32_t)config_u64(n->config, "mempool-txs"),
-                     .bytes_max = (size_t)config_u64(n->config, "mempool-bytes") },
+        .mempool = node_mempool_limits(n),
+        .seed = node_seed(),
         .contribution = n->has_beacon_key ? contribution : NULL,
         .contribution_ctx = n,
         .committed = committed,
         .committed_ctx = n,
     };
-    random_bytes(&config.seed, sizeof(config.seed));
     const char *proposer = config_text(n->config, "proposer");
     if (proposer[0] != '\0' && ss58_parse(config.proposer, span_str(proposer)) != OK) {
         log_error("bad-proposer", "next=\"give an address that begins with cT\"");
@@ -172,26 +227,36 @@ static enum err engine_open(struct node *n)
         log_error("engine-failed", "reason=\"%s\"", err_text(e));
         return e;
     }
-    const struct engine_info info = embedded_info(n->engine);
-    uint64_t waiting, bytes;
-    mempool_size(intake_pool(embedded_intake(n->engine)), &waiting, &bytes);
-    atomic_store(&n->metrics.height, info.height);
-    log_info("ledger", "height=%llu replayed=%llu waiting=%llu", (unsigned long long)info.height,
-             (unsigned long long)embedded_replayed(n->engine), (unsigned long long)waiting);
+    n->intake = embedded_intake(n->engine);
     n->block_ms = (uint32_t)config_duration_ms(n->config, "block-time");
     if (n->block_ms == 0)
         n->block_ms = app_chain(n->app)->params.block_ms;
     return OK;
 }
 
+static enum err engine_open(struct node *n)
+{
+    TRY(with_cometbft(n) ? comet_open(&n->comet, n) : embedded_start(n));
+    const struct engine_info info = n->calls.info(n->calls.ctx);
+    uint64_t waiting, bytes;
+    mempool_size(intake_pool(n->intake), &waiting, &bytes);
+    atomic_store(&n->metrics.height, info.height);
+    log_info("ledger", "height=%llu replayed=%llu waiting=%llu", (unsigned long long)info.height,
+             (unsigned long long)(n->engine != NULL ? embedded_replayed(n->engine) : 0),
+             (unsigned long long)waiting);
+    return OK;
+}
+
 void node_flush(struct node *n)
 {
-    enum err e = intake_flush(embedded_intake(n->engine));
+    enum err e = intake_flush(n->intake);
     if (e != OK)
         log_warn("mempool-not-stored", "reason=\"%s\" senders=%zu", err_text(e), n->waiter_count);
     for (size_t i = 0; i < n->waiter_count; i++)
         node_http_answer(&n->waiters[i], e);
     n->waiter_count = 0;
+    if (e == OK && n->comet != NULL)
+        comet_kick(n->comet);
 }
 
 static void flush_posted(void *ctx)
@@ -251,12 +316,15 @@ enum err node_run(struct node *n)
         e = node_http_open(n);
     if (e == OK) {
         loop_on_signal(n->loop, stop, n);
-        loop_timer_start(n->timer, n->block_ms, n->block_ms);
+        if (n->engine != NULL)
+            loop_timer_start(n->timer, n->block_ms, n->block_ms);
         loop_run(n->loop);
         /* Those who were posted in the last turn. */
         node_flush(n);
     }
     node_http_close(n);
+    comet_close(n->comet);
+    n->comet = NULL;
     loop_timer_free(n->timer);
     loop_free(n->loop);
     return e == OK && n->failed ? ERR_IO : e;

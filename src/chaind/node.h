@@ -1,4 +1,4 @@
-/* node: crust-chaind's parts wired together: database, ledger, embedded engine, HTTP. The loop owns
+/* node: crust-chaind's parts wired together: database, ledger, engine, HTTP. The loop owns
  * all of it; HTTP threads read snapshots and hand transactions to the loop. */
 #ifndef CRUST_CHAIND_NODE_H
 #define CRUST_CHAIND_NODE_H
@@ -18,6 +18,7 @@ enum {
     NODE_IDEMPOTENCY_MAX = 4096, /* keys remembered, the newest */
 };
 
+struct comet;
 struct http_server;
 struct http_request;
 struct node_stream;
@@ -54,7 +55,9 @@ struct node {
     struct app *app;
     struct engine_app calls;
     struct sigpool *sigs;
-    struct embedded *engine;
+    struct embedded *engine; /* one of these two */
+    struct comet *comet;
+    struct intake *intake; /* the engine's */
     struct loop *loop;
     struct loop_timer *timer;
     struct http_server *http;
@@ -81,6 +84,12 @@ void node_close(struct node *n);
 
 /* node_run starts the engine and the HTTP server and serves until a signal. */
 NODISCARD enum err node_run(struct node *n);
+
+/* For the engines: metrics, log and event streams after a commit; settings of the mempool; a random
+ * number. */
+void node_committed(struct node *n, uint64_t height, size_t tx_count);
+struct mempool_limits node_mempool_limits(const struct node *n);
+uint64_t node_seed(void);
 
 /* node_flush makes admitted transactions durable and answers their senders. Loop. */
 void node_flush(struct node *n);

@@ -63,7 +63,7 @@ static enum err source_open(struct node *n, struct statedb_snapshot **snap,
         .txs = statedb_snapshot_kv(*snap, STATEDB_TXS),
         .index = statedb_snapshot_kv(*snap, STATEDB_INDEX),
         .height = head.height,
-        .pool = { .ctx = intake_pool(embedded_intake(n->engine)),
+        .pool = { .ctx = intake_pool(n->intake),
                   .look = pool_look,
                   .next_nonce = pool_next_nonce,
                   .size = pool_size },
@@ -121,7 +121,7 @@ static void respond_metrics(struct node *n, struct http_request *rq)
     struct writer w = writer_of(buf, sizeof(buf));
     struct node_metrics *m = &n->metrics;
     uint64_t txs, bytes, used = 0, map = 0;
-    mempool_size(intake_pool(embedded_intake(n->engine)), &txs, &bytes);
+    mempool_size(intake_pool(n->intake), &txs, &bytes);
     if (statedb_size(n->db, &used, &map) != OK)
         used = map = 0;
     metric(&w, "crust_chain_height", "gauge", atomic_load(&m->height));
@@ -271,7 +271,7 @@ static void submit_posted(struct http_request *rq)
     struct chain_check check;
     /* The HTTP thread found the signature good, or left it to check_tx to say what is wrong. */
     bool signed_ok = http_request_data(rq) == &signature_mark;
-    switch (intake_submit(embedded_intake(n->engine), &check, http_request_body(rq), signed_ok)) {
+    switch (intake_submit(n->intake, &check, http_request_body(rq), signed_ok)) {
     case INTAKE_ACCEPTED:
     case INTAKE_KNOWN:
         if (n->waiter_count == INTAKE_WAITING_MAX)

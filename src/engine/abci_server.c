@@ -1,0 +1,399 @@
+#include "engine/abci_server.h"
+
+#include "rt/ipc_link.h"
+#include "rt/log.h"
+#include "rt/netaddr.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    INPUT_FIRST = 64 << 10,
+    READS_PER_TURN = 16,     /* so that one connection does not hold up the loop */
+    REQUESTS_PER_TURN = 256, /* likewise; CometBFT queues no more */
+};
+
+/* Bytes [from, to) of p. */
+struct buffer {
+    uint8_t *p;
+    size_t from, to, size;
+};
+
+struct conn {
+    struct abci_server *server;
+    struct conn *next;
+    struct loop_fd *ready;
+    struct loop_timer *again; /* requests are left, or a commit is tried again */
+    int fd;
+    struct buffer in, out;
+    bool waiting; /* for the disk: the first request in `in` is asked again */
+    bool ending;  /* closed once the output is written */
+};
+
+struct abci_server {
+    struct loop *loop;
+    struct abci_server_options o;
+    struct ipc_endpoint at;
+    int fd;
+    struct loop_fd *ready;
+    struct conn *conns;
+    uint32_t conn_count;
+};
+
+/* ---- buffers ---- */
+
+/* Room for n more bytes behind `to`. */
+static enum err buffer_reserve(struct buffer *b, size_t n)
+{
+    if (b->size - b->to >= n)
+        return OK;
+    if (b->from != 0) {
+        memmove(b->p, b->p + b->from, b->to - b->from);
+        b->to -= b->from;
+        b->from = 0;
+    }
+    if (b->size - b->to >= n)
+        return OK;
+    size_t size = b->size * 2 > b->to + n ? b->size * 2 : b->to + n;
+    uint8_t *p = realloc(b->p, size);
+    if (p == NULL)
+        return ERR_MEMORY;
+    b->p = p;
+    b->size = size;
+    return OK;
+}
+
+/* A buffer that a large frame has blown up goes back to its first size once it is empty. */
+static void buffer_settle(struct buffer *b)
+{
+    if (b->from != b->to)
+        return;
+    b->from = b->to = 0;
+    if (b->size > 16 * INPUT_FIRST) {
+        free(b->p);
+        *b = (struct buffer){ 0 };
+    }
+}
+
+static struct span buffer_span(const struct buffer *b)
+{
+    return span_of(b->p + b->from, b->to - b->from);
+}
+
+/* ---- one connection ---- */
+
+static void conn_close(struct conn *c)
+{
+    struct abci_server *s = c->server;
+    for (struct conn **at = &s->conns; *at != NULL; at = &(*at)->next) {
+        if (*at == c) {
+            *at = c->next;
+            s->conn_count--;
+            break;
+        }
+    }
+    loop_fd_free(c->ready);
+    loop_timer_free(c->again);
+    close(c->fd);
+    free(c->in.p);
+    free(c->out.p);
+    free(c);
+}
+
+/* ERR_CLOSED when the peer has gone. */
+static enum err conn_write(struct conn *c)
+{
+    while (c->out.from != c->out.to) {
+        ssize_t n = send(c->fd, c->out.p + c->out.from, c->out.to - c->out.from, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? OK : ERR_CLOSED;
+        c->out.from += (size_t)n;
+    }
+    buffer_settle(&c->out);
+    return OK;
+}
+
+static enum err conn_send(struct conn *c, const struct abci_response *m)
+{
+    size_t n = abci_response_size(m);
+    TRY(buffer_reserve(&c->out, n));
+    struct writer w = writer_of(c->out.p + c->out.to, n);
+    abci_response_encode(&w, m);
+    ASSERT(w.err == OK && w.len == n);
+    c->out.to += n;
+    return OK;
+}
+
+/* SPEC abci 2.3: "the connection gets an exception and is closed" */
+static void conn_refuse(struct conn *c, const char *why)
+{
+    struct abci_response m;
+    abci_app_exception(c->server->o.app, &m, why);
+    log_error("abci-refused", "reason=\"%s\"", why);
+    (void)conn_send(c, &m);
+    c->ending = true;
+}
+
+/* Answers one message. ERR_BUSY: it is asked again later. */
+static enum err conn_answer(struct conn *c, struct span message)
+{
+    struct abci_server *s = c->server;
+    struct abci_request rq;
+    struct abci_response rs;
+    enum err e = abci_request_decode(&rq, message);
+    if (e != OK) {
+        conn_refuse(c, e == ERR_UNSUPPORTED ? "unknown request" : "malformed request");
+        return OK;
+    }
+    e = abci_app_answer(s->o.app, &rs, &rq);
+    if (e == ERR_FULL || e == ERR_BUSY || e == ERR_MEMORY) {
+        if (!c->waiting)
+            log_error("abci-waits", "call=%s reason=\"%s\" next=\"make room; it is tried again\"",
+                      abci_name(rq.kind), err_text(e));
+        c->waiting = true;
+        return ERR_BUSY;
+    }
+    if (e == ERR_STATE) {
+        log_error("abci-refused", "call=%s reason=\"%.*s\"", abci_name(rq.kind),
+                  (int)rs.exception.error.n, (const char *)rs.exception.error.p);
+        c->ending = true;
+    } else if (e != OK) {
+        log_error("ledger-stopped", "call=%s reason=\"%s\"", abci_name(rq.kind), err_text(e));
+        c->ending = true;
+        if (s->o.failed != NULL)
+            s->o.failed(s->o.ctx, e);
+        return OK;
+    }
+    c->waiting = false;
+    if (conn_send(c, &rs) != OK) {
+        log_error("abci-answer-lost", "call=%s reason=\"out of memory\"", abci_name(rq.kind));
+        c->ending = true;
+    }
+    return OK;
+}
+
+/* True when whole frames may be left and the turn's share is used up. */
+static bool conn_answers(struct conn *c)
+{
+    for (int i = 0; i < REQUESTS_PER_TURN; i++) {
+        /* SPEC abci 2.4: "While 8 MiB of answers wait to be taken, a connection is not read." */
+        if (c->ending || c->out.to - c->out.from >= ABCI_SERVER_OUTPUT_MAX)
+            return false;
+        struct span left = buffer_span(&c->in), message;
+        enum err e = abci_frame_next(&message, &left, c->server->o.frame_max);
+        if (e == ERR_SHORT)
+            return false;
+        if (e != OK) {
+            conn_refuse(c, e == ERR_LIMIT ? "frame too long" : "malformed length");
+            return false;
+        }
+        if (conn_answer(c, message) == ERR_BUSY) {
+            loop_timer_start(c->again, ABCI_SERVER_RETRY_MS, 0);
+            return false;
+        }
+        c->in.from = c->in.to - left.n;
+    }
+    return true;
+}
+
+/* How many bytes the frame at the head still needs, so that it is read in large steps. */
+static size_t wanted(const struct conn *c)
+{
+    struct reader r = reader_of(buffer_span(&c->in));
+    uint64_t size = 0;
+    unsigned shift = 0;
+    uint8_t b = 0x80;
+    while ((b & 0x80) != 0 && r.n != 0 && shift < 28) {
+        b = read_u8(&r);
+        size |= (uint64_t)(b & 0x7f) << shift;
+        shift += 7;
+    }
+    if (size <= r.n || size > c->server->o.frame_max)
+        return INPUT_FIRST / 2;
+    return (size_t)size - r.n;
+}
+
+static enum err conn_read(struct conn *c)
+{
+    TRY(buffer_reserve(&c->in, wanted(c)));
+    ssize_t n = recv(c->fd, c->in.p + c->in.to, c->in.size - c->in.to, 0);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? ERR_BUSY : ERR_CLOSED;
+    if (n == 0)
+        return ERR_CLOSED;
+    c->in.to += (size_t)n;
+    return OK;
+}
+
+static void conn_watch(struct conn *c)
+{
+    bool full = c->out.to - c->out.from >= ABCI_SERVER_OUTPUT_MAX;
+    int events = full || c->waiting || c->ending ? 0 : LOOP_READ;
+    if (c->out.from != c->out.to)
+        events |= LOOP_WRITE;
+    loop_fd_set(c->ready, events);
+}
+
+static void conn_step(struct conn *c)
+{
+    enum err e = OK;
+    bool more = conn_answers(c);
+    for (int i = 0; i < READS_PER_TURN && e == OK && !more && !c->ending && !c->waiting; i++) {
+        if (c->out.to - c->out.from >= ABCI_SERVER_OUTPUT_MAX)
+            break;
+        e = conn_read(c);
+        if (e == OK)
+            more = conn_answers(c);
+    }
+    if (e != ERR_CLOSED && e != ERR_MEMORY) {
+        e = conn_write(c);
+        buffer_settle(&c->in);
+    }
+    if (e == ERR_CLOSED || e == ERR_MEMORY || (c->ending && c->out.from == c->out.to)) {
+        log_info("abci-connection-closed", "left=%u", c->server->conn_count - 1);
+        conn_close(c);
+        return;
+    }
+    if (more)
+        loop_timer_start(c->again, 0, 0);
+    conn_watch(c);
+}
+
+static void on_ready(void *ctx, int events)
+{
+    struct conn *c = ctx;
+    if ((events & LOOP_WRITE) != 0 && conn_write(c) != OK) {
+        conn_close(c);
+        return;
+    }
+    if (c->waiting)
+        conn_watch(c);
+    else
+        conn_step(c);
+}
+
+static void on_again(void *ctx)
+{
+    conn_step(ctx);
+}
+
+/* ---- the listener ---- */
+
+static enum err conn_open(struct abci_server *s, int fd)
+{
+    struct conn *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return ERR_MEMORY;
+    c->server = s;
+    c->fd = fd;
+    c->ready = loop_fd_new(s->loop, fd, on_ready, c);
+    c->again = loop_timer_new(s->loop, on_again, c);
+    if (c->ready == NULL || c->again == NULL) {
+        loop_fd_free(c->ready);
+        loop_timer_free(c->again);
+        free(c);
+        return ERR_MEMORY;
+    }
+    c->next = s->conns;
+    s->conns = c;
+    s->conn_count++;
+    conn_watch(c);
+    return OK;
+}
+
+static void on_listener(void *ctx, int events)
+{
+    (void)events;
+    struct abci_server *s = ctx;
+    int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    /* SPEC abci 2.2: "A Unix socket takes only peers of the same user or root." */
+    bool allowed = s->at.kind != IPC_UNIX || ipc_link_peer_allowed(fd);
+    if (!allowed || s->conn_count >= ABCI_SERVER_CONNECTIONS_MAX) {
+        log_warn("abci-connection-refused", "reason=\"%s\"",
+                 allowed ? "too many connections" : "another user");
+        close(fd);
+        return;
+    }
+    if (conn_open(s, fd) != OK) {
+        log_error("abci-accept-failed", "reason=\"%s\"", err_text(ERR_MEMORY));
+        close(fd);
+    } else {
+        log_info("abci-connection", "open=%u", s->conn_count);
+    }
+}
+
+/* SPEC abci 2.2: "TCP is served on loopback addresses only: it has no authentication." */
+static enum err endpoint_take(struct ipc_endpoint *at, const char *text)
+{
+    char address[IPC_PATH_MAX];
+    struct sockaddr_storage sa;
+    socklen_t n;
+    TRY(ipc_endpoint_parse(at, text));
+    if (at->kind == IPC_UNIX)
+        return OK;
+    snprintf(address, sizeof(address), strchr(at->host, ':') ? "[%s]:%u" : "%s:%u", at->host,
+             at->port);
+    TRY(netaddr_parse(&sa, &n, address));
+    return netaddr_classify((const struct sockaddr *)&sa, n) == NETADDR_LOOPBACK ? OK : ERR_DENIED;
+}
+
+enum err abci_server_open(struct abci_server **out, struct loop *l,
+                          const struct abci_server_options *o)
+{
+    *out = NULL;
+    struct ipc_endpoint at;
+    TRY(endpoint_take(&at, o->at));
+    struct abci_server *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return ERR_MEMORY;
+    s->loop = l;
+    s->o = *o;
+    s->at = at;
+    if (s->o.frame_max == 0)
+        s->o.frame_max = ABCI_FRAME_MAX;
+    enum err e = ipc_link_listen(&s->fd, &s->at);
+    if (e != OK) {
+        free(s);
+        return e;
+    }
+    s->ready = loop_fd_new(l, s->fd, on_listener, s);
+    if (s->ready == NULL) {
+        close(s->fd);
+        free(s);
+        return ERR_MEMORY;
+    }
+    loop_fd_set(s->ready, LOOP_READ);
+    *out = s;
+    return OK;
+}
+
+void abci_server_close(struct abci_server *s)
+{
+    if (s == NULL)
+        return;
+    loop_fd_free(s->ready);
+    close(s->fd);
+    if (s->at.kind == IPC_UNIX)
+        unlink(s->at.path);
+    while (s->conns != NULL)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): conn_close takes it off the list */
+        conn_close(s->conns);
+    free(s);
+}
+
+uint16_t abci_server_port(const struct abci_server *s)
+{
+    return s->at.port;
+}
+
+uint32_t abci_server_connections(const struct abci_server *s)
+{
+    return s->conn_count;
+}
