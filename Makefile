@@ -126,7 +126,7 @@ $(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(i
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)
 
 # ---- goals ---------------------------------------------------------------------------------
-.PHONY: all tests fuzzers benches deps test check check-peers run lint format fuzz soak tidy tcb bench clean
+.PHONY: all tests fuzzers benches deps test check check-peers check-engines run lint format fuzz soak tidy tcb bench clean
 all: $(BINARIES)
 tests: $(TEST_BINS) $(TOOL_BINS)
 fuzzers: $(FUZZ_BINS)
@@ -138,6 +138,9 @@ deps:
 check-peers:
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tools/check-peers
+check-engines:
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
+	@tools/check-engines
 check:
 	@tools/check
 run: deps

@@ -10,6 +10,7 @@
 
 enum {
     NODES_DEFAULT = 3,
+    VALIDATORS_DEFAULT = 4,
     WATCH_MS = 200,
     DISK_DEFAULT = 4, /* GiB */
 };
@@ -42,6 +43,25 @@ static enum cli_exit find_dir(const struct cli *c, char out[DEVNET_PATH_MAX])
     return CLI_OK;
 }
 
+/* --engine and --validators. */
+static enum cli_exit read_engine(struct cli *c, struct devnet *d)
+{
+    const char *engine = cli_value(c, "engine"), *validators = cli_value(c, "validators");
+    uint64_t count = 0;
+    bool comet = engine != NULL && strcmp(engine, "cometbft") == 0;
+    if (engine != NULL && !comet && strcmp(engine, "embedded") != 0)
+        return cli_usage(c, "--engine is embedded or cometbft");
+    if (validators != NULL && !comet)
+        return cli_usage(c, "--validators goes with --engine cometbft");
+    if (comet)
+        count = VALIDATORS_DEFAULT;
+    if (validators != NULL && (config_number(&count, CONFIG_U64, validators) != OK || count < 1 ||
+                               count > DEVNET_VALIDATORS_MAX))
+        return cli_usage(c, "--validators takes 1 to %d", DEVNET_VALIDATORS_MAX);
+    d->validators = (uint32_t)count;
+    return CLI_OK;
+}
+
 static enum cli_exit prepare(struct cli *c, struct devnet *d)
 {
     uint64_t nodes = NODES_DEFAULT, disk = (uint64_t)DISK_DEFAULT << 30;
@@ -51,6 +71,9 @@ static enum cli_exit prepare(struct cli *c, struct devnet *d)
         return cli_usage(c, "--storage takes 1 to %d nodes", DEVNET_NODES_MAX);
     if (bytes != NULL && config_number(&disk, CONFIG_SIZE, bytes) != OK)
         return cli_usage(c, "--disk takes a size, such as 4G");
+    enum cli_exit engine = read_engine(c, d);
+    if (engine != CLI_OK)
+        return engine;
     d->c = c;
     d->nodes = (uint32_t)nodes;
     d->disk_bytes = disk;
@@ -125,7 +148,12 @@ static enum cli_exit run_up(struct cli *c)
         return exit;
     (void)sigaction(SIGINT, &act, NULL);
     (void)sigaction(SIGTERM, &act, NULL);
-    printf("starting a network in %s: a chain, %u storage nodes, your own node\n", d.dir, d.nodes);
+    if (d.validators != 0)
+        printf("starting a network in %s: %u validators, %u storage nodes, your own node\n", d.dir,
+               d.validators, d.nodes);
+    else
+        printf("starting a network in %s: a chain, %u storage nodes, your own node\n", d.dir,
+               d.nodes);
     fflush(stdout);
     exit = devnet_start(&d);
     if (exit != CLI_OK)
@@ -194,6 +222,8 @@ static enum cli_exit run_status(struct cli *c)
 static const struct cli_option up_options[] = {
     { "dir", 0, "FOLDER", "where it lives; default: CRUST_HOME/devnet" },
     { "storage", 0, "N", "storage nodes; default 3" },
+    { "engine", 0, "NAME", "embedded (default: one ledger agrees with itself) or cometbft" },
+    { "validators", 0, "N", "with cometbft: how many; default 4" },
     { "disk", 0, "SIZE", "what each of them offers; default 4G" },
     { "run", 0, "PATH", "store this, have it proven, fetch it back and compare" },
     { "once", 0, NULL, "end after that" },
@@ -207,8 +237,9 @@ static const struct cli_option dir_options[] = {
 
 const struct cli_verb cli_verbs_devnet[] = {
     { "devnet up", "", "run a whole network on this machine, until Ctrl-C",
-      "crust devnet up\ncrust devnet up --dir build/devnet --run ~/photos --once", up_options, 0, 0,
-      run_up },
+      "crust devnet up\ncrust devnet up --dir build/devnet --run ~/photos --once\n"
+      "crust devnet up --engine cometbft --validators 4",
+      up_options, 0, 0, run_up },
     { "devnet down", "", "stop it", "crust devnet down", dir_options, 0, 0, run_down },
     { "devnet status", "", "whether it runs", "crust devnet status", dir_options, 0, 0,
       run_status },

@@ -75,9 +75,13 @@ static enum cli_exit spawn(struct devnet *d, struct devnet_member *m)
     (void)snprintf(log, sizeof(log), "logs/%s.log", m->name);
     if (path_join(m->log, sizeof(m->log), d->dir, log) != OK ||
         path_join(url, sizeof(url), d->dir, m->url_file) != OK ||
-        path_join(path, sizeof(path), d->programs, m->program) != OK)
+        path_join(path, sizeof(path), d->programs, m->program) != OK ||
+        strlen(m->arguments.texts[0]) >= sizeof(path))
         return cli_fail(d->c, CLI_FAILED, NULL, "the path %s is too long", d->dir);
-    (void)unlink(url); /* of an earlier run */
+    if (m->url_file[0] != '\0')
+        (void)unlink(url); /* of an earlier run */
+    if (m->arguments.texts[0][0] == '/')
+        (void)snprintf(path, sizeof(path), "%s", m->arguments.texts[0]);
     AUTO(path_close) int fd = open(m->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return cli_fail(d->c, CLI_FAILED, NULL, "cannot write %s", m->log);
@@ -100,11 +104,13 @@ static bool ended(struct devnet_member *m)
     return !m->running;
 }
 
-/* True once the program has written its URL: it serves then. */
+/* True once the program has written its URL: it serves then. An engine writes none: it is asked. */
 static bool serves(const struct devnet *d, struct devnet_member *m)
 {
     char path[DEVNET_PATH_MAX];
     struct mspan text;
+    if (m->url_file[0] == '\0')
+        return devnet_comet_serves(m->url);
     if (path_join(path, sizeof(path), d->dir, m->url_file) != OK ||
         path_read_file(&text, path, DEVNET_URL_MAX - 1) != OK)
         return false;
@@ -142,8 +148,58 @@ static enum cli_exit start(struct devnet *d, struct devnet_member *m)
     return exit == CLI_OK ? wait_url(d, m) : exit;
 }
 
+/* The ledger of a validator; the first one serves the devnet's users and feeds the beacon. */
+static enum cli_exit start_ledger(struct devnet *d, uint32_t i)
+{
+    char name[24], url[48];
+    (void)snprintf(name, sizeof(name), i == 0 ? "chain" : "chain%u", i + 1);
+    (void)snprintf(url, sizeof(url), "validator%u/url", i + 1);
+    struct devnet_member *m = member_new(d, name, "crust-chaind", url);
+    argument(m, "--home=%s/validator%u", d->dir, i + 1);
+    argument(m, "--genesis=%s/chain/genesis.json", d->dir);
+    argument(m, "--data=data");
+    argument(m, "--engine=cometbft");
+    argument(m, "--abci=unix:%s/validator%u/abci.sock", d->dir, i + 1);
+    argument(m, "--cometbft=http://127.0.0.1:%u", d->rpc_ports[i]);
+    argument(m, "--url-file=url");
+    argument(m, "--http-port=%d", i == 0 ? 7001 : 0);
+    argument(m, "--http-port-tries=100");
+    if (i == 0)
+        argument(m, "--beacon-key=%s/chain/beacon.key", d->dir);
+    return start(d, m);
+}
+
+/* An engine ends when its ledger does; devnet_revive starts both again. */
+static enum cli_exit start_comet(struct devnet *d, uint32_t i)
+{
+    char name[24];
+    (void)snprintf(name, sizeof(name), "engine%u", i + 1);
+    struct devnet_member *m = member_new(d, name, "cometbft", "");
+    (void)snprintf(m->arguments.texts[0], DEVNET_ARG_SIZE, "%s", d->comet);
+    argument(m, "start");
+    argument(m, "--home=%s/validator%u/comet", d->dir, i + 1);
+    (void)snprintf(m->url, sizeof(m->url), "http://127.0.0.1:%u", d->rpc_ports[i]);
+    enum cli_exit exit = spawn(d, m);
+    d->count += exit == CLI_OK;
+    return exit;
+}
+
+static enum cli_exit start_validators(struct devnet *d)
+{
+    enum cli_exit exit = devnet_comet_settings(d);
+    for (uint32_t i = 0; exit == CLI_OK && i < d->validators; i++)
+        exit = start_ledger(d, i);
+    for (uint32_t i = 0; exit == CLI_OK && i < d->validators; i++)
+        exit = start_comet(d, i);
+    for (size_t i = d->validators; exit == CLI_OK && i < d->count; i++)
+        exit = wait_url(d, &d->members[i]);
+    return exit;
+}
+
 static enum cli_exit start_chain(struct devnet *d)
 {
+    if (d->validators != 0)
+        return start_validators(d);
     struct devnet_member *m = member_new(d, "chain", "crust-chaind", "chain/url");
     argument(m, "--home=%s/chain", d->dir);
     argument(m, "--genesis=genesis.json");

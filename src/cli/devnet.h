@@ -1,6 +1,7 @@
-/* devnet: a whole network on this machine: the chain with the embedded engine, storage nodes (each
- * crust-ipfsd with crust-enclaved, and crust-agentd), and the user's own crust-ipfsd. Children of
- * this process, which die with it however it dies. */
+/* devnet: a whole network on this machine: the chain (one crust-chaind with the embedded engine, or
+ * validators, each a crust-chaind with its cometbft), storage nodes (each crust-ipfsd with
+ * crust-enclaved, and crust-agentd), and the user's own crust-ipfsd. Children of this process,
+ * which die with it however it dies. */
 #ifndef CRUST_CLI_DEVNET_H
 #define CRUST_CLI_DEVNET_H
 
@@ -9,7 +10,8 @@
 
 enum {
     DEVNET_NODES_MAX = 8,
-    DEVNET_MEMBERS_MAX = 2 + 2 * DEVNET_NODES_MAX,
+    DEVNET_VALIDATORS_MAX = 7,
+    DEVNET_MEMBERS_MAX = 2 + 2 * DEVNET_NODES_MAX + 2 * DEVNET_VALIDATORS_MAX,
     DEVNET_PATH_MAX = 700,
     DEVNET_URL_MAX = 128,
 };
@@ -33,7 +35,7 @@ struct devnet_member {
     char log[DEVNET_PATH_MAX]; /* its log file */
     char url[DEVNET_URL_MAX];  /* what it serves, or "" */
     char program[32];
-    char url_file[48]; /* below the devnet's folder */
+    char url_file[48]; /* below the devnet's folder; "": it writes none */
     struct devnet_arguments arguments;
     struct process process;
     bool running;
@@ -52,6 +54,10 @@ struct devnet {
     size_t count;
     struct devnet_member members[DEVNET_MEMBERS_MAX];
     uint8_t accounts[DEVNET_NODES_MAX][32]; /* the nodes' operators */
+    uint32_t validators;                    /* of CometBFT; 0: the embedded engine */
+    uint8_t validator_keys[DEVNET_VALIDATORS_MAX][32];
+    uint16_t p2p_ports[DEVNET_VALIDATORS_MAX], rpc_ports[DEVNET_VALIDATORS_MAX];
+    char comet[DEVNET_PATH_MAX]; /* the cometbft program */
 };
 
 /* devnet_start makes what is missing in dir (keys, genesis, folders), starts every program in order
@@ -80,6 +86,16 @@ bool devnet_revive(struct devnet *d);
 enum cli_exit devnet_files_make(struct devnet *d);
 /* devnet_files_env writes the env file and the user's crust.conf once the URLs are known. */
 enum cli_exit devnet_files_env(struct devnet *d);
+
+/* With CometBFT: keys of validators and nodes; the validators as our genesis lists them (given);
+ * CometBFT's genesis, which names ours by its hash; settings with free ports; whether the engine
+ * at a URL answers. */
+NODISCARD enum err devnet_comet_keys(struct devnet *d);
+json_t *devnet_comet_validators(const struct devnet *d);
+NODISCARD enum err devnet_comet_genesis(const struct devnet *d, const char *genesis_hash,
+                                        uint64_t time_ms);
+enum cli_exit devnet_comet_settings(struct devnet *d);
+bool devnet_comet_serves(const char *url);
 
 /* devnet_run stores path in the running network, fetches it back and compares; see make run. */
 enum cli_exit devnet_run(struct devnet *d, const char *path);

@@ -115,15 +115,22 @@ static enum err write_genesis(struct devnet *d, const uint8_t user[32], const ch
     json_array_append_new(balances, balance(user, USER_CRU));
     for (uint32_t i = 0; i < d->nodes; i++)
         json_array_append_new(balances, balance(d->accounts[i], OPERATOR_CRU));
-    json_t *genesis =
-        json_pack("{s:s, s:I, s:{s:s}, s:o, s:[s], s:[], s:s}", "chain_id", d->chain_id, "time_ms",
-                  (json_int_t)clock_wall_ms(), "params", "preset", "devnet", "balances", balances,
-                  "contributors", contributor, "validators", "beacon", beacon);
-    char *text = json_dumps(genesis, JSON_INDENT(1));
+    uint64_t now_ms = clock_wall_ms();
+    json_t *genesis = json_pack("{s:s, s:I, s:{s:s}, s:o, s:[s], s:o, s:s}", "chain_id",
+                                d->chain_id, "time_ms", (json_int_t)now_ms, "params", "preset",
+                                "devnet", "balances", balances, "contributors", contributor,
+                                "validators", devnet_comet_validators(d), "beacon", beacon);
+    char *text = json_dumps(genesis, JSON_INDENT(1)), hash_text[65];
+    uint8_t hash[32];
     json_decref(genesis);
     if (text == NULL)
         return ERR_MEMORY;
-    enum err e = join(d, path, "chain/genesis.json");
+    sha256(hash, span_str(text));
+    hex_format(hash_text, span_of(hash, sizeof(hash)));
+    enum err e = devnet_comet_genesis(d, hash_text, now_ms + 1);
+    if (e == OK)
+        e = join(d, path, "chain/genesis.json");
+    /* Last: what is there after a crash is whole. */
     if (e == OK)
         e = path_write_file(path, span_str(text), 0600);
     free(text);
@@ -141,7 +148,9 @@ static enum err read_genesis(struct devnet *d)
     free(text.p);
     const char *id = json_string_value(json_object_get(genesis, "chain_id"));
     size_t balances = json_array_size(json_object_get(genesis, "balances"));
-    bool good = id != NULL && strlen(id) < sizeof(d->chain_id) && balances == d->nodes + 1;
+    size_t validators = json_array_size(json_object_get(genesis, "validators"));
+    bool good = id != NULL && strlen(id) < sizeof(d->chain_id) && balances == d->nodes + 1 &&
+                validators == d->validators;
     if (good)
         (void)snprintf(d->chain_id, sizeof(d->chain_id), "%s", id);
     for (uint32_t i = 0; good && i < d->nodes; i++) {
@@ -175,6 +184,8 @@ enum cli_exit devnet_files_make(struct devnet *d)
         (void)snprintf(home, sizeof(home), "node%u", i + 1);
         e = make_key(d, home, password, d->accounts[i]);
     }
+    if (e == OK)
+        e = devnet_comet_keys(d);
     if (e == OK)
         e = make_beacon_key(d, contributor);
     if (e == OK)
