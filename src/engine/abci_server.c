@@ -80,7 +80,7 @@ static void buffer_settle(struct buffer *b)
 
 static struct span buffer_span(const struct buffer *b)
 {
-    return span_of(b->p + b->from, b->to - b->from);
+    return b->to == b->from ? (struct span){ NULL, 0 } : span_of(b->p + b->from, b->to - b->from);
 }
 
 /* ---- one connection ---- */
