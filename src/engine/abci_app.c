@@ -249,50 +249,6 @@ static enum err answer_check_tx(struct abci_app *a, struct abci_response *out,
 
 /* ---- proposals ---- */
 
-/* Those that cannot both be in a block come together, the better one first. */
-static int by_place(const void *x, const void *y)
-{
-    const struct chain_candidate *a = x, *b = y;
-    int c = memcmp(a->check.signer, b->check.signer, sizeof(a->check.signer));
-    if (c == 0 && a->check.nonce != b->check.nonce)
-        c = a->check.nonce < b->check.nonce ? -1 : 1;
-    if (c == 0 && a->check.priority == 3 && b->check.priority == 3) /* unsigned: by id */
-        c = memcmp(a->check.id, b->check.id, TX_ID_SIZE);
-    if (c == 0)
-        c = amount_cmp(b->check.fee, a->check.fee);
-    return c != 0 ? c : (a->rank > b->rank) - (a->rank < b->rank);
-}
-
-static int by_rank(const void *x, const void *y)
-{
-    const struct chain_candidate *a = x, *b = y;
-    return (a->rank > b->rank) - (a->rank < b->rank);
-}
-
-static bool same_place(const struct chain_candidate *a, const struct chain_candidate *b)
-{
-    static const uint8_t unsigned_one[64];
-    if (memcmp(a->check.signer, b->check.signer, sizeof(a->check.signer)) != 0)
-        return false;
-    if (memcmp(a->check.signer, unsigned_one, sizeof(unsigned_one)) == 0)
-        return memcmp(a->check.id, b->check.id, TX_ID_SIZE) == 0;
-    return a->check.nonce == b->check.nonce;
-}
-
-/* SPEC abci 3.2: "keeps one of those that share a signer and number (the better paying)" */
-static size_t drop_twins(struct chain_candidate *list, size_t count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        list[i].rank = (uint32_t)i;
-    qsort(list, count, sizeof(*list), by_place);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || !same_place(&list[kept - 1], &list[i]))
-            list[kept++] = list[i];
-    qsort(list, kept, sizeof(*list), by_rank); /* by arrival again */
-    return kept;
-}
-
 static void candidate_add(struct abci_app *a, size_t *count, struct span tx)
 {
     struct chain_candidate *c = &a->candidates[*count];
@@ -326,7 +282,7 @@ static size_t candidates_gather(struct abci_app *a, struct abci_list txs)
         if (!mempool_get(pool, &entry, id) || !entry.durable)
             candidate_add(a, &count, tx);
     }
-    return drop_twins(a->candidates, count);
+    return count;
 }
 
 static enum err answer_prepare(struct abci_app *a, struct abci_response *out,

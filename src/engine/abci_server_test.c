@@ -480,6 +480,41 @@ static void acknowledged_transactions_come_into_a_block(void **state)
     driver_remove(&d);
 }
 
+/* Gossip has no order: what comes before its turn waits, and of twins the better paying one goes.
+ */
+static void only_what_can_succeed_is_proposed(void **state)
+{
+    (void)state;
+    struct driver d;
+    struct driver_link k;
+    uint8_t list[4096], tx[512];
+    static const struct {
+        int count;
+        uint64_t nonces[4];
+        uint32_t want;
+    } rows[] = { { 1, { 1 }, 0 },          { 2, { 1, 0 }, 2 },       { 2, { 0, 2 }, 1 },
+                 { 4, { 3, 2, 1, 0 }, 4 }, { 4, { 2, 0, 3, 0 }, 1 }, { 3, { 0, 0, 1 }, 2 } };
+    driver_make(&d);
+    link_open(&k, &d);
+    driver_start(&k);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct writer w = writer_of(list, sizeof(list));
+        for (int j = 0; j < rows[i].count; j++)
+            abci_list_add_bytes(&w, driver_transfer(&d, tx, rows[i].nonces[j]));
+        uint32_t count = (uint32_t)rows[i].count;
+        struct abci_response r = call_block(&k, ABCI_PREPARE_PROPOSAL, 1, writer_span(&w), count);
+        CHECK(r.kind == ABCI_PREPARE_PROPOSAL && r.prepare.txs.count == rows[i].want);
+        struct span one;
+        uint64_t next = 0;
+        while (abci_list_bytes(&one, &r.prepare.txs)) {
+            struct tx t;
+            CHECK(tx_decode(&t, one) == OK && t.nonce == next++);
+        }
+    }
+    link_close(&k);
+    driver_remove(&d);
+}
+
 static void proposals_that_break_the_rules_are_refused(void **state)
 {
     (void)state;
@@ -605,6 +640,7 @@ int main(void)
         cmocka_unit_test(answers_that_nobody_takes_stop_the_reading),
         cmocka_unit_test(a_full_disk_makes_commit_wait),
         cmocka_unit_test(acknowledged_transactions_come_into_a_block),
+        cmocka_unit_test(only_what_can_succeed_is_proposed),
         cmocka_unit_test(proposals_that_break_the_rules_are_refused),
         cmocka_unit_test(the_other_calls_have_their_answers),
         cmocka_unit_test(blocks_that_the_engine_may_forget),

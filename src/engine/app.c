@@ -6,6 +6,7 @@
 #include "codec/chain_index.h"
 #include "codec/report.h"
 #include "crypto/sha256.h"
+#include "engine/candidates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -357,7 +358,10 @@ static void check_tx(void *ctx, struct chain_check *out, struct span tx, bool re
 static void prepare(void *ctx, struct chain_candidate *txs, size_t *count, size_t max_bytes)
 {
     struct app *app = ctx;
+    candidates_settle(&app->reading, txs, count);
     chain_prepare(&app->reading, txs, count, max_bytes);
+    /* What did not fit may have been what others follow. */
+    candidates_settle(&app->reading, txs, count);
 }
 
 /* What the chain wants to know of an agreement. */

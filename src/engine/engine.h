@@ -64,7 +64,8 @@ struct engine_app {
      * checked before. */
     void (*check_tx)(void *ctx, struct chain_check *out, struct span tx, bool recheck);
 
-    /* Orders candidates into the next block and drops what does not fit. */
+    /* Orders candidates into the next block and drops what does not fit, what cannot be in it
+     * together, and what comes before its turn. */
     void (*prepare)(void *ctx, struct chain_candidate *txs, size_t *count, size_t max_bytes);
 
     /* False refuses the block. Looks at the last commit only. */
