@@ -93,15 +93,18 @@ static void on_posted(void *ctx, enum err e, uint16_t status)
 {
     struct comet *c = ctx;
     c->posts--;
-    bool reached = e == OK && status == 200;
+    bool reached = e == OK;
     if (!reached) {
         c->handed = 0; /* everything once more, at the next look */
         if (!c->unreachable)
-            log_warn("cometbft-unreachable", "url=\"%s\" reason=\"%s\" status=%u", c->rpc,
-                     err_text(e), status);
+            log_warn("cometbft-unreachable", "url=\"%s\" reason=\"%s\"", c->rpc, err_text(e));
     } else if (c->unreachable) {
         log_info("cometbft-reached", "url=\"%s\"", c->rpc);
     }
+    /* Handed over again later; what it refuses must not hold up the others. */
+    if (reached && status != 200)
+        log_warn("cometbft-refused", "url=\"%s\" status=%u next=\"is rpc.max_body_bytes 4194304?\"",
+                 c->rpc, status);
     c->unreachable = !reached;
     if (reached)
         comet_kick(c);
