@@ -220,17 +220,48 @@ struct amount accounts_issuance(struct ledger *l)
     return a;
 }
 
-void accounts_mint(struct ledger *l, const uint8_t to[32], struct amount v)
+static void issuance_put(struct ledger *l, struct amount total)
 {
-    struct amount total = accounts_issuance(l);
-    ledger_add(&total, v);
     uint8_t bytes[AMOUNT_BYTES_MAX];
     size_t n = amount_bytes(bytes, total);
     state_put(l->st, STATE_META, span_str(issuance_key), span_of(bytes, n));
+}
+
+static void mint(struct ledger *l, struct place to, struct amount v)
+{
+    struct amount total = accounts_issuance(l);
     struct account a;
-    accounts_get(l, &a, to);
-    ledger_add(&a.free, v);
-    put_or_reap(l, to, &a);
+    if (l->st->err != OK)
+        return;
+    ledger_add(&total, v);
+    issuance_put(l, total);
+    accounts_get(l, &a, to.id);
+    ledger_add(place_in(&a, to), v);
+    put_or_reap(l, to.id, &a);
+}
+
+void accounts_mint(struct ledger *l, const uint8_t to[32], struct amount v)
+{
+    mint(l, (struct place){ to, -1 }, v);
+}
+
+void accounts_mint_held(struct ledger *l, const uint8_t to[32], enum account_hold kind,
+                        struct amount v)
+{
+    mint(l, (struct place){ to, (int)kind }, v);
+}
+
+void accounts_burn(struct ledger *l, enum account_pot from, struct amount v)
+{
+    struct amount total = accounts_issuance(l);
+    struct account a;
+    accounts_get(l, &a, pots[from]);
+    if (l->st->err != OK)
+        return;
+    ledger_take(&a.free, v);
+    ledger_take(&total, v);
+    accounts_put(l, pots[from], &a);
+    issuance_put(l, total);
 }
 
 struct amount accounts_sum(struct ledger *l)

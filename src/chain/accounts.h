@@ -97,9 +97,13 @@ void accounts_apply_transfer(struct ledger *l, const struct ledger_call *call);
 enum tx_result accounts_check_allow(struct ledger *l, const struct ledger_call *call);
 void accounts_apply_allow(struct ledger *l, const struct ledger_call *call);
 
-/* Total issuance: only genesis and (later) rewards raise it. */
+/* Total issuance: genesis and rewards raise it, the staking pot's turn into rewards lowers it. */
 struct amount accounts_issuance(struct ledger *l);
 void accounts_mint(struct ledger *l, const uint8_t to[32], struct amount v);
+void accounts_mint_held(struct ledger *l, const uint8_t to[32], enum account_hold kind,
+                        struct amount v);
+/* Takes v out of a pot and out of the world. */
+void accounts_burn(struct ledger *l, enum account_pot from, struct amount v);
 
 /* The sum over all accounts; equal to accounts_issuance after every block. For tests. */
 struct amount accounts_sum(struct ledger *l);

@@ -2,6 +2,9 @@
 #include "chain/chain.h"
 
 #include "chain/beacon.h"
+#include "chain/gov.h"
+#include "chain/group.h"
+#include "chain/staking.h"
 #include "chain/work.h"
 #include "codec/cbor.h"
 #include "crypto/sha256.h"
@@ -79,13 +82,18 @@ void chain_store_head(struct chain *c)
     state_put(&c->st, STATE_TREE, span_str(app_hash_key), span_of(c->app_hash, 32));
 }
 
-void chain_store_params(struct chain *c)
+static void params_put(struct chain *c)
 {
     uint8_t buf[PARAMS_ENCODED_MAX];
     struct writer w = writer_of(buf, sizeof(buf));
     params_encode(&w, &c->params);
     ASSERT(w.err == OK);
     state_put(&c->st, STATE_PARAMS, span_str(params_key), writer_span(&w));
+}
+
+void chain_store_params(struct chain *c)
+{
+    params_put(c);
     state_put(&c->st, STATE_META, span_str(id_key), span_str(c->id));
     ledger_at(c, c->height, c->time_ms);
 }
@@ -121,12 +129,47 @@ static enum tx_result call_check(struct chain *c, const struct ledger_call *call
     case TX_CHALLENGE:
     case TX_ANSWER:
         return c->work->check(l, call);
+    case TX_STAKE_BOND:
+    case TX_STAKE_BOND_EXTRA:
+    case TX_STAKE_UNBOND:
+    case TX_STAKE_REBOND:
+    case TX_STAKE_WITHDRAW:
+    case TX_STAKE_VALIDATE:
+    case TX_STAKE_GUARANTEE:
+    case TX_STAKE_CUT:
+    case TX_STAKE_CHILL:
+    case TX_STAKE_PAYEE:
+    case TX_STAKE_CONTROLLER:
+    case TX_STAKE_KEY:
+    case TX_STAKE_PAYOUT:
+        return staking_check(l, call);
+    case TX_GROUP_CREATE:
+    case TX_GROUP_ALLOW:
+    case TX_GROUP_DISALLOW:
+    case TX_GROUP_JOIN:
+    case TX_GROUP_QUIT:
+    case TX_GROUP_KICK:
+        return group_check(l, call);
+    case TX_GOV_PROPOSE:
+    case TX_GOV_VOTE:
+        return gov_check(l, call);
     case TX_BEACON:
         return beacon_check(l, call->tx);
     case TX_KIND_COUNT:
         break;
     }
     return RESULT_UNSUPPORTED;
+}
+
+static void apply_stake(struct ledger *l, const struct ledger_call *call)
+{
+    enum tx_kind kind = call->tx->call.kind;
+    if (kind == TX_GOV_PROPOSE || kind == TX_GOV_VOTE)
+        gov_apply(l, call);
+    else if (kind >= TX_GROUP_CREATE && kind <= TX_GROUP_KICK)
+        group_apply(l, call);
+    else
+        staking_apply(l, call);
 }
 
 static enum tx_result call_apply(struct chain *c, const struct ledger_call *call)
@@ -166,6 +209,29 @@ static enum tx_result call_apply(struct chain *c, const struct ledger_call *call
     case TX_CHALLENGE:
     case TX_ANSWER:
         return c->work->apply(l, call);
+    case TX_STAKE_BOND:
+    case TX_STAKE_BOND_EXTRA:
+    case TX_STAKE_UNBOND:
+    case TX_STAKE_REBOND:
+    case TX_STAKE_WITHDRAW:
+    case TX_STAKE_VALIDATE:
+    case TX_STAKE_GUARANTEE:
+    case TX_STAKE_CUT:
+    case TX_STAKE_CHILL:
+    case TX_STAKE_PAYEE:
+    case TX_STAKE_CONTROLLER:
+    case TX_STAKE_KEY:
+    case TX_STAKE_PAYOUT:
+    case TX_GROUP_CREATE:
+    case TX_GROUP_ALLOW:
+    case TX_GROUP_DISALLOW:
+    case TX_GROUP_JOIN:
+    case TX_GROUP_QUIT:
+    case TX_GROUP_KICK:
+    case TX_GOV_PROPOSE:
+    case TX_GOV_VOTE:
+        apply_stake(l, call);
+        break;
     case TX_BEACON:
         beacon_apply(l, call->tx);
         break;
@@ -321,6 +387,16 @@ static void work_queue_off(struct chain *c)
     }
 }
 
+/* The only place where parameters change after genesis. */
+static void govern(struct chain *c)
+{
+    struct params next;
+    if (!gov_block_end(&c->ledger, &next))
+        return;
+    c->params = next;
+    params_put(c);
+}
+
 enum err chain_finalize(struct chain *c, struct chain_output *out, struct chain_tx_result *results,
                         const struct chain_block *block, const struct chain_sink *sink)
 {
@@ -332,10 +408,11 @@ enum err chain_finalize(struct chain *c, struct chain_output *out, struct chain_
     bool listens = sink != NULL && sink->emit != NULL;
     c->ledger.emit = listens ? forward_event : NULL;
     c->ledger.emit_ctx = &forward;
-    /* SPEC transactions 5.5: "A block runs: price hook, work hook, transactions in order, due
-     * entries" */
+    /* SPEC transactions 5.5: "A block runs: price hook, work hook, votes and evidence,
+     * transactions in order, due entries" */
     market_block_begin(&c->ledger);
     c->work->block_begin(&c->ledger);
+    staking_block_begin(&c->ledger, out, block);
     for (size_t i = 0; i < block->tx_count; i++) {
         forward.tx_index = (int64_t)i;
         results[i] =
@@ -344,6 +421,8 @@ enum err chain_finalize(struct chain *c, struct chain_output *out, struct chain_
     forward.tx_index = -1;
     work_queue_off(c);
     beacon_block_end(&c->ledger);
+    staking_block_end(&c->ledger, out);
+    govern(c);
     accounts_block_end(&c->ledger, block->author);
     ledger_block_hash_put(&c->ledger, block->hash);
     c->height = block->height;
@@ -390,5 +469,7 @@ enum err chain_check_invariants(struct chain *c, const char **what)
     /* SPEC transactions 4.7: "The sum of all accounts is the total issuance after every block." */
     if (amount_cmp(accounts_sum(&c->ledger), accounts_issuance(&c->ledger)) != 0)
         *what = "the sum of all accounts is not the total issuance";
+    if (*what == NULL)
+        staking_audit(&c->ledger, what);
     return *what == NULL && c->st.err == OK ? OK : ERR_STATE;
 }

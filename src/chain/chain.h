@@ -116,12 +116,12 @@ struct chain_sink {
 };
 struct chain_validator_update {
     uint8_t key[32];
-    uint64_t power;
+    uint64_t power; /* 0: removed */
 };
 enum { CHAIN_VALIDATORS_MAX = 128 };
 struct chain_output {
     uint8_t app_hash[32];
-    uint32_t update_count; /* of validators; none while staking is not built */
+    uint32_t update_count; /* of validators, each key once; none without staking */
     struct chain_validator_update updates[CHAIN_VALIDATORS_MAX];
 };
 NODISCARD enum err chain_finalize(struct chain *c, struct chain_output *out,

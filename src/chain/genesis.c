@@ -1,6 +1,7 @@
 /* The genesis file: docs/spec/params.md 3. */
 #include "chain/beacon.h"
 #include "chain/chain.h"
+#include "chain/staking.h"
 #include "chain/work.h"
 #include "codec/cbor.h"
 #include "codec/json.h"
@@ -190,6 +191,10 @@ size_t chain_validator_count(struct chain *c)
 bool chain_validator_account(struct chain *c, uint8_t account[32],
                              const uint8_t address[CHAIN_ADDRESS_SIZE])
 {
+    uint8_t key[32];
+    bool banned;
+    if (staking_key_of_address(&c->ledger, key, address))
+        return staking_stash_of_key(&c->ledger, account, &banned, key);
     const uint8_t prefix[1] = { 'V' };
     const struct state_range range = { .store = STATE_META, .prefix = span_of(prefix, 1) };
     uint8_t from[33] = { 'V' };
@@ -208,10 +213,75 @@ bool chain_validator_account(struct chain *c, uint8_t account[32],
     return false;
 }
 
+/* The validator of the file whose account is stash, if any. */
+static bool find_validator(struct json_value validators, uint8_t key[32], const uint8_t stash[32])
+{
+    size_t count = json_count(validators);
+    for (size_t i = 0; i < count && validators.doc->err == OK; i++) {
+        struct json_value row = json_at(validators, i);
+        uint8_t account[32];
+        read_address(json_get(row, "address"), account);
+        json_hex(json_get(row, "key"), key, 32);
+        if (memcmp(account, stash, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void read_bond(struct ledger *l, struct json_value row, struct json_value validators)
+{
+    static const char *const names[] = { "address", "bond", "fee" };
+    uint8_t stash[32];
+    json_fields(row, names, 3);
+    read_address(json_get(row, "address"), stash);
+    struct staking_ledger s = { .active = json_amount(json_get(row, "bond")) };
+    s.fee = (uint32_t)json_u64(json_get(row, "fee"), PERBILL);
+    s.validates = s.has_key = find_validator(validators, s.key, stash);
+    if (row.doc->err == OK && staking_genesis_bond(l, stash, &s) != RESULT_OK)
+        json_fail(row, ERR_RANGE, "bonded twice, too little, or more than the balance");
+}
+
+/* The genesis set as the engine has it: each validator has a bond of its own, and all power
+ * together leaves room for what follows. */
+static void read_set(struct ledger *l, struct json_value validators)
+{
+    size_t count = json_count(validators);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count && validators.doc->err == OK; i++) {
+        struct json_value row = json_at(validators, i);
+        struct staking_ledger s;
+        uint8_t key[32], account[32];
+        json_hex(json_get(row, "key"), key, 32);
+        read_address(json_get(row, "address"), account);
+        uint64_t power = json_u64(json_get(row, "power"), INT64_MAX / 1024);
+        sum += power;
+        if (!staking_get(l, &s, account) || !s.has_key || memcmp(s.key, key, 32) != 0)
+            json_fail(row, ERR_FORMAT, "has no bond of its own in \"staking\"");
+        else if (sum >> 53 != 0)
+            json_fail(row, ERR_RANGE, "all power together must be below 2^53");
+        else
+            staking_genesis_set(l, key, account, power);
+    }
+}
+
+/* SPEC params 3.5: "A genesis without it has no staking, for ever." */
+static void read_staking(struct ledger *l, struct json_value list, struct json_value validators)
+{
+    if (list.of == NULL || list.doc->err != OK)
+        return;
+    staking_genesis(l);
+    size_t count = json_count(list);
+    for (size_t i = 0; i < count && list.doc->err == OK; i++)
+        read_bond(l, json_at(list, i), validators);
+    read_set(l, validators);
+    if (list.doc->err == OK)
+        staking_genesis_end(l);
+}
+
 static void read_genesis(struct chain *c, struct json_value root)
 {
     static const char *const names[] = { "chain_id",     "time_ms",    "params", "balances",
-                                         "contributors", "validators", "beacon" };
+                                         "contributors", "validators", "beacon", "staking" };
     json_fields(root, names, sizeof(names) / sizeof(names[0]));
     struct json_value id = json_get(root, "chain_id");
     const char *text = json_text(id);
@@ -225,6 +295,7 @@ static void read_genesis(struct chain *c, struct json_value root)
     chain_store_params(c);
     read_balances(&c->ledger, json_get(root, "balances"));
     read_validators(&c->ledger, json_get(root, "validators"));
+    read_staking(&c->ledger, json_find(root, "staking"), json_get(root, "validators"));
     read_contributors(&c->ledger, root);
 }
 

@@ -11,8 +11,10 @@
 #include "base/writer.h"
 
 enum {
-    PARAMS_POWER_STEPS_MAX = 24, /* rows of the power table */
-    PARAMS_REPLICAS_LIMIT = 200, /* bounds the work of one settlement */
+    PARAMS_POWER_STEPS_MAX = 24,   /* rows of the power table */
+    PARAMS_REPLICAS_LIMIT = 200,   /* bounds the work of one settlement */
+    PARAMS_VALIDATORS_LIMIT = 128, /* as CHAIN_VALIDATORS_MAX */
+    PARAMS_GUARANTORS_LIMIT = 256, /* of one validator; their list fits a record */
     PARAMS_ENCODED_MAX = 4096,
     PARAMS_NAME_MAX = 40,
 };
@@ -78,6 +80,28 @@ struct params {
     uint32_t power_ready_blocks; /* a younger replica counts as its plain size */
     uint32_t power_step_count;
     struct params_power_step power_steps[PARAMS_POWER_STEPS_MAX];
+    /* staking: docs/spec/staking.md; governance: docs/spec/governance.md */
+    uint32_t era_slots;
+    uint64_t era_ms_min;
+    uint32_t bonding_eras;
+    uint32_t slash_defer_eras;
+    uint32_t history_eras;
+    uint32_t misbehaviour_blocks;
+    uint64_t misbehaviour_ms;
+    uint32_t validators_max;
+    uint32_t validators_min;
+    struct amount stake_per_byte;
+    struct amount power_unit;
+    uint32_t power_cap_percent;
+    uint32_t guarantors_rewarded;
+    uint32_t group_size_max;
+    struct amount reward_first_year;
+    uint32_t reward_start_era;
+    uint32_t reward_year_eras;
+    uint32_t market_pot_eras;
+    uint32_t offline_percent;
+    struct amount gov_deposit;
+    uint32_t gov_enact_blocks;
     /* blocks */
     uint32_t block_bytes_max;
     uint32_t block_report_bytes; /* of these, room kept for first reports */

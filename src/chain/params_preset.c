@@ -75,11 +75,56 @@ static void production_init(struct params *p)
     p->queue_per_block = 500;
 }
 
+static void staking_init(struct params *p)
+{
+    p->era_slots = 6;
+    p->era_ms_min = 19440000;
+    p->bonding_eras = 112;
+    p->slash_defer_eras = 108;
+    p->history_eras = 84;
+    p->misbehaviour_blocks = 777600;
+    p->misbehaviour_ms = 2332800000;
+    p->validators_max = 100;
+    p->validators_min = 4;
+    p->stake_per_byte = AMOUNT_OF(1);
+    p->power_unit = AMOUNT_OF(1000000000000);
+    p->power_cap_percent = 10;
+    p->guarantors_rewarded = 64;
+    p->group_size_max = 1000;
+    p->reward_first_year = AMOUNT_OF(5000000000000000000);
+    p->reward_start_era = 0;
+    p->reward_year_eras = 1461;
+    p->market_pot_eras = 60;
+    p->offline_percent = 50;
+    p->gov_deposit = AMOUNT_OF(100000000000000);
+    p->gov_enact_blocks = 14400;
+}
+
+static void staking_devnet(struct params *p)
+{
+    p->era_slots = 3;
+    p->era_ms_min = 0;
+    p->bonding_eras = 4;
+    p->slash_defer_eras = 2;
+    p->misbehaviour_blocks = 40;
+    p->misbehaviour_ms = 10000;
+    p->validators_max = 16;
+    p->validators_min = 1;
+    p->stake_per_byte = AMOUNT_OF(1000000);
+    p->power_unit = AMOUNT_OF(1000000000);
+    p->power_cap_percent = 100;
+    p->group_size_max = 100;
+    p->market_pot_eras = 5;
+    p->gov_deposit = AMOUNT_OF(1000000000000);
+    p->gov_enact_blocks = 5;
+}
+
 void params_init(struct params *out, enum params_preset preset)
 {
     *out = (struct params){ 0 };
     production_init(out);
     prices_init(out);
+    staking_init(out);
     out->power_step_count = sizeof(power_table) / sizeof(power_table[0]);
     memcpy(out->power_steps, power_table, sizeof(power_table));
     if (preset == PARAMS_PRODUCTION)
@@ -100,6 +145,7 @@ void params_init(struct params *out, enum params_preset preset)
     out->replicas_default = 3;
     out->collateral_ratio = 0;
     out->power_ready_blocks = 60;
+    staking_devnet(out);
 }
 
 static const char *check_time(const struct params *p)
@@ -226,11 +272,54 @@ static const char *check_blocks(const struct params *p)
     return NULL;
 }
 
+static const char *check_eras(const struct params *p)
+{
+    if (p->era_slots < 1 || p->era_slots > 10000)
+        return "era_slots: must be from 1 to 10000";
+    if (p->era_ms_min > (uint64_t)30 * 86400 * 1000)
+        return "era_ms_min: must be at most 30 days";
+    if (p->bonding_eras < 1 || p->bonding_eras > 1000)
+        return "bonding_eras: must be from 1 to 1000";
+    if (p->slash_defer_eras >= p->bonding_eras)
+        return "slash_defer_eras: must be below bonding_eras";
+    if (p->history_eras < 1 || p->history_eras > 1000)
+        return "history_eras: must be from 1 to 1000";
+    if (p->misbehaviour_ms > (uint64_t)365 * 86400 * 1000)
+        return "misbehaviour_ms: must be at most a year";
+    if (p->reward_year_eras < 1)
+        return "reward_year_eras: must be at least 1";
+    if (p->market_pot_eras < 1 || p->market_pot_eras > 500)
+        return "market_pot_eras: must be from 1 to 500";
+    return NULL;
+}
+
+static const char *check_stake(const struct params *p)
+{
+    if (p->validators_max < 1 || p->validators_max > PARAMS_VALIDATORS_LIMIT)
+        return "validators_max: must be from 1 to 128";
+    if (p->validators_min < 1 || p->validators_min > p->validators_max)
+        return "validators_min: must be from 1 to validators_max";
+    if (amount_is_zero(p->power_unit))
+        return "power_unit: must be at least 1";
+    if (p->power_cap_percent < 1 || p->power_cap_percent > 100)
+        return "power_cap_percent: must be from 1 to 100";
+    if (p->guarantors_rewarded > PARAMS_GUARANTORS_LIMIT)
+        return "guarantors_rewarded: must be at most 256";
+    if (p->group_size_max < 1)
+        return "group_size_max: must be at least 1";
+    /* 2^80: a product with any number of bytes fits 128 bits only below 2^64. */
+    if (p->stake_per_byte.units >> 64 != 0 || p->reward_first_year.units >> 100 != 0)
+        return "stake_per_byte, reward_first_year: too large";
+    if (p->offline_percent < 1 || p->offline_percent > 100)
+        return "offline_percent: must be from 1 to 100";
+    return NULL;
+}
+
 enum err params_check(const struct params *p, const char **what)
 {
-    const char *(*const checks[])(const struct params *) = { check_time,   check_work,
-                                                             check_split,  check_market,
-                                                             check_prices, check_blocks };
+    const char *(*const checks[])(
+        const struct params *) = { check_time,   check_work,   check_split, check_market,
+                                   check_prices, check_blocks, check_eras,  check_stake };
     /* SPEC params 1.2: "The relations in the table's last column and in `params_check` MUST hold
      * for a record to be taken." */
     *what = NULL;

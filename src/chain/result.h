@@ -74,7 +74,47 @@
     X(132, CHALLENGE_OPEN, "a challenge of this claim is open already")                            \
     X(133, CHALLENGE_UNKNOWN, "no challenge of this claim is open")                                \
     X(134, CLAIM_SETTLED, "the claim can only be refuted now")                                     \
-    X(135, PROOF_MALFORMED, "the proof is not in its canonical form")
+    X(135, PROOF_MALFORMED, "the proof is not in its canonical form")                              \
+    /* staking; groups from 180 */                                                                 \
+    X(150, STAKING_OFF, "this network has no staking")                                             \
+    X(151, NOT_STASH, "the account has nothing bonded")                                            \
+    X(152, NOT_CONTROLLER, "the account controls no stash")                                        \
+    X(153, ALREADY_BONDED, "the account is bonded already")                                        \
+    X(154, ALREADY_PAIRED, "the controller serves another stash already")                          \
+    X(155, INSUFFICIENT_VALUE, "the value is too small")                                           \
+    X(156, NO_MORE_CHUNKS, "too many parts are unbonding already")                                 \
+    X(157, ALL_GUARANTEED, "all that is bonded is guaranteed to others: cut a guarantee first")    \
+    X(158, NO_UNLOCK_CHUNK, "nothing is unbonding")                                                \
+    X(159, NOTHING_UNLOCKED, "nothing can be withdrawn yet")                                       \
+    X(160, INVALID_TARGET, "the target does not validate, or is not guaranteed")                   \
+    X(161, EXCEED_GUARANTEE_LIMIT, "nothing is left to guarantee, or there are too many targets")  \
+    X(162, TOO_MANY_GUARANTORS, "the target's guarantors all give more than that")                 \
+    X(163, NO_KEY, "the stash has no validator key")                                               \
+    X(164, KEY_USED, "the validator key has been registered before")                               \
+    X(165, KEY_PROOF, "the proof is not by the validator key")                                     \
+    X(166, ELECTION, "an election is being held: try again some blocks later")                     \
+    X(167, INVALID_ERA, "the era has not ended or lies too far back")                              \
+    X(168, ALREADY_CLAIMED, "the era's income has been claimed")                                   \
+    X(169, NOTHING_TO_CLAIM, "the stash earned nothing in this era")                               \
+    X(180, GROUP_OWNER_FORBIDDEN,                                                                  \
+      "an account with workers can own no group, and an owner can have no workers")                \
+    X(181, GROUP_ALREADY_EXIST, "the account owns a group already")                                \
+    X(182, NOT_OWNER, "there is no such group")                                                    \
+    X(183, ALREADY_JOINT, "the account is in a group already")                                     \
+    X(184, NOT_JOINT, "the account is not in this group")                                          \
+    X(185, EXCEED_GROUP_LIMIT, "the group is full")                                                \
+    X(186, NOT_IN_ALLOWLIST, "the group does not allow this account")                              \
+    X(187, EXCEED_ALLOWLIST_LIMIT, "the group allows too many accounts already")                   \
+    X(188, IDENTITY_NOT_EXIST, "the account has no workers")                                       \
+    /* governance */                                                                               \
+    X(200, PROPOSAL_EMPTY, "the proposal changes nothing")                                         \
+    X(201, PROPOSAL_INVALID, "the parameters would not hold with these changes")                   \
+    X(202, PROPOSAL_FIXED, "a parameter among them cannot change while the chain runs")            \
+    X(203, TOO_MANY_PROPOSALS, "too many proposals are open")                                      \
+    X(204, PROPOSAL_UNKNOWN, "no such proposal")                                                   \
+    X(205, NOT_VOTING, "no vote is taken on this proposal in this era")                            \
+    X(206, NO_STAKE, "the account has no effective stake in this era")                             \
+    X(207, VOTE_REPEATED, "the account has voted like that already")
 
 enum tx_result {
 #define TX_RESULT_ENUM(number, name, text) RESULT_##name = (number),

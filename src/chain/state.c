@@ -7,8 +7,9 @@
 #include "crypto/smt.h"
 
 /* The stores under the app hash, by name. */
-static const enum state_store hashed[] = { STATE_ACCOUNTS, STATE_BEACON, STATE_INDEX, STATE_META,
-                                           STATE_ORDERS,   STATE_PARAMS, STATE_WORK };
+static const enum state_store hashed[] = { STATE_ACCOUNTS, STATE_BEACON,  STATE_GOV,
+                                           STATE_INDEX,    STATE_META,    STATE_ORDERS,
+                                           STATE_PARAMS,   STATE_STAKING, STATE_WORK };
 enum { HASHED_COUNT = sizeof(hashed) / sizeof(hashed[0]) };
 
 const char *state_store_name(enum state_store store)
@@ -30,6 +31,10 @@ const char *state_store_name(enum state_store store)
         return "index";
     case STATE_TREE:
         return "tree";
+    case STATE_STAKING:
+        return "staking";
+    case STATE_GOV:
+        return "gov";
     case STATE_STORE_COUNT:
         break;
     }

@@ -23,7 +23,9 @@ enum state_store {
     STATE_META = 6,  /* chain id, height, totals */
     STATE_INDEX = 7, /* queues and secondary indexes: under the app hash as a sum, without proofs */
     STATE_TREE = 8,  /* nodes and roots of the trees */
-    STATE_STORE_COUNT = 9
+    STATE_STAKING = 9, /* chain/staking, chain/group */
+    STATE_GOV = 10,    /* chain/gov */
+    STATE_STORE_COUNT = 11
 };
 
 enum {

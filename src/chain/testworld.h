@@ -14,6 +14,10 @@
 
 enum { WORLD_ACCOUNTS = 6, WORLD_TX_MAX = 4096 };
 
+/* For genesis: the list of validators, and further members (each begins with a comma). */
+static const char *world_validators = "[]";
+static const char *world_members = "";
+
 struct world {
     struct memkv mem;
     struct kv kv;
@@ -50,7 +54,8 @@ static inline size_t world_genesis(char *out, size_t size, const struct world *w
     n += (size_t)snprintf(out + n, size - n, "],\"contributors\":[\"");
     for (size_t i = 0; i < 32; i++)
         n += (size_t)snprintf(out + n, size - n, "%02x", w->beacon_key.public_key[i]);
-    n += (size_t)snprintf(out + n, size - n, "\"],\"validators\":[],\"beacon\":\"");
+    n += (size_t)snprintf(out + n, size - n, "\"],\"validators\":%s%s,\"beacon\":\"",
+                          world_validators, world_members);
     for (size_t i = 0; i < 32; i++)
         n += (size_t)snprintf(out + n, size - n, "%02x", 0xb0);
     n += (size_t)snprintf(out + n, size - n, "\"}");

@@ -3,6 +3,7 @@
 
 #include "attest/attest.h"
 #include "chain/accounts.h"
+#include "chain/group.h"
 #include "chain/work_claim.h"
 #include "chain/work_store.h"
 
@@ -49,7 +50,9 @@ enum tx_result work_check_register(struct ledger *l, const struct ledger_call *c
         return RESULT_WORKER_EXISTS;
     if (amount_cmp(accounts_usable(l, call->from), l->params->worker_deposit) < 0)
         return RESULT_INSUFFICIENT_BALANCE;
-    enum tx_result e = verify_evidence(l, &verdict, call);
+    enum tx_result e = group_check_worker(l, call->from);
+    if (e == RESULT_OK)
+        e = verify_evidence(l, &verdict, call);
     if (e != RESULT_OK)
         return e;
     work_get_platform(l, &platform, verdict.platform_id);
@@ -91,6 +94,7 @@ void work_apply_register(struct ledger *l, const struct ledger_call *call)
     work_put(l, &w);
     work_put_name(l, w.worker, w.lineage);
     schedule_absence(l, &w);
+    group_add_worker(l, w.account);
     work_get_platform(l, &platform, w.platform);
     platform.workers++;
     work_put_platform(l, w.platform, &platform);
@@ -311,6 +315,7 @@ bool work_drain_power(struct ledger *l, uint32_t max)
         if (power == w.power)
             continue;
         totals.power = sat_add(totals.power - w.power, power);
+        group_power(l, w.account, w.power, power);
         w.power = power;
         work_put(l, &w);
         changed = true;

@@ -28,6 +28,27 @@ static enum tx_result check_call(struct ledger *l, const struct ledger_call *cal
     case TX_MERCHANT_WITHDRAW:
     case TX_MERCHANT_CLAIM:
     case TX_MERCHANT_URLS:
+    case TX_STAKE_BOND:
+    case TX_STAKE_BOND_EXTRA:
+    case TX_STAKE_UNBOND:
+    case TX_STAKE_REBOND:
+    case TX_STAKE_WITHDRAW:
+    case TX_STAKE_VALIDATE:
+    case TX_STAKE_GUARANTEE:
+    case TX_STAKE_CUT:
+    case TX_STAKE_CHILL:
+    case TX_STAKE_PAYEE:
+    case TX_STAKE_CONTROLLER:
+    case TX_STAKE_KEY:
+    case TX_STAKE_PAYOUT:
+    case TX_GROUP_CREATE:
+    case TX_GROUP_ALLOW:
+    case TX_GROUP_DISALLOW:
+    case TX_GROUP_JOIN:
+    case TX_GROUP_QUIT:
+    case TX_GROUP_KICK:
+    case TX_GOV_PROPOSE:
+    case TX_GOV_VOTE:
     case TX_BEACON:
     case TX_KIND_COUNT:
         break;
@@ -62,6 +83,27 @@ static enum tx_result apply_call(struct ledger *l, const struct ledger_call *cal
     case TX_MERCHANT_WITHDRAW:
     case TX_MERCHANT_CLAIM:
     case TX_MERCHANT_URLS:
+    case TX_STAKE_BOND:
+    case TX_STAKE_BOND_EXTRA:
+    case TX_STAKE_UNBOND:
+    case TX_STAKE_REBOND:
+    case TX_STAKE_WITHDRAW:
+    case TX_STAKE_VALIDATE:
+    case TX_STAKE_GUARANTEE:
+    case TX_STAKE_CUT:
+    case TX_STAKE_CHILL:
+    case TX_STAKE_PAYEE:
+    case TX_STAKE_CONTROLLER:
+    case TX_STAKE_KEY:
+    case TX_STAKE_PAYOUT:
+    case TX_GROUP_CREATE:
+    case TX_GROUP_ALLOW:
+    case TX_GROUP_DISALLOW:
+    case TX_GROUP_JOIN:
+    case TX_GROUP_QUIT:
+    case TX_GROUP_KICK:
+    case TX_GOV_PROPOSE:
+    case TX_GOV_VOTE:
     case TX_BEACON:
     case TX_KIND_COUNT:
         break;

@@ -23,6 +23,27 @@ static const char *const names[TX_KIND_COUNT] = {
     [TX_REFUTE] = "refute",
     [TX_CHALLENGE] = "challenge",
     [TX_ANSWER] = "answer",
+    [TX_STAKE_BOND] = "stake.bond",
+    [TX_STAKE_BOND_EXTRA] = "stake.bond_extra",
+    [TX_STAKE_UNBOND] = "stake.unbond",
+    [TX_STAKE_REBOND] = "stake.rebond",
+    [TX_STAKE_WITHDRAW] = "stake.withdraw",
+    [TX_STAKE_VALIDATE] = "stake.validate",
+    [TX_STAKE_GUARANTEE] = "stake.guarantee",
+    [TX_STAKE_CUT] = "stake.cut",
+    [TX_STAKE_CHILL] = "stake.chill",
+    [TX_STAKE_PAYEE] = "stake.payee",
+    [TX_STAKE_CONTROLLER] = "stake.controller",
+    [TX_STAKE_KEY] = "stake.key",
+    [TX_STAKE_PAYOUT] = "stake.payout",
+    [TX_GROUP_CREATE] = "group.create",
+    [TX_GROUP_ALLOW] = "group.allow",
+    [TX_GROUP_DISALLOW] = "group.disallow",
+    [TX_GROUP_JOIN] = "group.join",
+    [TX_GROUP_QUIT] = "group.quit",
+    [TX_GROUP_KICK] = "group.kick",
+    [TX_GOV_PROPOSE] = "gov.propose",
+    [TX_GOV_VOTE] = "gov.vote",
     [TX_BEACON] = "beacon",
 };
 
@@ -78,14 +99,6 @@ static void put_uint(struct writer *w, const char *key, uint64_t v)
     cbor_write_uint(w, v);
 }
 
-static bool text_is_plain(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 0x20 || s.p[i] == 0x7f)
-            return false;
-    return s.n > 0;
-}
-
 /* A list of texts, each 1 to size_max bytes; returns their number. */
 static uint32_t texts_decode(struct cbor_reader *c, struct span *out, size_t max, size_t size_max)
 {
@@ -94,7 +107,7 @@ static uint32_t texts_decode(struct cbor_reader *c, struct span *out, size_t max
     for (size_t i = 0; i < count && c->r.err == OK; i++) {
         struct span text = cbor_read_text(c);
         cbor_require(c, text.n <= size_max, ERR_LIMIT);
-        cbor_require(c, c->r.err != OK || text_is_plain(text), ERR_FORMAT);
+        cbor_require(c, c->r.err != OK || tx_text_is_plain(text), ERR_FORMAT);
         out[i] = text;
     }
     return c->r.err == OK ? (uint32_t)count : 0;
@@ -294,6 +307,12 @@ static enum tx_kind kind_of(struct span name)
     return TX_KIND_COUNT;
 }
 
+static void report_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    cbor_read_map_of(c, 1);
+    call->report = key_span(c, "report", TX_REPORT_MAX);
+}
+
 static void args_decode(struct cbor_reader *c, struct tx_call *call)
 {
     switch (call->kind) {
@@ -325,13 +344,37 @@ static void args_decode(struct cbor_reader *c, struct tx_call *call)
         register_decode(c, &call->worker_register);
         break;
     case TX_REPORT:
-        cbor_read_map_of(c, 1);
-        call->report = key_span(c, "report", TX_REPORT_MAX);
+        report_decode(c, call);
         break;
     case TX_REFUTE:
     case TX_CHALLENGE:
     case TX_ANSWER:
         dispute_decode(c, call);
+        break;
+    case TX_STAKE_BOND:
+    case TX_STAKE_BOND_EXTRA:
+    case TX_STAKE_UNBOND:
+    case TX_STAKE_REBOND:
+    case TX_STAKE_WITHDRAW:
+    case TX_STAKE_VALIDATE:
+    case TX_STAKE_GUARANTEE:
+    case TX_STAKE_CUT:
+    case TX_STAKE_CHILL:
+    case TX_STAKE_PAYEE:
+    case TX_STAKE_CONTROLLER:
+    case TX_STAKE_KEY:
+    case TX_STAKE_PAYOUT:
+    case TX_GROUP_CREATE:
+    case TX_GROUP_ALLOW:
+    case TX_GROUP_DISALLOW:
+    case TX_GROUP_JOIN:
+    case TX_GROUP_QUIT:
+    case TX_GROUP_KICK:
+    case TX_GOV_VOTE:
+        tx_stake_decode(c, call);
+        break;
+    case TX_GOV_PROPOSE:
+        tx_proposal_decode(c, &call->proposal);
         break;
     case TX_BEACON:
         beacon_decode(c, &call->beacon);
@@ -339,6 +382,12 @@ static void args_decode(struct cbor_reader *c, struct tx_call *call)
     case TX_KIND_COUNT:
         break; /* the reader has failed already */
     }
+}
+
+static void report_encode(struct writer *w, const struct tx_call *call)
+{
+    cbor_write_map(w, 1);
+    put_bytes(w, "report", call->report.p, call->report.n);
 }
 
 static void args_encode(struct writer *w, const struct tx_call *call)
@@ -372,13 +421,37 @@ static void args_encode(struct writer *w, const struct tx_call *call)
         register_encode(w, &call->worker_register);
         break;
     case TX_REPORT:
-        cbor_write_map(w, 1);
-        put_bytes(w, "report", call->report.p, call->report.n);
+        report_encode(w, call);
         break;
     case TX_REFUTE:
     case TX_CHALLENGE:
     case TX_ANSWER:
         dispute_encode(w, call);
+        break;
+    case TX_STAKE_BOND:
+    case TX_STAKE_BOND_EXTRA:
+    case TX_STAKE_UNBOND:
+    case TX_STAKE_REBOND:
+    case TX_STAKE_WITHDRAW:
+    case TX_STAKE_VALIDATE:
+    case TX_STAKE_GUARANTEE:
+    case TX_STAKE_CUT:
+    case TX_STAKE_CHILL:
+    case TX_STAKE_PAYEE:
+    case TX_STAKE_CONTROLLER:
+    case TX_STAKE_KEY:
+    case TX_STAKE_PAYOUT:
+    case TX_GROUP_CREATE:
+    case TX_GROUP_ALLOW:
+    case TX_GROUP_DISALLOW:
+    case TX_GROUP_JOIN:
+    case TX_GROUP_QUIT:
+    case TX_GROUP_KICK:
+    case TX_GOV_VOTE:
+        tx_stake_encode(w, call);
+        break;
+    case TX_GOV_PROPOSE:
+        tx_proposal_encode(w, &call->proposal);
         break;
     case TX_BEACON:
         beacon_encode(w, &call->beacon);

@@ -14,6 +14,8 @@
 #include "base/span.h"
 #include "base/writer.h"
 #include "codec/cid.h"
+#include "codec/tx_kind.h"
+#include "codec/tx_stake.h"
 #include "crypto/ed25519.h"
 
 enum {
@@ -31,29 +33,6 @@ enum {
     TX_KEY_SIZE = 32,
     TX_SIG_SIZE = 64,
     TX_ID_SIZE = 32,
-};
-
-/* In the order of docs/spec/transactions.md 3. */
-enum tx_kind {
-    TX_TRANSFER,
-    TX_ALLOW,
-    TX_ORDER,
-    TX_PREPAY,
-    TX_SETTLE,
-    TX_REFUND,
-    TX_MERCHANT_DEPOSIT,
-    TX_MERCHANT_WITHDRAW,
-    TX_MERCHANT_CLAIM,
-    TX_MERCHANT_URLS,
-    TX_WORKER_REGISTER,
-    TX_WORKER_DEPOSIT,
-    TX_WORKER_WITHDRAW,
-    TX_REPORT,
-    TX_REFUTE,
-    TX_CHALLENGE,
-    TX_ANSWER,
-    TX_BEACON, /* unsigned */
-    TX_KIND_COUNT
 };
 
 struct tx_transfer {
@@ -128,6 +107,8 @@ struct tx_call {
         struct tx_worker_register worker_register;
         struct span report; /* borrowed, at most TX_REPORT_MAX */
         struct tx_dispute dispute;
+        struct tx_stake stake;
+        struct tx_proposal proposal;
         struct tx_beacon beacon;
     };
 };
@@ -142,9 +123,6 @@ struct tx {
     struct amount tip;
     struct tx_call call;
 };
-
-/* tx_name gives the call's name on the wire ("worker.register"). Static storage. */
-const char *tx_name(enum tx_kind kind);
 
 /* Only "beacon" travels without an account's signature. */
 static inline bool tx_is_signed(const struct tx *tx)

@@ -9,70 +9,162 @@ enum { ROOM = 4096 };
 
 static const uint8_t filler[64] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 
-/* One call of every kind, with every field set to something. */
-static struct tx sample(enum tx_kind kind)
+/* Sets what the kind uses, so that a round trip gives the same struct. */
+static void stake_sample(struct tx_call *c)
+{
+    static const enum tx_kind with_amount[] = { TX_STAKE_BOND,   TX_STAKE_BOND_EXTRA,
+                                                TX_STAKE_UNBOND, TX_STAKE_REBOND,
+                                                TX_STAKE_CUT,    TX_STAKE_GUARANTEE };
+    for (size_t i = 0; i < sizeof(with_amount) / sizeof(with_amount[0]); i++)
+        if (c->kind == with_amount[i])
+            c->stake.amount = AMOUNT_OF(123456789);
+    c->stake.fee = c->kind == TX_STAKE_VALIDATE ? 500000000 : 0;
+    c->stake.era = c->kind == TX_STAKE_PAYOUT ? 31 : 0;
+    c->stake.has_account = c->kind == TX_STAKE_PAYEE;
+    c->stake.yes = c->kind == TX_GOV_VOTE;
+    c->stake.proposal = c->kind == TX_GOV_VOTE ? 5 : 0;
+    if (c->kind == TX_STAKE_KEY) {
+        memset(c->stake.key, 0x67, 32);
+        memset(c->stake.proof, 0x68, 64);
+    }
+    if (c->kind == TX_STAKE_GUARANTEE || c->kind == TX_STAKE_PAYEE || c->kind == TX_GROUP_JOIN)
+        memset(c->stake.account, 0x69, 32);
+}
+
+static void money_sample(struct tx_call *c)
+{
+    if (c->kind == TX_TRANSFER) {
+        c->transfer = (struct tx_transfer){ { 0x55, 0x56 }, AMOUNT_OF((u128)1 << 100) };
+        return;
+    }
+    memset(c->allow.key, 0x66, 32);
+    c->allow.until = 1000;
+    c->allow.amount = AMOUNT_OF(1);
+}
+
+static void order_sample(struct tx_call *c)
+{
+    c->order = (struct tx_order){ .key.codec = CID_CODEC_DAG_PB,
+                                  .size = 123456789,
+                                  .has_data_root = true,
+                                  .replicas = 5,
+                                  .origin_count = 2,
+                                  .origins = { span_str("http://192.0.2.1:8080"),
+                                               span_str("http://example.org") },
+                                  .tip = AMOUNT_OF(42) };
+    memset(c->order.data_root, 0x77, 32);
+}
+
+static void proposal_sample(struct tx_call *c)
+{
+    c->proposal.change_count = 2;
+    c->proposal.changes[0].name = span_str("fee_base");
+    c->proposal.changes[0].value = span_str("17");
+    c->proposal.changes[1].name = span_str("market_enabled");
+    c->proposal.changes[1].value = span_str("false");
+    c->proposal.cancel_count = 1;
+    c->proposal.cancels[0].era = 77;
+    memset(c->proposal.cancels[0].stash, 0xab, 32);
+}
+
+static void urls_sample(struct tx_call *c)
+{
+    c->urls.count = 2;
+    c->urls.urls[0] = span_str("https://a.example.org");
+    c->urls.urls[1] = span_str("http://192.0.2.7:8080");
+}
+
+static void evidence_sample(struct tx_call *c)
+{
+    if (c->kind == TX_REPORT) {
+        c->report = span_of(filler, 60);
+        return;
+    }
+    c->worker_register.block = 99;
+    c->worker_register.evidence = span_of(filler, 50);
+}
+
+static void dispute_sample(struct tx_call *c)
+{
+    c->dispute.block = span_of(filler, c->kind == TX_CHALLENGE ? 0 : 33);
+    c->dispute.proof = span_of(filler, 20);
+}
+
+static struct tx envelope(enum tx_kind kind)
 {
     struct tx tx = { .nonce = 7, .expiry = 4711, .tip = AMOUNT_OF(300), .call.kind = kind };
     memset(tx.from, 0x11, sizeof(tx.from));
     memset(tx.by, 0x22, sizeof(tx.by));
     memset(tx.sig, 0x33, sizeof(tx.sig));
     memset(tx.chain, 0x44, sizeof(tx.chain));
+    return tx;
+}
+
+/* One call of every kind, with every field set to something. */
+static struct tx sample(enum tx_kind kind)
+{
+    struct tx tx = envelope(kind);
     struct tx_call *c = &tx.call;
+    c->entry.amount = AMOUNT_OF(kind == TX_PREPAY ? 9 : 0);
     switch (kind) {
     case TX_TRANSFER:
-        c->transfer = (struct tx_transfer){ { 0x55, 0x56 }, AMOUNT_OF((u128)1 << 100) };
-        break;
     case TX_ALLOW:
-        memset(c->allow.key, 0x66, 32);
-        c->allow.until = 1000;
-        c->allow.amount = AMOUNT_OF(1);
+        money_sample(c);
         break;
     case TX_ORDER:
-        c->order = (struct tx_order){ .key.codec = CID_CODEC_DAG_PB,
-                                      .size = 123456789,
-                                      .has_data_root = true,
-                                      .replicas = 5,
-                                      .origin_count = 2,
-                                      .origins = { span_str("http://192.0.2.1:8080"),
-                                                   span_str("http://example.org") },
-                                      .tip = AMOUNT_OF(42) };
-        memset(c->order.data_root, 0x77, 32);
+        order_sample(c);
         break;
-    case TX_PREPAY:
-        c->entry.amount = AMOUNT_OF(9);
+    case TX_MERCHANT_URLS:
+        urls_sample(c);
         break;
     case TX_MERCHANT_DEPOSIT:
     case TX_MERCHANT_WITHDRAW:
-        c->funds.amount = AMOUNT_OF(1000000);
-        break;
-    case TX_MERCHANT_URLS:
-        c->urls.count = 2;
-        c->urls.urls[0] = span_str("https://a.example.org");
-        c->urls.urls[1] = span_str("http://192.0.2.7:8080");
-        break;
     case TX_WORKER_DEPOSIT:
     case TX_WORKER_WITHDRAW:
         c->funds.amount = AMOUNT_OF(1000000);
-        memset(c->funds.worker, 0x88, 32);
+        if (kind == TX_WORKER_DEPOSIT || kind == TX_WORKER_WITHDRAW)
+            memset(c->funds.worker, 0x88, 32);
         break;
     case TX_WORKER_REGISTER:
-        c->worker_register.block = 99;
-        c->worker_register.evidence = span_of(filler, 50);
-        break;
     case TX_REPORT:
-        c->report = span_of(filler, 60);
+        evidence_sample(c);
         break;
     case TX_REFUTE:
     case TX_ANSWER:
     case TX_CHALLENGE:
-        c->dispute.block = span_of(filler, kind == TX_CHALLENGE ? 0 : 33);
-        c->dispute.proof = span_of(filler, 20);
+        dispute_sample(c);
+        break;
+    case TX_STAKE_BOND:
+    case TX_STAKE_BOND_EXTRA:
+    case TX_STAKE_UNBOND:
+    case TX_STAKE_REBOND:
+    case TX_STAKE_WITHDRAW:
+    case TX_STAKE_VALIDATE:
+    case TX_STAKE_GUARANTEE:
+    case TX_STAKE_CUT:
+    case TX_STAKE_CHILL:
+    case TX_STAKE_PAYEE:
+    case TX_STAKE_CONTROLLER:
+    case TX_STAKE_KEY:
+    case TX_STAKE_PAYOUT:
+    case TX_GROUP_CREATE:
+    case TX_GROUP_ALLOW:
+    case TX_GROUP_DISALLOW:
+    case TX_GROUP_JOIN:
+    case TX_GROUP_QUIT:
+    case TX_GROUP_KICK:
+    case TX_GOV_VOTE:
+        stake_sample(c);
+        break;
+    case TX_GOV_PROPOSE:
+        proposal_sample(c);
         break;
     case TX_BEACON:
         tx = (struct tx){ .call.kind = TX_BEACON };
         c->beacon.slot = 12;
         memset(c->beacon.proof, 0x99, sizeof(c->beacon.proof));
         break;
+    case TX_PREPAY:
     case TX_SETTLE:
     case TX_REFUND:
     case TX_MERCHANT_CLAIM:
