@@ -122,8 +122,7 @@ static struct tx sample(enum tx_kind kind)
     case TX_WORKER_DEPOSIT:
     case TX_WORKER_WITHDRAW:
         c->funds.amount = AMOUNT_OF(1000000);
-        if (kind == TX_WORKER_DEPOSIT || kind == TX_WORKER_WITHDRAW)
-            memset(c->funds.worker, 0x88, 32);
+        memset(c->funds.worker, kind < TX_WORKER_DEPOSIT ? 0 : 0x88, 32);
         break;
     case TX_WORKER_REGISTER:
     case TX_REPORT:
