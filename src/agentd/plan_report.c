@@ -14,7 +14,9 @@ static uint32_t volume_to_suspend(const struct view *v)
 {
     for (uint32_t i = 0; i < v->node.disk_count; i++) {
         const struct view_disk *d = &v->node.disks[i];
-        bool out = disk_is(d, "suspect") || disk_is(d, "offline") || disk_is(d, "returning");
+        /* Not "dropped": that is answered for until its step is on chain. */
+        bool out = disk_is(d, "suspect") || disk_is(d, "offline") || disk_is(d, "returning") ||
+                   disk_is(d, "failed") || disk_is(d, "stopping") || disk_is(d, "stopped");
         if (out && d->volume < WORK_VOLUMES && (v->work.suspended >> d->volume & 1) == 0)
             return d->volume;
     }

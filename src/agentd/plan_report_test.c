@@ -192,13 +192,26 @@ static void a_fault_is_not_answered_with_more_reports(void **unused)
 
 static void troubled_volumes_are_suspended_and_return(void **unused)
 {
-    static const char *const bad[] = { "suspect", "offline", "returning" };
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const bad[] = { "suspect", "offline",  "returning",
+                                       "failed",  "stopping", "stopped" };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         setup(unused);
         v.work.first_report = false;
         volume_state(bad[i]);
         CHECK(next(0) && out.suspend_volume == 0 && !out.step);
     }
+    /* A dropped volume is answered for until its step is on chain. */
+    setup(unused);
+    v.work.first_report = false;
+    volume_state("dropped");
+    CHECK(plan_report_due(&r, &v, 0) == PLAN_REPORT_NOTHING);
+    v.work.suspended = 1;
+    CHECK(plan_report_due(&r, &v, 0) == PLAN_REPORT_NOTHING);
+    setup(unused);
+    v.work.first_report = false;
+    volume_state("failed");
+    v.work.suspended = 1; /* by a miss: it must not return as it is */
+    CHECK(plan_report_due(&r, &v, 0) == PLAN_REPORT_NOTHING);
     setup(unused);
     v.work.first_report = false;
     volume_state("offline");

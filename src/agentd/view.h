@@ -14,7 +14,7 @@ enum {
 
 struct view_disk {
     uint32_t volume;
-    char state[VIEW_DISK_STATE_MAX]; /* volume_state_text of store/volume.h */
+    char state[VIEW_DISK_STATE_MAX]; /* the word before the colon of volume_text */
     uint64_t free;
 };
 

@@ -229,6 +229,45 @@ static void doctor_machine(struct doctor *d)
 
 /* ---- disks ---------------------------------------------------------------------------------- */
 
+/* What helps a disk that is not well, by the word that its state begins with. */
+static void found_disk(struct doctor *d, const struct node_place *p)
+{
+    static const struct {
+        const char *word, *next;
+        bool bad;
+    } rows[] = {
+        { "suspect", "look at the disk (dmesg); it is tried again by itself", true },
+        { "offline", "mount it; if it is gone for good: crust disk drop VOLUME", true },
+        { "returning", NULL, false },
+        { "failed", "crust disk resume VOLUME once it is mended, else crust disk drop VOLUME",
+          true },
+        { "stopping", NULL, false },
+        { "stopped", "crust disk resume VOLUME", false },
+        { "dropped", NULL, false },
+    };
+    char next[128] = "crust disk list";
+    bool bad = true, needs = true;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *at;
+        if (strncmp(p->state, rows[i].word, strlen(rows[i].word)) != 0)
+            continue;
+        bad = rows[i].bad;
+        needs = rows[i].next != NULL;
+        size_t n = 0;
+        for (at = rows[i].next; at != NULL && *at != '\0' && n + 16 < sizeof(next);) {
+            if (strncmp(at, "VOLUME", 6) == 0) {
+                n += (size_t)snprintf(next + n, sizeof(next) - n, "%u", p->volume);
+                at += 6;
+            } else {
+                next[n++] = *at++;
+            }
+        }
+        next[n] = '\0';
+    }
+    found(d, bad ? BAD : NOTE, "disk", needs ? next : NULL, "%s (volume %u) is %s", p->path,
+          p->volume, p->state);
+}
+
 static void doctor_disks(struct doctor *d)
 {
     static struct node_place places[NODE_DISKS_MAX];
@@ -245,14 +284,13 @@ static void doctor_disks(struct doctor *d)
         const struct node_place *p = &places[i];
         char free[24];
         cli_format_size(free, p->free);
-        if (!p->there)
+        if (p->running && strcmp(p->state, "ok") != 0)
+            found_disk(d, p);
+        else if (!p->there)
             found(d, BAD, "disk", "mount it, or take it out of [ipfsd] disks",
                   "%s is no folder that can be written to", p->path);
         else if (runs && !p->running)
             found(d, NOTE, "disk", "restart crust-ipfsd", "%s is not in use yet", p->path);
-        else if (runs && strcmp(p->state, "ok") != 0)
-            found(d, BAD, "disk", "look at the disk, then restart crust-ipfsd",
-                  "%s (volume %u) is %s", p->path, p->volume, p->state);
         else
             found(d, GOOD, "disk", NULL, "%s has %s free", p->path, free);
     }

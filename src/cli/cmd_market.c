@@ -87,5 +87,11 @@ const struct cli_verb cli_verbs_network[] = {
       NULL, 1, 1, cmd_node_disk_add },
     { "disk list", "", "the disks of this node, and how they are", "crust disk list", NULL, 0, 0,
       cmd_node_disk_list },
+    { "disk suspend", "VOLUME|PATH", "let a disk rest, to unmount it; it earns nothing meanwhile",
+      "crust disk suspend 1", NULL, 1, 1, cmd_disk_suspend },
+    { "disk resume", "VOLUME|PATH", "check a disk that rested or failed, and use it again",
+      "crust disk resume 1", NULL, 1, 1, cmd_disk_resume },
+    { "disk drop", "VOLUME|PATH", "give up a disk and all that is on it, for good",
+      "crust disk drop 1", yes_options, 1, 1, cmd_disk_drop },
     { 0 },
 };

@@ -2,10 +2,12 @@
 #include "ipfs/dag_block.h"
 #include "ipfs/dag_walk.h"
 #include "rt/clock.h"
+#include "rt/process.h"
 #include "store/collect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct span cid_bytes(uint8_t buf[CID_SIZE_MAX], const struct cid *cid)
 {
@@ -224,6 +226,34 @@ static enum cli_exit run_repo_verify(struct cli *c)
     return result.bad == 0 ? CLI_OK : CLI_FAILED;
 }
 
+/* On a storage node: what enclave/ derives from the disks, which crust-ipfsd knows how to make. */
+static enum cli_exit rebuild_storage(const struct cli *c)
+{
+    char program[CONFIG_HOME_MAX + 32], folder[CONFIG_HOME_MAX + 16];
+    struct process p;
+    if (cli_path(c, folder, sizeof(folder), "enclave/journal") != OK || access(folder, F_OK) != 0)
+        return CLI_OK;
+    const char *argv[] = { program, "--home", c->home, "--rebuild", NULL };
+    const struct process_options o = {
+        .path = program, .argv = argv, .fds = { { 2, 2 } }, .fd_count = 1
+    };
+    enum err e = process_beside(program, sizeof(program), "crust-ipfsd");
+    if (e == OK)
+        e = process_spawn(&p, &o);
+    if (e != OK)
+        return cli_fail(c, CLI_FAILED, NULL, "crust-ipfsd cannot be started: %s", err_text(e));
+    e = process_wait(&p, CLOCK_FOREVER);
+    int code = p.exit_code;
+    process_fini(&p);
+    if (e != OK || code != 0)
+        return cli_fail(c, CLI_FAILED, "crust disk list",
+                        "the trees of some volumes could not be made anew; crust-ipfsd has said "
+                        "above what is missing");
+    if (!c->json)
+        printf("the trees of sealed data are made anew; crust-ipfsd indexes it when it starts\n");
+    return CLI_OK;
+}
+
 static enum cli_exit run_repo_rebuild(struct cli *c)
 {
     struct blockstore_config options;
@@ -238,11 +268,12 @@ static enum cli_exit run_repo_rebuild(struct cli *c)
     if (e != OK)
         return cli_fail(c, CLI_FAILED, NULL, "cannot rebuild the index: %s", err_text(e));
     if (c->json)
-        return cli_print_json(json_pack("{s:I, s:I}", "blocks", (json_int_t)result.blocks, "bad",
-                                        (json_int_t)result.bad));
-    printf("%llu blocks indexed, %llu damaged records left out\n",
-           (unsigned long long)result.blocks, (unsigned long long)result.bad);
-    return CLI_OK;
+        (void)cli_print_json(json_pack("{s:I, s:I}", "blocks", (json_int_t)result.blocks, "bad",
+                                       (json_int_t)result.bad));
+    else
+        printf("%llu blocks indexed, %llu damaged records left out\n",
+               (unsigned long long)result.blocks, (unsigned long long)result.bad);
+    return rebuild_storage(c);
 }
 
 static bool gc_progress(void *ctx, const char *phase, uint64_t done)
@@ -312,9 +343,9 @@ const struct cli_verb cli_verbs_store[] = {
       run_repo_stat },
     { "repo gc", "", "remove what no pin holds, and free its space", "crust repo gc", NULL, 0, 0,
       run_repo_gc },
-    { "repo verify", "", "hash every block again", "crust repo verify", NULL, 0, 0,
-      run_repo_verify },
-    { "repo rebuild", "", "make the index anew from the segments", "crust repo rebuild", NULL, 0, 0,
-      run_repo_rebuild },
+    { "repo verify", "", "hash every block again; on a storage node the sealed ones too",
+      "crust repo verify", NULL, 0, 0, run_repo_verify },
+    { "repo rebuild", "", "make every index anew from the segments and disks", "crust repo rebuild",
+      NULL, 0, 0, run_repo_rebuild },
     { 0 },
 };

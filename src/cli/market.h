@@ -18,6 +18,9 @@ enum cli_exit cmd_network_params(struct cli *c);
 enum cli_exit cmd_node_init(struct cli *c);
 enum cli_exit cmd_node_disk_add(struct cli *c);
 enum cli_exit cmd_node_disk_list(struct cli *c);
+enum cli_exit cmd_disk_suspend(struct cli *c);
+enum cli_exit cmd_disk_resume(struct cli *c);
+enum cli_exit cmd_disk_drop(struct cli *c);
 enum cli_exit cmd_status_run(struct cli *c);
 enum cli_exit cmd_doctor_run(struct cli *c);
 

@@ -15,7 +15,7 @@ struct node_place {
     bool there;           /* a folder that can be written to */
     uint64_t free, total; /* of its file system */
     bool running;         /* crust-ipfsd uses it: what follows is set */
-    char state[16];       /* "ok" ... */
+    char state[96];       /* "ok", or a word, a colon and why */
     uint32_t volume;
     uint64_t replicas, extents; /* bytes of each */
 };

@@ -44,6 +44,8 @@ enum node_msg {
     NODE_FETCH = 28, /* node_seal (no order, data_root) -> node_progress...: into the block store */
     NODE_REPLICA_NEXT = 29, /* node_key (zero codec: first) -> node_sealed; ERR_NOT_FOUND */
     NODE_DROP_VOLUME = 30,  /* node_size: the volume's number -> -; for good */
+    NODE_DISK_STOP = 31,    /* node_size: the volume's number -> -; the disk is to rest */
+    NODE_DISK_RESUME = 32,  /* node_size: the volume's number -> -; it is checked, then used */
 };
 
 struct node_hello {
@@ -77,8 +79,7 @@ struct node_repo_stat {
     uint64_t blocks, bytes, disk, free, quota, pins, replicas, replica_bytes, extents, extent_bytes;
 };
 
-/* A line of long work. */
-struct node_progress {
+struct node_progress { /* a line of long work */
     struct span phase; /* text: "fetch", "seal", "mark", "sweep", "verify", "fill" */
     uint64_t done, total;
     uint64_t bad; /* verify: blocks that do not match */

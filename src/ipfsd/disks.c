@@ -1,6 +1,7 @@
 #include "ipfsd/disks.h"
 
 #include "base/hex.h"
+#include "ipfsd/leaves.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
@@ -9,12 +10,18 @@
 
 enum { LIST_MAX = DISKS_MAX * (SETTINGS_PATH_MAX + 64) };
 
-/* One line of the list: "3 0011..ff /mnt/a". */
+static const char marks[] = { [DISK_USED] = ' ', [DISK_STOPPED] = '~', [DISK_DROPPED] = '!' };
+
+/* One line of the list: "3 0011..ff /mnt/a", with a mark after the number of one not in use. */
 static enum err take_line(struct disks *d, char *line)
 {
     char *end;
     unsigned long number = strtoul(line, &end, 10);
-    if (end == line || *end != ' ' || number >= DISKS_MAX)
+    if (end == line || number >= DISKS_MAX)
+        return ERR_FORMAT;
+    enum disk_want want = *end == '~' ? DISK_STOPPED : *end == '!' ? DISK_DROPPED : DISK_USED;
+    end += want != DISK_USED;
+    if (*end != ' ')
         return ERR_FORMAT;
     char *id = end + 1, *path = strchr(id, ' ');
     if (path == NULL || path - id != (ptrdiff_t)2 * VOLUME_ID_SIZE)
@@ -26,6 +33,7 @@ static enum err take_line(struct disks *d, char *line)
     if (n == 0 || n >= sizeof(disk->path))
         return ERR_FORMAT;
     memcpy(disk->path, path + 1, n + 1);
+    atomic_store(&disk->want, want);
     return OK;
 }
 
@@ -54,11 +62,15 @@ static enum err save_list(const struct disks *d)
     size_t n = 0;
     for (uint32_t i = 0; i < DISKS_MAX; i++) {
         const struct disk *disk = &d->disks[i];
-        char id[2 * VOLUME_ID_SIZE + 1];
-        if (disk->path[0] == '\0')
+        char id[2 * VOLUME_ID_SIZE + 1], number[16];
+        const enum disk_want want = atomic_load(&disk->want);
+        if (disk->path[0] == '\0' || want == DISK_GONE)
             continue;
         hex_format(id, span_of(disk->id, VOLUME_ID_SIZE));
-        int got = snprintf(text + n, sizeof(text) - n, "%u %s %s\n", i, id, disk->path);
+        (void)snprintf(number, sizeof(number), "%u%c", i, marks[want]);
+        if (want == DISK_USED)
+            number[strlen(number) - 1] = '\0';
+        int got = snprintf(text + n, sizeof(text) - n, "%s %s %s\n", number, id, disk->path);
         if (got < 0 || (size_t)got >= sizeof(text) - n)
             return ERR_LIMIT;
         n += (size_t)got;
@@ -66,29 +78,61 @@ static enum err save_list(const struct disks *d)
     return path_write_file(d->list, span_of(text, n), 0600);
 }
 
-static struct disk *place_of(struct disks *d, const char *path, bool *known)
+static struct disk *known_at(struct disks *d, const char *path)
 {
-    struct disk *free_one = NULL;
-    *known = true;
     for (uint32_t i = 0; i < DISKS_MAX; i++) {
-        struct disk *disk = &d->disks[i];
-        if (strcmp(disk->path, path) == 0)
-            return disk;
-        if (disk->path[0] == '\0' && free_one == NULL)
-            free_one = disk;
+        if (strcmp(d->disks[i].path, path) == 0)
+            return &d->disks[i];
     }
-    *known = false;
-    return free_one;
+    return NULL;
 }
 
-static enum err open_one(struct disks *d, const struct settings *s, const struct settings_disk *at)
+/* The number of the volume whose leaves a folder lists; DISKS_MAX: it lists none. */
+static uint32_t listed_number(const char *path)
 {
-    bool known;
-    struct disk *disk = place_of(d, at->path, &known);
-    if (disk == NULL)
+    struct leaves l;
+    struct leaves_row row;
+    size_t got = 0;
+    if (leaves_open(&l, file_system(), path, UINT64_MAX) != OK || l.count == 0 ||
+        leaves_read(&l, &row, &got, 1, l.count - 1) != OK || got == 0)
+        return DISKS_MAX;
+    uint64_t number = row.tree >> 40;
+    return number < DISKS_MAX ? (uint32_t)number : DISKS_MAX;
+}
+
+/* A place for a disk that the list does not have. With no list at all, a disk that lists leaves is
+ * ours and gets its number again; with one, it is another node's, or was dropped while it was
+ * away. ERR_EXISTS, ERR_LIMIT. */
+static enum err new_place(struct disks *d, struct disk **out, const char *path, bool list_lost)
+{
+    uint32_t number = listed_number(path);
+    if (number < DISKS_MAX && !list_lost)
+        return ERR_EXISTS;
+    for (uint32_t i = 0; number == DISKS_MAX && i < DISKS_MAX; i++) {
+        if (d->disks[i].path[0] == '\0')
+            number = i;
+    }
+    if (number == DISKS_MAX || d->disks[number].path[0] != '\0')
         return ERR_LIMIT;
-    if (!known)
-        TRY(path_make_dirs(at->path, 0700));
+    *out = &d->disks[number];
+    return OK;
+}
+
+/* As the operator left it. */
+static void take_up(struct disk *disk)
+{
+    const enum disk_want want = atomic_load(&disk->want);
+    if (want != DISK_USED)
+        (void)!volume_stop(disk->volume, want == DISK_STOPPED);
+    if (volume_state(disk->volume) != VOLUME_OK)
+        log_warn("disk-not-ready", "path=\"%s\" state=\"%s\"", disk->path,
+                 volume_text(disk->volume));
+}
+
+static enum err open_at(struct disks *d, struct disk *disk, const struct settings *s,
+                        const struct settings_disk *at)
+{
+    bool known = disk->path[0] != '\0';
     struct volume_config config = { .files = file_system(),
                                     .path = at->path,
                                     .capacity_bytes = at->capacity,
@@ -96,32 +140,97 @@ static enum err open_one(struct disks *d, const struct settings *s, const struct
                                     .create = !known };
     if (known)
         memcpy(config.id, disk->id, sizeof(config.id));
+    else
+        TRY(path_make_dirs(at->path, 0700));
     TRY(volume_open(&disk->volume, &config));
-    if (known)
-        return OK;
-    memcpy(disk->id, volume_id(disk->volume), sizeof(disk->id));
-    memcpy(disk->path, at->path, strlen(at->path) + 1);
-    return save_list(d);
+    if (!known) {
+        memcpy(disk->id, volume_id(disk->volume), sizeof(disk->id));
+        memcpy(disk->path, at->path, strlen(at->path) + 1);
+        TRY(save_list(d));
+    }
+    take_up(disk);
+    return OK;
+}
+
+static enum err open_one(struct disks *d, const struct settings *s, const struct settings_disk *at,
+                         bool list_lost)
+{
+    struct disk *disk = known_at(d, at->path);
+    if (disk == NULL)
+        TRY(new_place(d, &disk, at->path, list_lost));
+    return open_at(d, disk, s, at);
+}
+
+/* One disk that cannot be used must not keep the others from their work. */
+static enum err open_all(struct disks *d, const struct settings *s, bool list_lost)
+{
+    enum err worst = OK;
+    uint32_t opened = 0;
+    for (uint32_t i = 0; i < s->disk_count; i++) {
+        enum err e = open_one(d, s, &s->disks[i], list_lost);
+        opened += e == OK;
+        if (e == OK)
+            continue;
+        worst = e;
+        log_error("disk-not-opened", "path=\"%s\" reason=\"%s\"", s->disks[i].path,
+                  e == ERR_EXISTS
+                      ? "it holds files that are not this node's: empty it, or take it out"
+                      : err_text(e));
+    }
+    return opened > 0 ? OK : worst;
+}
+
+/* Those of the list that the settings do not have; want DISK_USED: all of them. */
+static enum err open_rest(struct disks *d, const struct settings *s, enum disk_want want)
+{
+    for (uint32_t i = 0; i < DISKS_MAX; i++) {
+        struct disk *disk = &d->disks[i];
+        struct settings_disk at = { .capacity = 0 };
+        if (disk->path[0] == '\0' || disk->volume != NULL ||
+            (want != DISK_USED && atomic_load(&disk->want) != want))
+            continue;
+        memcpy(at.path, disk->path, sizeof(at.path));
+        TRY(open_at(d, disk, s, &at));
+    }
+    return OK;
+}
+
+static enum err begin(struct disks *d, const struct settings *s, bool *list_lost)
+{
+    memset(d, 0, sizeof(*d));
+    (void)snprintf(d->list, sizeof(d->list), "%s/disks", s->enclave);
+    bool good = pthread_mutex_init(&d->list_lock, NULL) == 0;
+    for (uint32_t i = 0; i < DISKS_MAX; i++)
+        good = good && pthread_mutex_init(&d->disks[i].lock, NULL) == 0;
+    if (!good)
+        return ERR_MEMORY;
+    enum err e = load_list(d);
+    if (e == ERR_FORMAT) {
+        log_error("disk-list-damaged", "path=\"%s\" next=\"it is made anew\"", d->list);
+        for (uint32_t i = 0; i < DISKS_MAX; i++)
+            d->disks[i].path[0] = '\0';
+        e = OK;
+    }
+    *list_lost = true;
+    for (uint32_t i = 0; i < DISKS_MAX; i++)
+        *list_lost = *list_lost && d->disks[i].path[0] == '\0';
+    return e;
 }
 
 enum err disks_open(struct disks *d, const struct settings *s)
 {
-    memset(d, 0, sizeof(*d));
-    (void)snprintf(d->list, sizeof(d->list), "%s/disks", s->enclave);
-    for (uint32_t i = 0; i < DISKS_MAX; i++) {
-        if (pthread_mutex_init(&d->disks[i].lock, NULL) != 0)
-            return ERR_MEMORY;
-    }
-    enum err e = load_list(d);
-    if (e != OK)
-        log_error("disk-list-damaged", "path=\"%s\" reason=\"%s\"", d->list, err_text(e));
-    for (uint32_t i = 0; e == OK && i < s->disk_count; i++) {
-        e = open_one(d, s, &s->disks[i]);
-        if (e != OK)
-            log_error("disk-not-opened", "path=\"%s\" reason=\"%s\"", s->disks[i].path,
-                      e == ERR_EXISTS ? "it holds files that are not Crust's" : err_text(e));
-    }
-    return e;
+    bool list_lost;
+    TRY(begin(d, s, &list_lost));
+    TRY(open_all(d, s, list_lost));
+    return open_rest(d, s, DISK_DROPPED); /* they are still to be emptied */
+}
+
+enum err disks_open_known(struct disks *d, const struct settings *s)
+{
+    bool list_lost;
+    TRY(begin(d, s, &list_lost));
+    TRY(open_all(d, s, list_lost));
+    return open_rest(d, s, DISK_USED);
 }
 
 void disks_close(struct disks *d)
@@ -131,6 +240,35 @@ void disks_close(struct disks *d)
         d->disks[i].volume = NULL;
         pthread_mutex_destroy(&d->disks[i].lock);
     }
+    pthread_mutex_destroy(&d->list_lock);
+}
+
+enum err disks_say(struct disks *d, uint32_t number, enum disk_want want)
+{
+    if (number >= DISKS_MAX || d->disks[number].volume == NULL)
+        return ERR_NOT_FOUND;
+    pthread_mutex_lock(&d->list_lock);
+    atomic_store(&d->disks[number].want, want);
+    enum err e = save_list(d);
+    pthread_mutex_unlock(&d->list_lock);
+    return e;
+}
+
+void disks_text(const struct disks *d, uint32_t number, char out[DISKS_TEXT_MAX])
+{
+    const struct disk *disk = &d->disks[number];
+    const enum disk_want want = atomic_load(&disk->want);
+    const unsigned permille = atomic_load(&disk->permille);
+    if (want == DISK_DROPPED || want == DISK_GONE)
+        (void)snprintf(out, DISKS_TEXT_MAX, "%s",
+                       want == DISK_GONE
+                           ? "dropped: it is empty and can be added again"
+                           : "dropped: its data goes when the chain has accepted that");
+    else if (permille != 0 && volume_state(disk->volume) == VOLUME_RETURNING)
+        (void)snprintf(out, DISKS_TEXT_MAX, "%s, %u %% done", volume_text(disk->volume),
+                       permille / 10);
+    else
+        (void)snprintf(out, DISKS_TEXT_MAX, "%s", volume_text(disk->volume));
 }
 
 struct volume *disks_volume(const struct disks *d, uint32_t number)
@@ -144,7 +282,7 @@ bool disks_readable(const struct disks *d, uint32_t number)
     if (v == NULL)
         return false;
     enum volume_state s = volume_state(v);
-    return s == VOLUME_OK || s == VOLUME_SUSPECT || s == VOLUME_RETURNING;
+    return s != VOLUME_OFFLINE && s != VOLUME_DEAD && s != VOLUME_STOPPED;
 }
 
 enum err disks_choose(const struct disks *d, uint32_t *number, uint64_t bytes)
@@ -176,22 +314,35 @@ void disks_unlock(struct disks *d, uint32_t number)
     pthread_mutex_unlock(&d->disks[number].lock);
 }
 
-uint16_t disks_probe(struct disks *d)
+void disks_probe(struct disks *d)
 {
-    uint16_t returning = 0;
     for (uint32_t i = 0; i < DISKS_MAX; i++) {
         struct disk *disk = &d->disks[i];
+        struct volume_space space;
+        char before[DISKS_TEXT_MAX], now[DISKS_TEXT_MAX];
         if (disk->volume == NULL)
             continue;
-        enum volume_state before = volume_state(disk->volume);
+        enum volume_state was = volume_state(disk->volume);
+        disks_text(d, i, before);
         disks_lock(d, i);
-        enum volume_state now = volume_probe(disk->volume);
+        enum volume_state is = volume_probe(disk->volume);
         disks_unlock(d, i);
-        if (now != before)
+        if (is == VOLUME_OK)
+            (void)!volume_space(disk->volume, &space); /* what others have written there */
+        disks_text(d, i, now);
+        if (is != was)
             log_warn("disk-state", "volume=%u path=\"%s\" was=\"%s\" now=\"%s\"", i, disk->path,
-                     volume_state_text(before), volume_state_text(now));
-        if (now == VOLUME_RETURNING)
-            returning |= (uint16_t)(1u << i);
+                     before, now);
     }
-    return returning;
+}
+
+uint16_t disks_in(const struct disks *d, enum volume_state state)
+{
+    uint16_t out = 0;
+    for (uint32_t i = 0; i < DISKS_MAX; i++) {
+        const struct volume *v = d->disks[i].volume;
+        if (v != NULL && volume_state(v) == state)
+            out |= (uint16_t)(1u << i);
+    }
+    return out;
 }

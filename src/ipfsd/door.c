@@ -52,10 +52,20 @@ static void store_metrics(struct text *t, struct ipfsd *n)
     number(t, "sealing_waiting", "gauge", jobs_waiting(&n->sealing));
 }
 
+/* The word before the colon: what comes after it changes while a disk is checked. */
+static size_t state_size(const struct node_disk *d)
+{
+    size_t n = 0;
+    while (n < d->state.n && d->state.p[n] != ':')
+        n++;
+    return n;
+}
+
 static void storage_metrics(struct text *t, struct host *h)
 {
-    struct node_status s;
-    host_status(h, &s);
+    struct host_view view;
+    host_status(h, &view);
+    const struct node_status s = view.status;
     number(t, "enclave_up", "gauge", atomic_load(&h->link.up));
     number(t, "worker_seq", "counter", s.seq);
     number(t, "worker_pending", "gauge", s.pending);
@@ -69,7 +79,13 @@ static void storage_metrics(struct text *t, struct host *h)
     for (uint32_t i = 0; i < s.disk_count; i++) {
         const struct node_disk *d = &s.disks[i];
         line(t, "crust_ipfsd_disk_free_bytes{volume=\"%u\",state=\"%.*s\"} %llu\n", d->volume,
-             (int)d->state.n, (const char *)d->state.p, (unsigned long long)d->free);
+             (int)state_size(d), (const char *)d->state.p, (unsigned long long)d->free);
+    }
+    line(t, "# TYPE crust_ipfsd_disk_checked_permille gauge\n");
+    for (uint32_t i = 0; i < s.disk_count; i++) {
+        const struct node_disk *d = &s.disks[i];
+        line(t, "crust_ipfsd_disk_checked_permille{volume=\"%u\"} %u\n", d->volume,
+             atomic_load(&h->disks.disks[d->volume].permille));
     }
 }
 

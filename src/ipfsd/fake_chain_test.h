@@ -17,10 +17,11 @@ struct fake_chain {
     uint64_t slot;
     uint8_t beacon[32];
     uint16_t suspended;
-    uint32_t misses; /* of the last report's public draws */
-    uint32_t opened; /* openings of the last report */
-    uint16_t failed; /* of the last report */
-    bool stepped;    /* the last report had a step */
+    uint32_t misses;  /* of the last report's public draws */
+    uint32_t opened;  /* openings of the last report */
+    uint16_t failed;  /* of the last report */
+    bool stepped;     /* the last report had a step */
+    uint32_t suspend; /* what the last report suspended, or REPORT_NO_VOLUME */
     uint8_t report[REPORT_SIZE_MAX];
     size_t report_size;
 };
@@ -107,6 +108,9 @@ static inline void fake_chain_apply(struct fake_chain *c, bool first)
     c->failed = r.attempt.failed;
     if (first)
         fake_chain_check_answers(c, &r.attempt.entries[0]);
+    c->suspend = r.attempt.suspend_volume;
+    if (c->suspend != REPORT_NO_VOLUME)
+        c->suspended |= (uint16_t)(1u << c->suspend);
     c->stepped = r.has_step;
     if (r.has_step)
         CHECK_OK(work_state_step(&c->state, &r.step));

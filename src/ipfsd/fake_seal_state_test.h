@@ -26,9 +26,10 @@ static struct fake_seal {
     struct fake_seal_session sessions[FAKE_SEAL_SESSIONS];
     uint64_t next_number, numbers[16];
     uint32_t segments[16], number_count, pending;
-    uint64_t random; /* never goes back, whatever dies */
-    uint64_t sealed; /* blocks, since the test began */
-    uint64_t die_at; /* that call from now on; 0: none */
+    struct work_tree files; /* of volume 0 */
+    uint64_t random;        /* never goes back, whatever dies */
+    uint64_t sealed;        /* blocks, since the test began */
+    uint64_t die_at;        /* that call from now on; 0: none */
     /* reports */
     enum err begin_error, end_error; /* with a step */
     enum err miss_error;
@@ -64,6 +65,7 @@ static inline void fake_seal_wipe(void)
     fake_seal.number_count = 0;
     fake_seal.next_number = 1;
     fake_seal.pending = 0;
+    fake_seal.files = (struct work_tree){ 0 };
 }
 
 static inline struct fake_seal_session *fake_seal_session(uint64_t number)
@@ -91,13 +93,17 @@ static inline void fake_seal_end_number(int at)
     fake_seal.segments[at] = fake_seal.segments[last];
 }
 
-/* next u64 | pending u32 | count u32 | (number u64 | segments u32) each */
+/* next u64 | pending u32 | count u32 | root 32 | sum u64 | leaves u32 | (number u64 | segments u32)
+ * each */
 static inline struct span fake_seal_record(struct enclave_answer *a)
 {
     struct writer w = writer_of(a->body, sizeof(a->body));
     write_le64(&w, fake_seal.next_number);
     write_le32(&w, fake_seal.pending);
     write_le32(&w, fake_seal.number_count);
+    write_bytes(&w, fake_seal.files.root.hash, 32);
+    write_le64(&w, fake_seal.files.root.sum);
+    write_le32(&w, fake_seal.files.count);
     for (uint32_t i = 0; i < fake_seal.number_count; i++) {
         write_le64(&w, fake_seal.numbers[i]);
         write_le32(&w, fake_seal.segments[i]);
@@ -113,21 +119,25 @@ static inline void fake_seal_load(struct span record)
     fake_seal.next_number = load_le64(record.p);
     fake_seal.pending = load_le32(record.p + 8);
     fake_seal.number_count = load_le32(record.p + 12);
+    memcpy(fake_seal.files.root.hash, record.p + 16, 32);
+    fake_seal.files.root.sum = load_le64(record.p + 48);
+    fake_seal.files.count = load_le32(record.p + 56);
     for (uint32_t i = 0; i < fake_seal.number_count; i++) {
-        fake_seal.numbers[i] = load_le64(record.p + 16 + (size_t)i * 12);
-        fake_seal.segments[i] = load_le32(record.p + 24 + (size_t)i * 12);
+        fake_seal.numbers[i] = load_le64(record.p + 60 + (size_t)i * 12);
+        fake_seal.segments[i] = load_le32(record.p + 68 + (size_t)i * 12);
     }
 }
 
 static inline enum err fake_seal_status(struct enclave_answer *a)
 {
-    struct work_state empty;
+    struct work_state state;
     uint8_t *p = a->body + 4096, *numbers = a->body + 8192;
-    work_state_init(&empty, (const uint8_t[32]){ 5 });
-    work_state_encode(p, &empty);
+    work_state_init(&state, (const uint8_t[32]){ 5 });
+    state.volumes[0].files = fake_seal.files;
+    work_state_encode(p, &state);
     struct enclave_status_reply *r = &a->reply.u.status;
     *r = (struct enclave_status_reply){ .pending_leaves = fake_seal.pending };
-    work_state_hash(r->s, &empty);
+    work_state_hash(r->s, &state);
     r->volumes = span_of(p + 40, WORK_STATE_SIZE - 40);
     r->record = fake_seal_record(a);
     for (uint32_t i = 0; i < fake_seal.number_count; i++) {

@@ -24,6 +24,27 @@ static inline enum err fake_seal_give_up(struct enclave_answer *a, uint64_t numb
     return OK;
 }
 
+static inline enum err fake_seal_add(struct enclave_answer *a, const struct enclave_add *m)
+{
+    const uint8_t *p = m->tickets.p + 8;
+    struct report_file file = { .size = load_le64(p + 36),
+                                .data_root = p + 44,
+                                .seal_root = p + 76 };
+    struct sumtree_path path;
+    struct merkle_sum leaf, root;
+    file.key.codec = load_le32(p);
+    memcpy(file.key.digest, p + 4, 32);
+    sumtree_file_leaf(&leaf, &file);
+    TRY(sumtree_path_decode(&path, m->path));
+    TRY(sumtree_root(&root, m->first_index, &leaf, &path));
+    const struct work_tree files = { root, fake_seal.files.count + 1 }, before = fake_seal.files;
+    fake_seal.files = files;
+    enum err e = fake_seal_give_up(a, load_le64(m->tickets.p), false);
+    if (e != OK)
+        fake_seal.files = before;
+    return e;
+}
+
 static inline enum err fake_seal_unseal(struct mspan *out, const struct enclave_unseal *m,
                                         struct span bulk)
 {
@@ -96,7 +117,7 @@ static inline enum err fake_seal_answer(struct enclave_answer *a, struct mspan *
     case ENCLAVE_ABORT:
         return fake_seal_give_up(a, m->u.number.number, true);
     case ENCLAVE_ADD_FILES:
-        return fake_seal_give_up(a, load_le64(m->u.add.tickets.p), false);
+        return fake_seal_add(a, &m->u.add);
     case ENCLAVE_UNSEAL:
         return fake_seal_unseal(out, &m->u.unseal, bulk);
     default:

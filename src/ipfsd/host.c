@@ -1,6 +1,7 @@
 #include "ipfsd/host.h"
 
 #include "crypto/sha256.h"
+#include "ipfsd/host_disk.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
@@ -18,20 +19,6 @@ uint64_t host_tree_of(uint32_t volume, bool srd, uint32_t generation)
 uint64_t host_tree(const struct host *h, uint32_t volume, bool srd)
 {
     return host_tree_of(volume, srd, h->now.volumes[volume].generation);
-}
-
-static enum err tree_hash(struct treestore_node *out, const struct treestore_node *left,
-                          const struct treestore_node *right)
-{
-    struct merkle_sum l, r, node;
-    memcpy(l.hash, left->hash, 32);
-    memcpy(r.hash, right->hash, 32);
-    l.sum = left->sum;
-    r.sum = right->sum;
-    TRY(sumtree_node(&node, &l, &r));
-    memcpy(out->hash, node.hash, 32);
-    out->sum = node.sum;
-    return OK;
 }
 
 static enum err ask(struct host *h, const struct enclave_request *m)
@@ -52,6 +39,7 @@ static enum err take_status(struct host *h, const struct enclave_status_reply *r
     TRY(work_state_decode(&h->now, span_of(state, sizeof(state))));
     memcpy(h->s, r->s, 32);
     h->pending_leaves = r->pending_leaves;
+    host_publish(h);
     return OK;
 }
 
@@ -125,21 +113,6 @@ static enum err load(struct host *h)
     return give_up_numbers(h);
 }
 
-/* The trees may be one change ahead of the journal, never behind. */
-static enum err align_trees(struct host *h)
-{
-    uint64_t oldest, newest;
-    TRY(treestore_versions(h->trees, &oldest, &newest));
-    if (newest == h->log.version)
-        return OK;
-    if (newest < h->log.version || oldest > h->log.version) {
-        log_error("trees-lost", "have=%llu need=%llu", (unsigned long long)newest,
-                  (unsigned long long)h->log.version);
-        return ERR_CORRUPT;
-    }
-    return treestore_rollback(h->trees, h->log.version);
-}
-
 static enum err start(struct host *h)
 {
     TRY(enclave_link_start(&h->link));
@@ -150,7 +123,7 @@ static enum err start(struct host *h)
     if (e == OK)
         e = load(h);
     if (e == OK)
-        e = align_trees(h);
+        e = host_trees_align(h);
     if (e != OK)
         enclave_link_stop(&h->link);
     return e;
@@ -213,8 +186,10 @@ static enum err index_volume(struct host *h, struct replicas_txn *t, uint32_t vo
         memcpy(entry.key.digest, leaf.data + VOLUME_REPLICA_SIZE + 4, 32);
         TRY(replicas_put(t, &entry));
         const struct replicas_place place = { .volume = volume, .id = entry.id };
-        if (index_replica(h, t, &place) != OK)
+        if (index_replica(h, t, &place) != OK) {
+            h->index_partial = true; /* again when its disk is back */
             log_warn("replica-not-indexed", "volume=%u index=%u", volume, leaf.index);
+        }
         if (leaf.index == UINT32_MAX)
             return OK;
         from = leaf.index + 1;
@@ -222,19 +197,50 @@ static enum err index_volume(struct host *h, struct replicas_txn *t, uint32_t vo
     return e == ERR_NOT_FOUND ? OK : e;
 }
 
-static enum err align_index(struct host *h)
+/* What a change that the chain has not accepted took away is deleted once it has. */
+static enum err index_doomed(struct host *h, struct replicas_txn *t)
+{
+    for (uint64_t v = h->log.base.version + 1; v <= h->log.version; v++) {
+        struct treestore_leaf leaf;
+        struct replicas_doomed d = { .version = v };
+        uint64_t tree;
+        uint32_t index;
+        enum err e = treestore_changed(h->trees, &tree, &index, v);
+        if (e == OK && treestore_get(h->trees, &leaf, tree, v, index) == ERR_NOT_FOUND)
+            e = treestore_get(h->trees, &leaf, tree, v - 1, index);
+        else if (e == OK)
+            continue;
+        if (e == ERR_NOT_FOUND)
+            continue;
+        TRY(e);
+        d.volume = (uint32_t)(tree >> 40);
+        d.is_extent = leaf.data_size == HOST_EXTENT_DATA;
+        if (d.is_extent)
+            d.number = load_le32(leaf.data);
+        else
+            memcpy(d.id.bytes, leaf.data, VOLUME_REPLICA_SIZE);
+        TRY(replicas_doom(t, &d));
+    }
+    return OK;
+}
+
+enum err host_index_align(struct host *h)
 {
     struct replicas_txn t;
     uint64_t version;
     TRY(replicas_version(&h->index, &version));
-    if (version == h->log.version)
+    if (version == h->log.version && !h->index_stale)
         return OK;
     log_info("index-rebuild", "have=%llu need=%llu", (unsigned long long)version,
              (unsigned long long)h->log.version);
+    h->index_partial = false;
     TRY(replicas_begin(&t, &h->index));
     enum err e = replicas_clear(&t);
     for (uint32_t v = 0; e == OK && v < WORK_VOLUMES; v++)
         e = index_volume(h, &t, v);
+    if (e == OK)
+        e = index_doomed(h, &t);
+    h->index_stale = e != OK || h->index_partial;
     if (e != OK) {
         replicas_abort(&t);
         return e;
@@ -278,20 +284,58 @@ static enum err look_at_replica(void *ctx, const struct volume_replica *id)
     return volume_replica_delete(at.volume, id);
 }
 
+/* Extents are few and large: each is looked for in the tree. */
+static bool extent_named(struct host *h, uint32_t volume, uint32_t number)
+{
+    struct treestore_leaf leaf;
+    uint32_t from = 0;
+    enum err e;
+    while ((e = treestore_next(h->trees, &leaf, host_tree(h, volume, true), h->log.version,
+                               from)) == OK) {
+        if (leaf.data_size == HOST_EXTENT_DATA && load_le32(leaf.data) == number)
+            return true;
+        if (leaf.index == UINT32_MAX)
+            break;
+        from = leaf.index + 1;
+    }
+    return e != ERR_NOT_FOUND; /* what cannot be read is not taken for nothing */
+}
+
+static enum err look_at_extent(void *ctx, uint32_t number, uint64_t size)
+{
+    const struct orphans *o = ctx;
+    struct host *h = o->host;
+    if (extent_named(h, o->volume, number))
+        return OK;
+    log_info("extent-unnamed-removed", "volume=%u bytes=%llu", o->volume, (unsigned long long)size);
+    return volume_extent_delete(disks_volume(&h->disks, o->volume), number);
+}
+
+static bool nothing_waits(struct host *h)
+{
+    struct replicas_doomed doomed;
+    return h->log.step_count == 0 && h->log.base.version == h->log.version &&
+           replicas_doomed_first(&h->index, &doomed, UINT64_MAX) == ERR_NOT_FOUND;
+}
+
 static void remove_orphans(struct host *h)
 {
     for (uint32_t v = 0; v < DISKS_MAX; v++) {
         struct orphans o = { h, v };
         struct volume *volume = disks_volume(&h->disks, v);
-        if (volume != NULL && volume_state(volume) == VOLUME_OK &&
-            volume_replica_list(volume, look_at_replica, &o) != OK)
+        if (volume == NULL || volume_state(volume) != VOLUME_OK || (h->lost >> v & 1) != 0)
+            continue;
+        enum err e = volume_replica_list(volume, look_at_replica, &o);
+        if (e == OK && nothing_waits(h))
+            e = volume_extent_list(volume, look_at_extent, &o);
+        if (e != OK)
             log_warn("orphans-not-removed", "volume=%u", v);
     }
 }
 
 /* ---- opening ---- */
 
-static enum err open_log(struct host *h)
+enum err host_open_log(struct host *h)
 {
     static char dirs[JOURNAL_MIRRORS_MAX][HOST_PATH_MAX];
     struct journal_config c = { .files = file_system() };
@@ -321,20 +365,16 @@ static enum err remove_scratch(void *ctx, const char *name)
 
 static enum err open_parts(struct host *h)
 {
-    char path[HOST_PATH_MAX];
     const struct settings *s = h->settings;
     const struct span id = span_str(s->chain_id);
     sha256(h->chain, id);
     TRY(path_make_dirs(s->enclave, 0700));
     TRY(file_system()->list(file_system()->ctx, s->enclave, remove_scratch, h));
     TRY(disks_open(&h->disks, s));
-    TRY(open_log(h));
+    TRY(host_open_log(h));
     sessions_load(&h->sessions, &h->disks);
-    (void)snprintf(path, sizeof(path), "%s/trees.mdb", s->enclave);
-    const struct treestore_config trees = { .path = path, .hash = tree_hash };
-    TRY(treestore_open(&h->trees, &trees));
-    (void)snprintf(path, sizeof(path), "%s/replicas.mdb", s->enclave);
-    TRY(replicas_open(&h->index, path));
+    TRY(host_trees_open(h));
+    TRY(host_index_open(h));
     (void)snprintf(h->socket, sizeof(h->socket), "%s/enclaved.sock", s->enclave);
     (void)snprintf(h->key, sizeof(h->key), "%s/software.key", s->enclave);
     struct enclave_link_options o = { .program = s->enclave_program,
@@ -344,9 +384,10 @@ static enum err open_parts(struct host *h)
     memcpy(o.chain, h->chain, 32);
     TRY(enclave_link_open(&h->link, &o));
     TRY(start(h));
-    TRY(align_index(h));
+    TRY(host_index_align(h));
     sessions_settle(h);
     remove_orphans(h);
+    host_note_drops(h);
     return OK;
 }
 
@@ -357,7 +398,8 @@ enum err host_open(struct host **out, const struct settings *s)
     if (h == NULL)
         return ERR_MEMORY;
     h->settings = s;
-    if (pthread_mutex_init(&h->lock, NULL) != 0 || sessions_init(&h->sessions) != OK) {
+    if (pthread_mutex_init(&h->lock, NULL) != 0 || sessions_init(&h->sessions) != OK ||
+        pthread_mutex_init(&h->numbers_lock, NULL) != 0) {
         free(h);
         return ERR_MEMORY;
     }
@@ -386,6 +428,7 @@ void host_close(struct host *h)
     disks_close(&h->disks);
     sessions_fini(&h->sessions);
     pthread_mutex_destroy(&h->lock);
+    pthread_mutex_destroy(&h->numbers_lock);
     free(h);
 }
 

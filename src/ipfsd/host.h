@@ -13,6 +13,7 @@
 #include "ipfsd/disks.h"
 #include "ipfsd/enclave_link.h"
 #include "ipfsd/host_log.h"
+#include "ipfsd/host_trees.h"
 #include "ipfsd/replica.h"
 #include "ipfsd/replicas.h"
 #include "ipfsd/sessions.h"
@@ -21,13 +22,26 @@
 
 enum { HOST_PATH_MAX = SETTINGS_PATH_MAX + 32 };
 
+/* What status pages show, as it was after the last change: published by who holds the lock, read by
+ * anybody without it. */
+struct host_numbers {
+    uint64_t seq;
+    uint8_t s[32];
+    uint32_t pending;
+    uint64_t files, file_bytes, extents, extent_bytes;
+};
+
 struct host {
     const struct settings *settings; /* kept */
     struct enclave_link link;
     struct disks disks;
-    struct host_log log;      /* under lock, as all that follows */
-    struct treestore *trees;  /* readers need no lock */
-    struct replicas index;    /* readers need no lock */
+    struct host_log log;     /* under lock, as all that follows */
+    struct treestore *trees; /* readers need no lock */
+    struct replicas index;   /* readers need no lock */
+    struct leaves leaves[DISKS_MAX];
+    uint16_t lost;            /* volumes whose trees are not those that the enclave knows */
+    bool index_stale;         /* to be made anew at start, and when a disk comes back */
+    bool index_partial;       /* what could not be read was left out */
     struct sessions sessions; /* has a lock of its own, taken last */
     pthread_mutex_t lock;
     uint8_t chain[32], worker[32], lineage[32];
@@ -38,6 +52,8 @@ struct host {
     struct enclave_answer answer;
     atomic_uint starts; /* of the enclave: what it held for an earlier one is gone */
     atomic_ullong segments_sealed, segments_resumed;
+    pthread_mutex_t numbers_lock;
+    struct host_numbers numbers;
     atomic_uint unseals;      /* threads inside host_unseal */
     atomic_uint next_scratch; /* names of scratch files */
     char socket[HOST_PATH_MAX], key[HOST_PATH_MAX];
@@ -47,6 +63,13 @@ struct host {
  * host_close. What went wrong has been logged. The main thread. */
 NODISCARD enum err host_open(struct host **out, const struct settings *s);
 void host_close(struct host *h); /* NULL is fine */
+
+/* host_open_log opens the journal, on the disks that are there. Used by host_trees.c. */
+NODISCARD enum err host_open_log(struct host *h);
+
+/* host_index_align makes the index anew when it is not that of the trees, or left things out. Under
+ * the lock. */
+NODISCARD enum err host_index_align(struct host *h);
 
 /* host_revive starts the enclave again when it has gone. */
 NODISCARD enum err host_revive(struct host *h);
@@ -86,7 +109,22 @@ NODISCARD enum err host_remove_file(struct host *h, const struct content_key *ke
 /* Removes the last extent of the volume with the least free space; *size is its size.
  * ERR_NOT_FOUND: there is none. */
 NODISCARD enum err host_remove_extent(struct host *h, uint64_t *size);
+/* The volume's generation goes up; what is on the disk goes when the chain has accepted that. */
 NODISCARD enum err host_drop_volume(struct host *h, uint32_t volume);
+
+/* host_stop_disk lets a disk rest: it is read until the chain has suspended its volume
+ * (host_suspended), then not touched any more. host_resume_disk takes it back in: its bytes are
+ * checked first. ERR_NOT_FOUND, ERR_STATE, ERR_IO. */
+NODISCARD enum err host_stop_disk(struct host *h, uint32_t volume);
+NODISCARD enum err host_resume_disk(struct host *h, uint32_t volume);
+void host_suspended(struct host *h, uint16_t volumes);
+
+/* The volume to suspend with the next report: it counts there, and its disk cannot be trusted or
+ * read now. NODE_VOLUME_NONE. state is that of the chain, suspended its mask. */
+uint32_t host_to_suspend(struct host *h, const struct work_state *state, uint16_t suspended);
+
+/* host_wipe_dropped empties the disks of dropped volumes that the chain knows of. Any thread. */
+void host_wipe_dropped(struct host *h);
 
 /* host_cut makes a step of what is pending. ERR_STATE: nothing is. Under the lock. */
 NODISCARD enum err host_cut(struct host *h);
@@ -96,8 +134,14 @@ NODISCARD enum err host_accepted(struct host *h, const uint8_t s[32]);
 
 /* ---- questions ---- */
 
-/* texts borrow from h; waits for the lock. */
-void host_status(struct host *h, struct node_status *out);
+/* host_status waits neither for the lock nor for a disk. Spans borrow from h and from *out. */
+struct host_view {
+    struct node_status status;
+    char texts[DISKS_MAX][DISKS_TEXT_MAX];
+};
+void host_status(struct host *h, struct host_view *out);
+/* Publishes the numbers. Under the lock, after each change. */
+void host_publish(struct host *h);
 NODISCARD enum err host_sealed(struct host *h, struct node_sealed *out,
                                const struct replicas_entry *e);
 
@@ -110,6 +154,15 @@ NODISCARD enum err host_evidence(struct host *h, uint8_t out[ENCLAVE_EVIDENCE_MA
 NODISCARD enum err host_unseal(struct host *h, size_t *size, struct mspan buf,
                                const uint8_t digest[32]);
 NODISCARD enum err host_sealed_size(struct host *h, size_t *size, const uint8_t digest[32]);
+
+/* One block of one replica, unsealed into buf, which has room for it, and checked. */
+struct host_block {
+    const struct replica_at *at;
+    const struct replica_head *head;
+    const struct replica_record *record;
+};
+NODISCARD enum err host_unseal_block(struct host *h, struct enclave_answer *answer,
+                                     struct mspan buf, const struct host_block *b);
 
 /* A path for a scratch file that is nobody else's. */
 void host_scratch(struct host *h, char out[HOST_PATH_MAX + 16]);

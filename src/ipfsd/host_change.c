@@ -2,6 +2,7 @@
  * then the journal. When we fail after the enclave has agreed, its memory is ahead of our disks: it
  * is loaded anew from the journal (the next host_revive). */
 #include "ipfsd/host.h"
+#include "ipfsd/host_disk.h"
 #include "rt/log.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ static enum err ask(struct host *h, const struct enclave_request *m)
     return enclave_link_call(&h->link, &h->answer, no_room, m, nothing);
 }
 
-static enum err ahead(struct host *h, enum err e)
+enum err host_ahead(struct host *h, enum err e)
 {
     log_error("change-not-stored", "reason=\"%s\"", err_text(e));
     enclave_link_stop(&h->link);
@@ -26,7 +27,7 @@ static enum err keep_record(struct host *h)
 {
     struct span record = h->answer.reply.u.record.record;
     enum err e = host_log_state(&h->log, h->log.version, record);
-    return e == OK ? OK : ahead(h, e);
+    return e == OK ? OK : host_ahead(h, e);
 }
 
 /* ---- numbers ---- */
@@ -39,7 +40,7 @@ static enum err begin(struct host *h, uint64_t *number, const struct enclave_req
         *number = h->answer.reply.u.begin.number;
         e = host_log_state(&h->log, h->log.version, h->answer.reply.u.begin.record);
         if (e != OK)
-            e = ahead(h, e);
+            e = host_ahead(h, e);
     }
     pthread_mutex_unlock(&h->lock);
     return e;
@@ -70,9 +71,7 @@ void host_abort(struct host *h, uint64_t number)
     pthread_mutex_unlock(&h->lock);
 }
 
-/* A change that is durable is done, even if the enclave goes before it has said how it stands now:
- * the next one says it when it is loaded. */
-static void refresh(struct host *h)
+void host_reread(struct host *h)
 {
     enum err e = host_refresh(h);
     if (e == OK)
@@ -93,7 +92,7 @@ enum err host_cut(struct host *h)
     struct host_log_step *s = calloc(1, sizeof(*s));
     if (s == NULL || r->step.n > sizeof(s->bytes)) {
         free(s);
-        return ahead(h, ERR_MEMORY);
+        return host_ahead(h, ERR_MEMORY);
     }
     s->seq = h->now.seq + 1;
     s->version = h->log.version;
@@ -106,14 +105,14 @@ enum err host_cut(struct host *h)
     enum err e = host_log_cut(&h->log, s, r->record);
     free(s);
     if (e != OK)
-        return ahead(h, e);
-    refresh(h);
+        return host_ahead(h, e);
+    host_reread(h);
     return OK;
 }
 
 /* Asks for a change of leaves, cutting a step first when the pending one is full. The path in m is
  * that of the trees as they are, which a cut does not change. */
-static enum err ask_change(struct host *h, const struct enclave_request *m)
+enum err host_ask_change(struct host *h, const struct enclave_request *m)
 {
     enum err e = ask(h, m);
     if (e != ERR_FULL)
@@ -122,34 +121,25 @@ static enum err ask_change(struct host *h, const struct enclave_request *m)
     return ask(h, m);
 }
 
-/* The enclave has agreed: trees, then journal. */
-static enum err store_change(struct host *h, const struct treestore_set *set)
+/* Asks for a change of one leaf, whose row the disk's list gets first: what the enclave refuses is
+ * taken off it again. When it has agreed: trees, then journal. */
+static enum err change_leaf(struct host *h, const struct enclave_request *m,
+                            const struct treestore_set *set)
 {
     uint64_t version;
-    enum err e = treestore_apply(h->trees, &version, set, 1);
+    TRY(host_list_leaf(h, set));
+    enum err e = host_ask_change(h, m);
+    if (e != OK) {
+        host_unlist_leaf(h, set->tree);
+        return e;
+    }
+    e = treestore_apply(h->trees, &version, set, 1);
     if (e == OK)
         e = host_log_state(&h->log, version, h->answer.reply.u.record.record);
     if (e != OK)
-        return ahead(h, e);
-    refresh(h);
+        return host_ahead(h, e);
+    host_reread(h);
     return OK;
-}
-
-static struct report_file file_of_leaf(const uint8_t leaf[ENCLAVE_LEAF_SIZE])
-{
-    struct report_file f = { .size = load_le64(leaf + 36),
-                             .data_root = leaf + 44,
-                             .seal_root = leaf + 76 };
-    f.key.codec = load_le32(leaf);
-    memcpy(f.key.digest, leaf + 4, 32);
-    return f;
-}
-
-static struct treestore_node node_of(const struct merkle_sum *m)
-{
-    struct treestore_node n = { .sum = m->sum };
-    memcpy(n.hash, m->hash, 32);
-    return n;
 }
 
 /* ---- files ---- */
@@ -177,6 +167,13 @@ static enum err index_blocks(struct host *h, struct replicas_txn *t, const struc
     return e;
 }
 
+/* A disk may have been dropped or stopped while something was written to it. */
+static bool is_writable(const struct host *h, uint32_t volume)
+{
+    const struct volume *v = disks_volume(&h->disks, volume);
+    return v != NULL && volume_state(v) == VOLUME_OK;
+}
+
 static enum err add_file(struct host *h, struct host_new_file *f)
 {
     uint8_t path[TREESTORE_PATH_MAX], data[HOST_FILE_DATA];
@@ -189,15 +186,13 @@ static enum err add_file(struct host *h, struct host_new_file *f)
     m.u.add =
         (struct enclave_add){ f->entry.volume, f->entry.index,
                               span_of(f->ticket, sizeof(f->ticket)), span_of(path, path_size) };
-    TRY(ask_change(h, &m));
-    struct merkle_sum leaf;
-    const struct report_file file = file_of_leaf(f->leaf);
-    sumtree_file_leaf(&leaf, &file);
     memcpy(data, f->entry.id.bytes, VOLUME_REPLICA_SIZE);
     memcpy(data + VOLUME_REPLICA_SIZE, f->leaf, sizeof(f->leaf));
-    const struct treestore_set set = { tree, f->entry.index, node_of(&leaf),
-                                       span_of(data, sizeof(data)) };
-    return store_change(h, &set);
+    struct treestore_set set = { .tree = tree,
+                                 .index = f->entry.index,
+                                 .data = span_of(data, sizeof(data)) };
+    TRY(host_leaf_of(&set.leaf, set.data));
+    return change_leaf(h, &m, &set);
 }
 
 enum err host_add_file(struct host *h, struct host_new_file *f)
@@ -208,6 +203,8 @@ enum err host_add_file(struct host *h, struct host_new_file *f)
     struct replicas_entry there;
     pthread_mutex_lock(&h->lock);
     enum err e = replicas_get(&h->index, &there, &f->entry.key);
+    if (e == ERR_NOT_FOUND && !is_writable(h, f->entry.volume))
+        e = ERR_STATE;
     e = e == OK ? ERR_EXISTS : e == ERR_NOT_FOUND ? add_file(h, f) : e;
     if (e == OK && replicas_begin(&t, &h->index) == OK) {
         /* The index can be made anew: its failure is no failure of the change. */
@@ -228,9 +225,8 @@ enum err host_add_file(struct host *h, struct host_new_file *f)
 static enum err remove_leaf(struct host *h, const struct enclave_request *m,
                             const struct treestore_place *at)
 {
-    TRY(ask_change(h, m));
     const struct treestore_set set = { .tree = at->tree, .index = at->index };
-    return store_change(h, &set);
+    return change_leaf(h, m, &set);
 }
 
 static void doom(struct host *h, const struct replicas_doomed *d, const struct content_key *key)
@@ -297,16 +293,14 @@ static enum err add_extent(struct host *h, const struct host_new_extent *x)
     struct enclave_request m = { .type = ENCLAVE_ADD_EXTENTS };
     m.u.add = (struct enclave_add){ x->volume, at.index, span_of(x->ticket, sizeof(x->ticket)),
                                     span_of(path, path_size) };
-    TRY(ask_change(h, &m));
-    struct merkle_sum leaf;
-    const struct report_extent extent = { x->root, x->size };
-    sumtree_extent_leaf(&leaf, &extent);
     store_le32(data, x->number);
     memcpy(data + 4, x->root, 32);
     store_le64(data + 36, x->size);
-    const struct treestore_set set = { at.tree, at.index, node_of(&leaf),
-                                       span_of(data, sizeof(data)) };
-    return store_change(h, &set);
+    struct treestore_set set = { .tree = at.tree,
+                                 .index = at.index,
+                                 .data = span_of(data, sizeof(data)) };
+    TRY(host_leaf_of(&set.leaf, set.data));
+    return change_leaf(h, &m, &set);
 }
 
 /* The index follows although it holds no extents: its version says that it is complete. */
@@ -320,7 +314,7 @@ static void touch_index(struct host *h)
 enum err host_add_extent(struct host *h, const struct host_new_extent *x)
 {
     pthread_mutex_lock(&h->lock);
-    enum err e = add_extent(h, x);
+    enum err e = is_writable(h, x->volume) ? add_extent(h, x) : ERR_STATE;
     if (e == OK)
         touch_index(h);
     pthread_mutex_unlock(&h->lock);
@@ -380,46 +374,6 @@ enum err host_remove_extent(struct host *h, uint64_t *size)
     return e;
 }
 
-/* ---- a whole volume ---- */
-
-static enum err drop(struct host *h, uint32_t volume)
-{
-    const struct enclave_request m = { .type = ENCLAVE_DROP_VOLUME, .u.volume.volume = volume };
-    struct replicas_entry entry;
-    struct replicas_txn t;
-    TRY(ask_change(h, &m));
-    enum err e = host_log_state(&h->log, h->log.version, h->answer.reply.u.record.record);
-    if (e != OK)
-        return ahead(h, e);
-    /* The trees of the new generation are other trees, so no version changes. */
-    refresh(h);
-    TRY(replicas_begin(&t, &h->index));
-    e = replicas_next(&h->index, &entry, NULL);
-    while (e == OK) {
-        if (entry.volume == volume)
-            e = replicas_del(&t, &entry.key);
-        if (e == OK)
-            e = replicas_next(&h->index, &entry, &entry.key);
-    }
-    if (e != ERR_NOT_FOUND) {
-        replicas_abort(&t);
-        return e;
-    }
-    return replicas_commit(&t, h->log.version);
-}
-
-enum err host_drop_volume(struct host *h, uint32_t volume)
-{
-    if (volume >= WORK_VOLUMES)
-        return ERR_RANGE;
-    pthread_mutex_lock(&h->lock);
-    enum err e = drop(h, volume);
-    pthread_mutex_unlock(&h->lock);
-    if (e == OK && disks_volume(&h->disks, volume) != NULL)
-        volume_give_up(disks_volume(&h->disks, volume));
-    return e;
-}
-
 /* ---- what the chain has accepted ---- */
 
 static enum err free_one(struct host *h, const struct replicas_doomed *d)
@@ -448,30 +402,48 @@ static enum err free_one(struct host *h, const struct replicas_doomed *d)
     return e == ERR_NOT_FOUND || e == ERR_STATE ? OK : e;
 }
 
+/* The lock is taken for one thing at a time: a large file's blocks take a while. */
 static enum err free_doomed(struct host *h)
 {
-    struct replicas_doomed d;
-    enum err e;
-    while ((e = replicas_doomed_first(&h->index, &d, h->log.base.version)) == OK)
-        TRY(free_one(h, &d));
+    enum err e = OK;
+    while (e == OK) {
+        struct replicas_doomed d;
+        pthread_mutex_lock(&h->lock);
+        e = replicas_doomed_first(&h->index, &d, h->log.base.version);
+        if (e == OK)
+            e = free_one(h, &d);
+        pthread_mutex_unlock(&h->lock);
+    }
     return e == ERR_NOT_FOUND ? OK : e;
+}
+
+static enum err release_trees(struct host *h)
+{
+    enum { NODES = 4096 };
+    uint64_t oldest, newest;
+    bool more = true;
+    TRY(treestore_versions(h->trees, &oldest, &newest));
+    while (more) {
+        pthread_mutex_lock(&h->lock);
+        const uint64_t base = h->log.base.version;
+        enum err e = OK;
+        more = false;
+        if (base > oldest)
+            e = treestore_release(h->trees, base, NODES, &more);
+        pthread_mutex_unlock(&h->lock);
+        TRY(e);
+    }
+    return OK;
 }
 
 enum err host_accepted(struct host *h, const uint8_t s[32])
 {
-    enum { NODES = 4096 };
-    bool more = true;
     pthread_mutex_lock(&h->lock);
     enum err e = host_log_accepted(&h->log, s);
-    uint64_t oldest = 0, newest;
     if (e == OK)
-        e = treestore_versions(h->trees, &oldest, &newest);
-    if (e == OK && h->log.base.version > oldest) {
-        while (e == OK && more)
-            e = treestore_release(h->trees, h->log.base.version, NODES, &more);
-    }
-    if (e == OK)
-        e = free_doomed(h);
+        host_note_drops(h);
     pthread_mutex_unlock(&h->lock);
-    return e;
+    TRY(e);
+    TRY(release_trees(h));
+    return free_doomed(h);
 }

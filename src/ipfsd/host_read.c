@@ -8,18 +8,35 @@
 
 /* ---- status ---- */
 
-static void status_disks(struct host *h, struct node_status *out)
+void host_publish(struct host *h)
 {
-    for (uint32_t v = 0; v < DISKS_MAX && out->disk_count < NODE_DISKS_MAX; v++) {
+    struct host_numbers n = { .seq = h->now.seq, .pending = h->pending_leaves };
+    memcpy(n.s, h->s, 32);
+    for (uint32_t v = 0; v < WORK_VOLUMES; v++) {
+        n.files += h->now.volumes[v].files.count;
+        n.file_bytes += h->now.volumes[v].files.root.sum;
+        n.extents += h->now.volumes[v].srd.count;
+        n.extent_bytes += h->now.volumes[v].srd.root.sum;
+    }
+    pthread_mutex_lock(&h->numbers_lock);
+    h->numbers = n;
+    pthread_mutex_unlock(&h->numbers_lock);
+}
+
+/* From memory alone: a disk that hangs must not make this wait. */
+static void status_disks(struct host *h, struct host_view *out)
+{
+    struct node_status *s = &out->status;
+    for (uint32_t v = 0; v < DISKS_MAX && s->disk_count < NODE_DISKS_MAX; v++) {
         const struct volume *volume = disks_volume(&h->disks, v);
-        struct volume_space space = { 0 };
+        struct volume_space space;
         if (volume == NULL)
             continue;
-        if (volume_space(volume, &space) != OK)
-            space = (struct volume_space){ 0 };
-        out->disks[out->disk_count++] = (struct node_disk){
+        volume_space_known(volume, &space);
+        disks_text(&h->disks, v, out->texts[v]);
+        s->disks[s->disk_count++] = (struct node_disk){
             .path = span_str(h->disks.disks[v].path),
-            .state = span_str(volume_state_text(volume_state(volume))),
+            .state = span_str(out->texts[v]),
             .volume = v,
             .capacity = space.capacity,
             .replicas = space.replicas,
@@ -29,22 +46,22 @@ static void status_disks(struct host *h, struct node_status *out)
     }
 }
 
-void host_status(struct host *h, struct node_status *out)
+void host_status(struct host *h, struct host_view *out)
 {
-    *out = (struct node_status){ .storage = true, .provider = span_str(h->provider) };
-    pthread_mutex_lock(&h->lock);
-    memcpy(out->worker, h->worker, 32);
-    memcpy(out->lineage, h->lineage, 32);
-    memcpy(out->s, h->s, 32);
-    out->seq = h->now.seq;
-    out->pending = h->pending_leaves;
-    for (uint32_t v = 0; v < WORK_VOLUMES; v++) {
-        out->files += h->now.volumes[v].files.count;
-        out->file_bytes += h->now.volumes[v].files.root.sum;
-        out->extents += h->now.volumes[v].srd.count;
-        out->extent_bytes += h->now.volumes[v].srd.root.sum;
-    }
-    pthread_mutex_unlock(&h->lock);
+    struct node_status *s = &out->status;
+    *out = (struct host_view){ .status = { .storage = true, .provider = span_str(h->provider) } };
+    pthread_mutex_lock(&h->numbers_lock);
+    const struct host_numbers n = h->numbers;
+    pthread_mutex_unlock(&h->numbers_lock);
+    memcpy(s->worker, h->worker, 32);
+    memcpy(s->lineage, h->lineage, 32);
+    memcpy(s->s, n.s, 32);
+    s->seq = n.seq;
+    s->pending = n.pending;
+    s->files = n.files;
+    s->file_bytes = n.file_bytes;
+    s->extents = n.extents;
+    s->extent_bytes = n.extent_bytes;
     status_disks(h, out);
 }
 
@@ -100,27 +117,31 @@ static enum err locate(struct host *h, struct sealed_block *b, const uint8_t dig
     b->at = (struct replica_at){ disks_volume(&h->disks, place.volume), place.id };
     if (!disks_readable(&h->disks, place.volume))
         return ERR_STATE;
-    TRY(replica_head_get(&b->head, &b->at));
-    TRY(replica_record_get(&b->record, &b->at, &b->head, place.record));
+    enum err e = replica_head_get(&b->head, &b->at);
+    if (e == OK)
+        e = replica_record_get(&b->record, &b->at, &b->head, place.record);
+    if (e != OK)
+        return e == ERR_NOT_FOUND ? ERR_CORRUPT : e; /* of this place; there may be others */
     return memcmp(b->record.record.key.digest, digest, 32) == 0 ? OK : ERR_CORRUPT;
 }
 
-static enum err unseal(struct host *h, struct enclave_answer *answer, struct mspan buf,
-                       const struct sealed_block *b)
+enum err host_unseal_block(struct host *h, struct enclave_answer *answer, struct mspan buf,
+                           const struct host_block *b)
 {
     struct enclave_request m = { .type = ENCLAVE_UNSEAL };
     struct enclave_unseal *u = &m.u.unseal;
-    const uint32_t length = b->record.record.length;
-    u->content.codec = load_le32(b->head.leaf);
-    memcpy(u->content.digest, b->head.leaf + 4, 32);
-    u->segment = b->record.segment;
-    u->offset = b->record.offset;
-    memcpy(u->digest, b->record.record.key.digest, 32);
-    TRY(replica_segment_get(&u->length, u->wrapped, &b->at, u->segment));
+    const uint32_t length = b->record->record.length;
+    ASSERT(buf.n >= length);
+    u->content.codec = load_le32(b->head->leaf);
+    memcpy(u->content.digest, b->head->leaf + 4, 32);
+    u->segment = b->record->segment;
+    u->offset = b->record->offset;
+    memcpy(u->digest, b->record->record.key.digest, 32);
+    TRY(replica_segment_get(&u->length, u->wrapped, b->at, u->segment));
     uint8_t *sealed = malloc((size_t)length + 1);
     if (sealed == NULL)
         return ERR_MEMORY;
-    enum err e = volume_segment_read(b->at.volume, (struct mspan){ sealed, length }, &b->at.id,
+    enum err e = volume_segment_read(b->at->volume, (struct mspan){ sealed, length }, &b->at->id,
                                      u->segment, u->offset);
     if (e == OK)
         e = enclave_link_call(&h->link, answer, buf, &m, span_of(sealed, length));
@@ -148,7 +169,8 @@ static enum err unseal_any(struct host *h, size_t *size, struct mspan buf, const
             break;
         if (e == OK) {
             *size = b.record.record.length;
-            e = *size <= buf.n ? unseal(h, answer, buf, &b) : ERR_LIMIT;
+            const struct host_block block = { &b.at, &b.head, &b.record };
+            e = *size <= buf.n ? host_unseal_block(h, answer, buf, &block) : ERR_LIMIT;
         }
         last = e;
         if (e == OK || e == ERR_LIMIT)

@@ -11,6 +11,7 @@ static struct jobs_item *take(struct jobs *j)
     if (item != NULL) {
         j->first = item->next;
         j->waiting--;
+        j->running++;
     }
     pthread_mutex_unlock(&j->lock);
     return item;
@@ -19,8 +20,12 @@ static struct jobs_item *take(struct jobs *j)
 static void *serve(void *arg)
 {
     struct jobs *j = arg;
-    for (struct jobs_item *item = take(j); item != NULL; item = take(j))
+    for (struct jobs_item *item = take(j); item != NULL; item = take(j)) {
         item->run(item);
+        pthread_mutex_lock(&j->lock);
+        j->running--;
+        pthread_mutex_unlock(&j->lock);
+    }
     return NULL;
 }
 
@@ -74,6 +79,16 @@ uint32_t jobs_waiting(struct jobs *j)
     uint32_t n = j->waiting;
     pthread_mutex_unlock(&j->lock);
     return n;
+}
+
+bool jobs_idle(struct jobs *j)
+{
+    if (j->thread_count == 0)
+        return true;
+    pthread_mutex_lock(&j->lock);
+    bool idle = j->waiting == 0 && j->running == 0;
+    pthread_mutex_unlock(&j->lock);
+    return idle;
 }
 
 void jobs_stop(struct jobs *j)

@@ -21,7 +21,7 @@ struct jobs {
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct jobs_item *first, *last;
-    uint32_t waiting;
+    uint32_t waiting, running;
     bool stop;
     pthread_t threads[JOBS_THREADS_MAX];
     uint32_t thread_count;
@@ -35,6 +35,9 @@ void jobs_add(struct jobs *j, struct jobs_item *item);
 
 /* How many wait. Any thread. */
 uint32_t jobs_waiting(struct jobs *j);
+
+/* True when nothing waits and nothing runs. Any thread; a zeroed object is idle. */
+bool jobs_idle(struct jobs *j);
 
 /* jobs_stop lets what waits run, then ends the threads. A zeroed object is fine. */
 void jobs_stop(struct jobs *j);

@@ -76,13 +76,16 @@ static void stop(struct ipfsd *n)
     if (n->ipc != NULL)
         service_close(n);
     door_close(n);
+    care_stop(&n->care);
+    /* A fetch under way ends by what the loop tells it. */
+    while (n->loop != NULL && !jobs_idle(&n->sealing))
+        loop_run_once(n->loop, 50);
     jobs_stop(&n->sealing);
     jobs_stop(&n->maintain);
     jobs_stop(&n->control);
     storer_stop(&n->storer);
     while (n->calls > 0)
         loop_run_once(n->loop, 100);
-    care_stop(&n->care);
     http_client_free(n->http);
     fetch_ranks_free(n->ranks);
     loop_free(n->loop);
@@ -90,8 +93,20 @@ static void stop(struct ipfsd *n)
     repo_close(&n->repo);
 }
 
+/* `crust repo rebuild`: with the store locked, so that nobody else is at work here. */
+static enum err rebuild(struct ipfsd *n)
+{
+    enum err e = open_store(n);
+    if (e == OK)
+        e = host_rebuild(&n->settings);
+    repo_close(&n->repo);
+    return e;
+}
+
 static enum err run(struct ipfsd *n)
 {
+    if (n->settings.rebuild)
+        return rebuild(n);
     enum err e = start(n);
     if (e == OK) {
         log_info("ready", "socket=\"%s\" store=\"%s\"", n->settings.listen, n->settings.store);

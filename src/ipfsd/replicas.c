@@ -251,6 +251,31 @@ enum err replicas_clear(struct replicas_txn *t)
     return db_err(mdb_drop(t->txn, t->index->contents, 0));
 }
 
+/* The rows of a table whose byte at `at` of the key, or else of the value, is the volume. */
+static enum err del_volume(struct replicas_txn *t, MDB_dbi dbi, uint32_t volume, int key_at)
+{
+    MDB_cursor *c;
+    struct span key = { NULL, 0 }, value;
+    TRY(db_err(mdb_cursor_open(t->txn, dbi, &c)));
+    enum err e = db_seek(c, &key, &value, MDB_FIRST);
+    while (e == OK) {
+        const uint8_t *at = key_at >= 0 ? key.p + key_at : value.p;
+        if (*at == volume)
+            e = db_err(mdb_cursor_del(c, 0));
+        if (e == OK)
+            e = db_seek(c, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(c);
+    return e == ERR_NOT_FOUND ? OK : e;
+}
+
+enum err replicas_del_volume(struct replicas_txn *t, uint32_t volume)
+{
+    TRY(del_volume(t, t->index->blocks, volume, 32));
+    TRY(del_volume(t, t->index->contents, volume, -1));
+    return del_volume(t, t->index->doomed, volume, 8);
+}
+
 enum err replicas_commit(struct replicas_txn *t, uint64_t version)
 {
     uint8_t v[8];

@@ -68,6 +68,8 @@ NODISCARD enum err replicas_del_block(struct replicas_txn *t, const uint8_t dige
 NODISCARD enum err replicas_doom(struct replicas_txn *t, const struct replicas_doomed *d);
 NODISCARD enum err replicas_spare(struct replicas_txn *t, const struct replicas_doomed *d);
 NODISCARD enum err replicas_clear(struct replicas_txn *t);
+/* Everything of a volume goes: the disk is empty, or gone. */
+NODISCARD enum err replicas_del_volume(struct replicas_txn *t, uint32_t volume);
 /* Ends t in any case. */
 NODISCARD enum err replicas_commit(struct replicas_txn *t, uint64_t version);
 void replicas_abort(struct replicas_txn *t);

@@ -145,8 +145,12 @@ static enum err begin(struct report_job *j)
     b->draws_files = m->draws_files;
     b->draws_srd = m->draws_srd;
     b->draws_return = m->draws_return;
-    if (m->suspend_volume != NODE_VOLUME_NONE)
-        b->suspend = (struct enclave_optional_volume){ true, m->suspend_volume };
+    /* The host sees a disk go before who asked has heard of it. */
+    uint32_t suspend = m->suspend_volume;
+    if (suspend == NODE_VOLUME_NONE)
+        suspend = host_to_suspend(j->host, &j->state, m->suspended);
+    if (suspend != NODE_VOLUME_NONE)
+        b->suspend = (struct enclave_optional_volume){ true, suspend };
     if (m->return_volume != NODE_VOLUME_NONE)
         b->return_ = (struct enclave_optional_volume){ true, m->return_volume };
     if (j->base.seq != 0)
@@ -271,6 +275,9 @@ static enum err answer_draw(struct report_job *j, const struct drawn *d)
     if (e == OK || is_ours(j, e))
         return e;
     log_debug("draw-missed", "volume=%u srd=%d reason=\"%s\"", d->volume, (int)d->srd, err_text(e));
+    /* Its bytes are checked before it counts again; an error of the disk has been noted there. */
+    if (e != ERR_IO && e != ERR_MEMORY && disks_volume(&j->host->disks, d->volume) != NULL)
+        volume_doubt(disks_volume(&j->host->disks, d->volume));
     if (d->number < j->public_draws)
         j->misses++;
     else
@@ -357,6 +364,7 @@ enum err reports_make(struct call *c, const struct node_report *m, uint8_t out[R
     j->call = c;
     j->host = c->node->host;
     j->m = m;
+    host_suspended(j->host, m->suspended);
     enum err e = make(j, out, size);
     free(j);
     return e;

@@ -91,6 +91,8 @@ static enum err take_op(struct call *c)
     case NODE_FETCH:
     case NODE_REPLICA_NEXT:
     case NODE_DROP_VOLUME:
+    case NODE_DISK_STOP:
+    case NODE_DISK_RESUME:
         break;
     }
     return ERR_UNSUPPORTED;
@@ -139,6 +141,8 @@ static const struct row {
     { NODE_FETCH, QUEUE_SEALING, false, service_fetch },
     { NODE_REPLICA_NEXT, QUEUE_CONTROL, true, service_replica_next },
     { NODE_DROP_VOLUME, QUEUE_CONTROL, true, service_drop_volume },
+    { NODE_DISK_STOP, QUEUE_CONTROL, true, service_disk_stop },
+    { NODE_DISK_RESUME, QUEUE_CONTROL, true, service_disk_resume },
 };
 
 static const struct row *row_of(uint16_t type)

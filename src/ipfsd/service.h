@@ -30,5 +30,7 @@ NODISCARD enum err service_accepted(struct call *c);
 NODISCARD enum err service_fetch(struct call *c);
 NODISCARD enum err service_replica_next(struct call *c);
 NODISCARD enum err service_drop_volume(struct call *c);
+NODISCARD enum err service_disk_stop(struct call *c);
+NODISCARD enum err service_disk_resume(struct call *c);
 
 #endif

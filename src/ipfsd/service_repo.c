@@ -1,5 +1,6 @@
 #include "codec/cid.h"
 #include "ipfsd/host.h"
+#include "ipfsd/scrub.h"
 #include "ipfsd/service.h"
 #include "store/collect.h"
 
@@ -67,13 +68,14 @@ enum err service_repo_stat(struct call *c)
                                   .free = s.free_bytes,
                                   .quota = s.quota_bytes,
                                   .pins = s.pins };
-    struct node_status status = { 0 };
-    if (c->node->host != NULL)
-        host_status(c->node->host, &status);
-    out.replicas = status.files;
-    out.replica_bytes = status.file_bytes;
-    out.extents = status.extents;
-    out.extent_bytes = status.extent_bytes;
+    if (c->node->host != NULL) {
+        struct host_view view;
+        host_status(c->node->host, &view);
+        out.replicas = view.status.files;
+        out.replica_bytes = view.status.file_bytes;
+        out.extents = view.status.extents;
+        out.extent_bytes = view.status.extent_bytes;
+    }
     struct writer w = call_reply_room(c, 512);
     node_msg_encode_repo_stat(&w, &out);
     call_reply_set(c, &w);
@@ -89,12 +91,42 @@ static bool verify_progress(void *ctx, const struct blockstore_progress *p)
     return !call_gone(c);
 }
 
+static bool sealed_progress(void *ctx, const struct scrub *s)
+{
+    struct call *c = ctx;
+    call_progress(c, "verify sealed", s->done, s->total);
+    return !call_gone(c);
+}
+
+/* Every byte of every disk that can be read. A disk with bad bytes has failed. */
+static enum err verify_sealed(struct call *c, struct blockstore_progress *result)
+{
+    struct host *h = c->node->host;
+    for (uint32_t v = 0; v < DISKS_MAX; v++) {
+        struct scrub s = { .host = h, .volume = v, .progress = sealed_progress, .ctx = c };
+        if (disks_volume(&h->disks, v) == NULL || !disks_readable(&h->disks, v))
+            continue;
+        enum err e = scrub_volume(&s, true);
+        result->blocks += s.checked;
+        result->blocks_total += s.checked;
+        result->bad += s.bad;
+        if (e == ERR_CORRUPT)
+            volume_fail(disks_volume(&h->disks, v));
+        else if (e != OK)
+            return call_fail(c, e, "crust disk list", "volume %u could not be read through: %s", v,
+                             err_text(e));
+    }
+    return OK;
+}
+
 enum err service_repo_verify(struct call *c)
 {
     struct blockstore_progress result;
     const struct blockstore_verify_events events = { .ctx = c, .progress = verify_progress };
     TRY(node_msg_decode_none(c->body));
     TRY(blockstore_verify(c->node->repo.store, &result, &events));
+    if (c->node->host != NULL)
+        TRY(verify_sealed(c, &result));
     const struct node_progress p = { span_str("verify"), result.blocks, result.blocks_total,
                                      result.bad };
     call_reply_progress(c, &p);

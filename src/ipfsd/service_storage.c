@@ -13,12 +13,12 @@ enum { STATUS_MAX = 32 << 10 };
 
 enum err service_status(struct call *c)
 {
-    struct node_status s = { 0 };
+    struct host_view view = { .status = { .storage = false } };
     TRY(node_msg_decode_none(c->body));
     if (c->node->host != NULL)
-        host_status(c->node->host, &s);
+        host_status(c->node->host, &view);
     struct writer w = call_reply_room(c, STATUS_MAX);
-    node_msg_encode_status(&w, &s);
+    node_msg_encode_status(&w, &view.status);
     call_reply_set(c, &w);
     return OK;
 }
@@ -133,11 +133,36 @@ enum err service_replica_next(struct call *c)
     return OK;
 }
 
-enum err service_drop_volume(struct call *c)
+/* One of the things that can be done to a disk, by its number. */
+static enum err with_disk(struct call *c, enum err (*fn)(struct host *h, uint32_t volume))
 {
     struct node_size m;
     TRY(node_msg_decode_size(&m, c->body));
-    return m.size < WORK_VOLUMES ? host_drop_volume(c->node->host, (uint32_t)m.size) : ERR_RANGE;
+    enum err e = m.size < WORK_VOLUMES ? fn(c->node->host, (uint32_t)m.size) : ERR_NOT_FOUND;
+    if (e == ERR_NOT_FOUND)
+        return call_fail(c, e, "crust disk list", "this node has no volume %llu",
+                         (unsigned long long)m.size);
+    if (e == ERR_STATE) {
+        char text[DISKS_TEXT_MAX];
+        disks_text(&c->node->host->disks, (uint32_t)m.size, text);
+        return call_fail(c, e, "crust disk list", "volume %u is %s", (unsigned)m.size, text);
+    }
+    return e;
+}
+
+enum err service_drop_volume(struct call *c)
+{
+    return with_disk(c, host_drop_volume);
+}
+
+enum err service_disk_stop(struct call *c)
+{
+    return with_disk(c, host_stop_disk);
+}
+
+enum err service_disk_resume(struct call *c)
+{
+    return with_disk(c, host_resume_disk);
 }
 
 /* ---- into the block store ---- */

@@ -16,6 +16,8 @@ static const struct config_key keys[] = {
     { "disks", CONFIG_STRING, "", "folders for sealed data: PATH or PATH:CAPACITY, with commas" },
     { "disk-reserve", CONFIG_SIZE, "1G", "what stays free on each of these disks" },
     { "disk-probe", CONFIG_DURATION, "30s", "time between two looks at each disk" },
+    { "disk-check-rate", CONFIG_SIZE, "64M",
+      "bytes a second that are read to check a disk that comes back; 0: no limit" },
     { "extent-size", CONFIG_SIZE, "1G", "size of an extent of sealed random data" },
     { "segment-size", CONFIG_SIZE, "64M",
       "size of a sealed segment; what a crash makes it seal again is at most this" },
@@ -35,6 +37,8 @@ static const struct config_key keys[] = {
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
     { "allow-private-origins", CONFIG_BOOL, "false",
       "fetch from loopback and private addresses too (local networks)" },
+    { "rebuild", CONFIG_BOOL, "false",
+      "make what enclave/ derives from the disks anew and end (crust repo rebuild)" },
     CONFIG_KEY_LOG_LEVEL,
 };
 
@@ -128,6 +132,8 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
     out->extent_size = config_u64(c, "extent-size");
     out->segment_size = config_u64(c, "segment-size");
     out->probe_ms = config_duration_ms(c, "disk-probe");
+    out->check_rate = config_u64(c, "disk-check-rate");
+    out->rebuild = config_bool(c, "rebuild");
     out->storage = config_bool(c, "storage");
     out->gateway = config_bool(c, "gateway");
     out->allow_private_origins = config_bool(c, "allow-private-origins");

@@ -1,18 +1,7 @@
 /* The real crust-ipfsd with the real crust-enclaved, against a chain in memory. */
-#include "ipfsd/fake_storage_test.h"
+#include "ipfsd/fake_disk_test.h"
 
-#include <dirent.h>
 #include <signal.h>
-#include <sys/stat.h>
-
-static struct fake_chain chain; /* large for a stack */
-
-static void open_chain(struct fake_node *n)
-{
-    struct node_status s = fake_storage_status(n);
-    CHECK(s.storage && span_eq(s.provider, span_str("software")));
-    fake_chain_open(&chain, "test", s.worker, s.lineage);
-}
 
 static void a_sealed_content_is_reported_proven_and_read(void **state)
 {
@@ -132,11 +121,6 @@ static void a_removed_file_is_freed_when_the_chain_has_accepted(void **state)
     fake_node_close(&n);
 }
 
-static struct content_key small_content(struct fake_node *n, uint32_t seed)
-{
-    return fake_storage_make_content(n, seed, 4, 30000);
-}
-
 static void a_dead_enclave_is_started_again(void **state)
 {
     (void)state;
@@ -163,48 +147,6 @@ static void a_dead_enclave_is_started_again(void **state)
     fake_chain_slot(&chain, &n);
     CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
     fake_node_close(&n);
-}
-
-/* Applies fn to every file below disk whose name begins with prefix; returns how many. */
-static int each_file(const char *dir, const char *prefix, void (*fn)(const char *path))
-{
-    char command[512];
-    int count = 0;
-    snprintf(command, sizeof(command), "%s", dir);
-    DIR *d = opendir(command);
-    if (d == NULL)
-        return 0;
-    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        char path[1024];
-        struct stat st;
-        snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-        if (e->d_name[0] == '.' || lstat(path, &st) != 0)
-            continue;
-        if (S_ISDIR(st.st_mode)) {
-            if (strcmp(e->d_name, "journal") != 0)
-                count += each_file(path, prefix, fn);
-        } else if (st.st_size > 20000 && strncmp(e->d_name, prefix, strlen(prefix)) == 0) {
-            fn(path);
-            count++;
-        }
-    }
-    closedir(d);
-    return count;
-}
-
-static void damage(const char *path)
-{
-    static uint8_t bytes[64 << 10];
-    random_bytes(bytes, sizeof(bytes));
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    struct stat st;
-    CHECK(fd >= 0 && fstat(fd, &st) == 0);
-    for (off_t at = 0; at < st.st_size; at += (off_t)sizeof(bytes)) {
-        size_t want =
-            st.st_size - at < (off_t)sizeof(bytes) ? (size_t)(st.st_size - at) : sizeof(bytes);
-        CHECK(pwrite(fd, bytes, want, at) == (ssize_t)want);
-    }
-    close(fd);
 }
 
 static void damaged_segments_are_misses_and_failures_of_their_volume(void **state)
@@ -234,25 +176,6 @@ static void damaged_segments_are_misses_and_failures_of_their_volume(void **stat
     fake_node_close(&n);
 }
 
-static struct node_disk disk_of(struct fake_node *n, uint32_t volume)
-{
-    static struct node_status s;
-    s = fake_storage_status(n);
-    CHECK(volume < s.disk_count && s.disks[volume].volume == volume);
-    return s.disks[volume];
-}
-
-static void wait_disk(struct fake_node *n, uint32_t volume, const char *want)
-{
-    for (int i = 0; i < 200; i++) {
-        struct span state = disk_of(n, volume).state;
-        if (state.n >= strlen(want) && memcmp(state.p, want, strlen(want)) == 0)
-            return;
-        clock_sleep_ms(50);
-    }
-    CHECK(false);
-}
-
 static void a_disk_that_goes_is_missed_and_comes_back_whole(void **state)
 {
     (void)state;
@@ -270,12 +193,14 @@ static void a_disk_that_goes_is_missed_and_comes_back_whole(void **state)
     wait_disk(&n, sealed.volume, "offline");
     fake_chain_slot(&chain, &n);
     CHECK(chain.misses == FAKE_DRAWS && chain.failed == 1u << sealed.volume);
+    CHECK(chain.suspend == sealed.volume); /* nobody had to ask for it */
     /* New content goes to the other disk meanwhile. */
     const struct content_key b = small_content(&n, 2);
     CHECK(fake_storage_seal_key(&n, &b).volume != sealed.volume);
     CHECK_OK(path_remove_tree(disk)); /* what a program may have left at the mount point */
     CHECK(rename(away, disk) == 0);
     wait_disk(&n, sealed.volume, "ok");
+    chain.suspended = 0; /* as after a return */
     fake_chain_slot(&chain, &n);
     CHECK(chain.misses == 0 && chain.failed == 0 && chain.opened == FAKE_DRAWS);
     fake_node_close(&n);

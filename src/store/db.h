@@ -23,6 +23,11 @@ struct db_config {
 
 NODISCARD enum err db_open(MDB_env **env, const struct db_config *config);
 
+/* db_check reads a whole file from the first row to the last, in a process of its own: LMDB trusts
+ * its pages, and damaged ones may end the process that reads them. ERR_NOT_FOUND, ERR_CORRUPT,
+ * ERR_IO, ERR_MEMORY. */
+NODISCARD enum err db_check(const char *path);
+
 /* db_commit asks files first (the fault-injecting version may refuse), then commits. Ends txn in
  * any case. files may be NULL. */
 NODISCARD enum err db_commit(MDB_txn *txn, const struct files *files);

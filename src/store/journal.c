@@ -470,3 +470,20 @@ enum err journal_mirror_add(struct journal *j, const char *dir)
     m->working = e == OK;
     return e;
 }
+
+enum err journal_mirror_drop(struct journal *j, const char *dir)
+{
+    size_t configured;
+    TRY(journal_commit(j));
+    for (size_t i = 0; i < j->mirror_count; i++) {
+        struct mirror *m = &j->mirrors[i];
+        if (strcmp(m->dir, dir) != 0)
+            continue;
+        if (m->working && journal_mirrors(j, &configured) == 1)
+            return ERR_STATE;
+        give_up(j, m);
+        /* The others go on under another generation, so that this copy is known to be old. */
+        return renew(j, first_working(j), NOW);
+    }
+    return ERR_NOT_FOUND;
+}

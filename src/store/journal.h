@@ -59,4 +59,8 @@ size_t journal_mirrors(const struct journal *j, size_t *configured);
  * present log; commits first. */
 NODISCARD enum err journal_mirror_add(struct journal *j, const char *dir);
 
+/* journal_mirror_drop commits, then leaves a directory out and closes its file: the disk is to be
+ * unmounted or emptied. ERR_NOT_FOUND: it is none of the mirrors; ERR_STATE: it is the last one. */
+NODISCARD enum err journal_mirror_drop(struct journal *j, const char *dir);
+
 #endif

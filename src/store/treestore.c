@@ -36,6 +36,7 @@ struct view {
     MDB_txn *txn;
     MDB_cursor *nodes;
     uint64_t oldest, newest;
+    bool amends; /* the newest version itself changes: nothing is kept of before */
 };
 
 static bool is_empty(const struct treestore_node *n)
@@ -118,7 +119,8 @@ static enum err view_begin(struct view *v, struct treestore *t, unsigned flags)
 /* Ends a view: commits when it writes and e is OK. */
 static enum err view_end(struct view *v, bool writes, enum err e)
 {
-    mdb_cursor_close(v->nodes);
+    if (v->nodes != NULL)
+        mdb_cursor_close(v->nodes);
     if (writes && e == OK)
         return db_commit(v->txn, NULL);
     mdb_txn_abort(v->txn);
@@ -251,9 +253,13 @@ static enum err write_node(struct view *v, struct place p, const struct treestor
     TRY(seek(v, &old, &written, key));
     if (old.n == 0 && is_empty(n))
         return OK;
-    log_key(log, key);
-    store_le64(before, written);
-    TRY(db_put(v->txn, v->t->log, span_of(log, sizeof(log)), span_of(before, sizeof(before))));
+    if (v->amends && is_empty(n))
+        return db_del(v->txn, v->t->nodes, span_of(key, sizeof(key)));
+    if (!v->amends) {
+        log_key(log, key);
+        store_le64(before, written);
+        TRY(db_put(v->txn, v->t->log, span_of(log, sizeof(log)), span_of(before, sizeof(before))));
+    }
     memcpy(row, n->hash, sizeof(n->hash));
     store_le64(row + 32, n->sum);
     if (data.n > 0)
@@ -337,7 +343,7 @@ static enum err check_sets(const struct treestore_set *sets, size_t count)
 
 static enum err apply_all(struct view *v, const struct treestore_set *sets, size_t count)
 {
-    uint64_t version = v->newest + 1;
+    uint64_t version = v->amends ? v->newest : v->newest + 1;
     for (size_t i = 0; i < count;) {
         size_t n = 1;
         while (i + n < count && sets[i + n].tree == sets[i].tree)
@@ -373,6 +379,44 @@ enum err treestore_apply(struct treestore *t, uint64_t *version, const struct tr
         e = view_end(&v, true, apply_all(&v, sets, count));
     if (e == OK)
         *version = v.newest + 1;
+    return unlock(t, e);
+}
+
+/* ---- building anew
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static enum err reset(struct view *v, uint64_t version)
+{
+    mdb_cursor_close(v->nodes);
+    v->nodes = NULL;
+    TRY(db_err(mdb_drop(v->txn, v->t->nodes, 0)));
+    TRY(db_err(mdb_drop(v->txn, v->t->log, 0)));
+    TRY(put_number(v->txn, v->t->meta, "oldest", version));
+    return put_number(v->txn, v->t->meta, "newest", version);
+}
+
+enum err treestore_reset(struct treestore *t, uint64_t version)
+{
+    struct view v;
+    lock(t);
+    enum err e = view_begin(&v, t, 0);
+    if (e == OK)
+        e = view_end(&v, true, reset(&v, version));
+    return unlock(t, e);
+}
+
+enum err treestore_amend(struct treestore *t, const struct treestore_set *sets, size_t count)
+{
+    struct view v;
+    TRY(check_sets(sets, count));
+    lock(t);
+    enum err e = view_begin(&v, t, 0);
+    if (e == OK) {
+        v.amends = true;
+        e = v.oldest == v.newest ? apply_all(&v, sets, count) : ERR_STATE;
+        e = view_end(&v, true, e);
+    }
     return unlock(t, e);
 }
 
@@ -557,6 +601,27 @@ enum err treestore_root(struct treestore *t, struct treestore_node *root, uint64
     TRY(view_at(&v, t, version));
     struct place p = { tree, version, TREESTORE_DEPTH, 0 };
     return view_end(&v, false, read_node(&v, root, p));
+}
+
+static enum err changed(struct view *v, uint64_t *tree, uint32_t *index, uint64_t version)
+{
+    uint8_t log[LOG_KEY];
+    uint64_t before;
+    TRY(first_log(v, log, &before, version));
+    if (load_be64(log) != version || log[16] != 0)
+        return ERR_NOT_FOUND;
+    *tree = load_be64(log + 8);
+    *index = load_be32(log + 17);
+    return OK;
+}
+
+enum err treestore_changed(struct treestore *t, uint64_t *tree, uint32_t *index, uint64_t version)
+{
+    struct view v;
+    *tree = 0;
+    *index = 0;
+    TRY(view_at(&v, t, version));
+    return view_end(&v, false, changed(&v, tree, index, version));
 }
 
 enum err treestore_get(struct treestore *t, struct treestore_leaf *leaf, uint64_t tree,

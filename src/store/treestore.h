@@ -66,6 +66,13 @@ NODISCARD enum err treestore_rollback(struct treestore *t, uint64_t version);
  * generation), at most budget nodes; *more: not done. The owner must not read it again. */
 NODISCARD enum err treestore_purge(struct treestore *t, uint64_t tree, size_t budget, bool *more);
 
+/* treestore_reset empties every tree; version is the oldest and the newest then. treestore_amend
+ * sets leaves in the newest version itself: for filling an emptied store. As treestore_apply
+ * otherwise; ERR_STATE when older versions are kept. */
+NODISCARD enum err treestore_reset(struct treestore *t, uint64_t version);
+NODISCARD enum err treestore_amend(struct treestore *t, const struct treestore_set *sets,
+                                   size_t count);
+
 /* --- reading: ERR_RANGE for a version that is not kept -----------------------------------------
  */
 
@@ -84,6 +91,11 @@ struct treestore_leaf {
 
 NODISCARD enum err treestore_root(struct treestore *t, struct treestore_node *root, uint64_t tree,
                                   uint64_t version);
+
+/* The first leaf that the change to version has set; ERR_NOT_FOUND when it set none, or when it is
+ * the oldest version. */
+NODISCARD enum err treestore_changed(struct treestore *t, uint64_t *tree, uint32_t *index,
+                                     uint64_t version);
 
 /* ERR_NOT_FOUND when the leaf is empty. */
 NODISCARD enum err treestore_get(struct treestore *t, struct treestore_leaf *leaf, uint64_t tree,

@@ -288,12 +288,67 @@ static void test_purge_and_empty(void **state)
     world_end(&w);
 }
 
+/* A store that is filled anew says the same as one that grew, and goes on from there. */
+static void test_filled_anew(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 };
+    struct world grown, anew;
+    uint64_t version, tree, oldest, newest;
+    uint32_t index;
+    struct treestore_node want, got;
+    static uint8_t data[COUNT];
+    world_begin(&grown);
+    struct treestore_set sets[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        data[i] = (uint8_t)i;
+        sets[i] = (struct treestore_set){ 7, i * 3, { { (uint8_t)(i + 1) }, i }, { &data[i], 1 } };
+        CHECK_OK(treestore_apply(grown.t, &version, &sets[i], 1));
+        CHECK_OK(treestore_changed(grown.t, &tree, &index, version));
+        CHECK(tree == 7 && index == i * 3);
+    }
+    CHECK_OK(treestore_root(grown.t, &want, 7, version));
+    world_end(&grown);
+    world_begin(&anew);
+    CHECK_OK(treestore_apply(anew.t, &version, sets, 5)); /* goes with the rest */
+    CHECK_OK(treestore_reset(anew.t, 1000));
+    CHECK_OK(treestore_root(anew.t, &got, 7, 1000));
+    CHECK(zero(&got));
+    struct treestore_set other = { 7, 1, { { 99 }, 5 }, { NULL, 0 } };
+    CHECK_OK(treestore_amend(anew.t, &other, 1));
+    for (size_t at = 0; at < COUNT; at += 8)
+        CHECK_OK(treestore_amend(anew.t, sets + at, 8));
+    other.leaf = (struct treestore_node){ 0 };
+    CHECK_OK(treestore_amend(anew.t, &other, 1)); /* set and gone: as if it never was */
+    CHECK_OK(treestore_versions(anew.t, &oldest, &newest));
+    CHECK(oldest == 1000 && newest == 1000);
+    CHECK_OK(treestore_root(anew.t, &got, 7, 1000));
+    CHECK(memcmp(&got, &want, sizeof(got)) == 0);
+    CHECK_ERR(treestore_changed(anew.t, &tree, &index, 1000), ERR_NOT_FOUND);
+    /* A version without a change, one with: then nothing can be amended. */
+    CHECK_OK(treestore_apply(anew.t, &version, NULL, 0));
+    CHECK(version == 1001);
+    CHECK_ERR(treestore_changed(anew.t, &tree, &index, 1001), ERR_NOT_FOUND);
+    sets[0].leaf = (struct treestore_node){ 0 };
+    CHECK_OK(treestore_apply(anew.t, &version, sets, 1));
+    CHECK_ERR(treestore_amend(anew.t, sets, 1), ERR_STATE);
+    CHECK_OK(treestore_root(anew.t, &got, 7, 1001));
+    CHECK(memcmp(&got, &want, sizeof(got)) == 0);
+    CHECK_OK(treestore_root(anew.t, &got, 7, 1002));
+    CHECK(memcmp(&got, &want, sizeof(got)) != 0);
+    CHECK_OK(treestore_rollback(anew.t, 1001));
+    CHECK_OK(treestore_root(anew.t, &got, 7, 1001));
+    CHECK(memcmp(&got, &want, sizeof(got)) == 0);
+    world_end(&anew);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_model),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_purge_and_empty),
+        cmocka_unit_test(test_filled_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,23 +15,6 @@ static const char MARKER[] = "crust-disk";
 static const char MARKER_HEAD[] = "crust-disk 1 ";
 static const char PROBE[] = "crust-probe";
 
-const char *volume_state_text(enum volume_state s)
-{
-    switch (s) {
-    case VOLUME_OK:
-        return "ok";
-    case VOLUME_SUSPECT:
-        return "suspect: it gave an input/output error";
-    case VOLUME_OFFLINE:
-        return "offline: not mounted";
-    case VOLUME_RETURNING:
-        return "returning: being verified";
-    case VOLUME_DEAD:
-        return "given up";
-    }
-    return "unknown";
-}
-
 /* ---- state
  * ------------------------------------------------------------------------------------------- */
 
@@ -56,19 +39,84 @@ enum volume_state volume_state(const struct volume *v)
     return s;
 }
 
-static void set_state(struct volume *v, enum volume_state s)
+static void set_state(struct volume *v, enum volume_state s, enum volume_cause cause)
 {
     lock(v);
-    if (v->state != VOLUME_DEAD)
+    if (v->state != VOLUME_DEAD) {
         v->state = s;
+        v->cause = cause;
+    }
     v->good_probes = 0;
     unlock(v);
+}
+
+/* From one of some states (bit s each) to another; false when it is in none of them. */
+static bool move_state(struct volume *v, unsigned from, enum volume_state to,
+                       enum volume_cause cause)
+{
+    lock(v);
+    bool moves = (from >> v->state & 1) != 0;
+    if (moves) {
+        v->state = to;
+        v->cause = cause;
+        v->good_probes = 0;
+    }
+    unlock(v);
+    return moves;
+}
+
+static const char *offline_text(enum volume_cause cause)
+{
+    switch (cause) {
+    case VOLUME_BECAUSE_OTHER_DISK:
+        return "offline: another disk is mounted there";
+    case VOLUME_BECAUSE_BAD_MARKER:
+        return "offline: its marker file is damaged";
+    case VOLUME_BECAUSE_IO:
+        return "offline: its marker cannot be read";
+    case VOLUME_BECAUSE_NOTHING:
+        return "offline: being looked at";
+    case VOLUME_BECAUSE_NO_MARKER:
+    case VOLUME_BECAUSE_READ_ONLY:
+    case VOLUME_BECAUSE_DOUBT:
+        break;
+    }
+    return "offline: not mounted";
+}
+
+const char *volume_text(const struct volume *v)
+{
+    lock(v);
+    enum volume_state s = v->state;
+    enum volume_cause cause = v->cause;
+    unlock(v);
+    switch (s) {
+    case VOLUME_OK:
+        return "ok";
+    case VOLUME_SUSPECT:
+        return cause == VOLUME_BECAUSE_READ_ONLY ? "suspect: it is mounted read-only"
+                                                 : "suspect: it gave an input/output error";
+    case VOLUME_OFFLINE:
+        return offline_text(cause);
+    case VOLUME_RETURNING:
+        return cause == VOLUME_BECAUSE_DOUBT ? "returning: bytes were wrong, it is being checked"
+                                             : "returning: its bytes are being checked";
+    case VOLUME_DEAD:
+        return "dropped: its data goes when the chain has accepted that";
+    case VOLUME_FAILED:
+        return "failed: bytes on it are missing or wrong";
+    case VOLUME_STOPPING:
+        return "stopping: wait until the chain knows";
+    case VOLUME_STOPPED:
+        return "stopped: it may be unmounted";
+    }
+    return "unknown";
 }
 
 enum err volume_readable(struct volume *v)
 {
     enum volume_state s = volume_state(v);
-    return s == VOLUME_OK || s == VOLUME_SUSPECT || s == VOLUME_RETURNING ? OK : ERR_STATE;
+    return s == VOLUME_OFFLINE || s == VOLUME_DEAD || s == VOLUME_STOPPED ? ERR_STATE : OK;
 }
 
 enum err volume_writable(struct volume *v)
@@ -78,9 +126,19 @@ enum err volume_writable(struct volume *v)
 
 enum err volume_note(struct volume *v, enum err e)
 {
-    if (e == ERR_IO && volume_state(v) == VOLUME_OK)
-        set_state(v, VOLUME_SUSPECT);
+    if (e == ERR_IO)
+        (void)move_state(v, 1u << VOLUME_OK, VOLUME_SUSPECT, VOLUME_BECAUSE_IO);
     return e;
+}
+
+const struct files *volume_files(const struct volume *v)
+{
+    return &v->files;
+}
+
+const char *volume_path(const struct volume *v)
+{
+    return v->path;
 }
 
 const uint8_t *volume_id(const struct volume *v)
@@ -116,10 +174,17 @@ static enum err write_marker(struct volume *v)
     return file_replace(&v->files, path, span_of(text, MARKER_SIZE));
 }
 
-static bool marker_right(struct volume *v)
+/* VOLUME_BECAUSE_NOTHING: the marker is there and this volume's. */
+static enum volume_cause look_at_marker(struct volume *v)
 {
     uint8_t id[VOLUME_ID_SIZE];
-    return read_marker(v, id) == OK && memcmp(id, v->id, sizeof(id)) == 0;
+    enum err e = read_marker(v, id);
+    if (e == OK)
+        return memcmp(id, v->id, sizeof(id)) == 0 ? VOLUME_BECAUSE_NOTHING
+                                                  : VOLUME_BECAUSE_OTHER_DISK;
+    if (e == ERR_NOT_FOUND)
+        return VOLUME_BECAUSE_NO_MARKER;
+    return e == ERR_IO ? VOLUME_BECAUSE_IO : VOLUME_BECAUSE_BAD_MARKER;
 }
 
 /* Writes, syncs, reads back and removes a small file. */
@@ -144,50 +209,97 @@ static enum err probe_file(struct volume *v)
     return e == OK ? removed : e;
 }
 
-static enum volume_state after_good_probe(struct volume *v)
+static void after_good_probe(struct volume *v)
 {
     lock(v);
-    if (v->state == VOLUME_SUSPECT && ++v->good_probes >= VOLUME_SUSPECT_ERRORS)
-        v->state = VOLUME_OK;
-    enum volume_state s = v->state;
+    if (v->state == VOLUME_SUSPECT && ++v->good_probes >= VOLUME_SUSPECT_ERRORS) {
+        v->state = VOLUME_RETURNING;
+        v->cause = VOLUME_BECAUSE_NOTHING;
+    }
     unlock(v);
-    return s;
 }
 
 enum volume_state volume_probe(struct volume *v)
 {
+    enum { WRITES = 1u << VOLUME_OK | 1u << VOLUME_SUSPECT | 1u << VOLUME_RETURNING };
     enum volume_state s = volume_state(v);
-    if (s == VOLUME_DEAD)
+    if (s == VOLUME_DEAD || s == VOLUME_STOPPED)
         return s;
-    if (!marker_right(v)) {
-        set_state(v, VOLUME_OFFLINE);
-        return VOLUME_OFFLINE;
+    enum volume_cause cause = look_at_marker(v);
+    if (cause != VOLUME_BECAUSE_NOTHING) {
+        /* What was to rest is gone already. */
+        set_state(v, s == VOLUME_STOPPING ? VOLUME_STOPPED : VOLUME_OFFLINE, cause);
+        return volume_state(v);
     }
     if (s == VOLUME_OFFLINE) {
-        if (volume_survey(v) != OK)
-            return s;
-        set_state(v, VOLUME_RETURNING);
-        return VOLUME_RETURNING;
+        enum err e = volume_survey(v);
+        set_state(v, e == OK ? VOLUME_RETURNING : VOLUME_OFFLINE,
+                  e == OK ? VOLUME_BECAUSE_NOTHING : VOLUME_BECAUSE_IO);
+        return volume_state(v);
     }
+    if ((WRITES >> s & 1u) == 0)
+        return s;
     enum err e = probe_file(v);
     if (e == OK || e == ERR_FULL) /* a full disk is a good disk */
-        return after_good_probe(v);
-    if (s != VOLUME_RETURNING)
-        set_state(v, VOLUME_SUSPECT);
+        after_good_probe(v);
+    else
+        (void)move_state(v, WRITES, VOLUME_SUSPECT,
+                         e == ERR_DENIED ? VOLUME_BECAUSE_READ_ONLY : VOLUME_BECAUSE_IO);
     return volume_state(v);
 }
 
-enum err volume_accept(struct volume *v, bool good)
+enum err volume_accept(struct volume *v, enum err result)
 {
-    if (volume_state(v) != VOLUME_RETURNING)
-        return ERR_STATE;
-    set_state(v, good ? VOLUME_OK : VOLUME_SUSPECT);
-    return OK;
+    const enum volume_state to = result == OK       ? VOLUME_OK
+                                 : result == ERR_IO ? VOLUME_SUSPECT
+                                                    : VOLUME_FAILED;
+    const enum volume_cause cause = result == ERR_IO ? VOLUME_BECAUSE_IO : VOLUME_BECAUSE_NOTHING;
+    return move_state(v, 1u << VOLUME_RETURNING, to, cause) ? OK : ERR_STATE;
+}
+
+void volume_doubt(struct volume *v)
+{
+    (void)move_state(v, 1u << VOLUME_OK, VOLUME_RETURNING, VOLUME_BECAUSE_DOUBT);
+}
+
+void volume_fail(struct volume *v)
+{
+    (void)move_state(v, 1u << VOLUME_OK | 1u << VOLUME_SUSPECT | 1u << VOLUME_RETURNING,
+                     VOLUME_FAILED, VOLUME_BECAUSE_NOTHING);
+}
+
+enum err volume_stop(struct volume *v, bool at_once)
+{
+    const unsigned reads = 1u << VOLUME_OK | 1u << VOLUME_SUSPECT | 1u << VOLUME_RETURNING |
+                           1u << VOLUME_FAILED | 1u << VOLUME_STOPPING;
+    if (!at_once && move_state(v, reads, VOLUME_STOPPING, VOLUME_BECAUSE_NOTHING))
+        return OK;
+    bool moves =
+        move_state(v, reads | 1u << VOLUME_OFFLINE, VOLUME_STOPPED, VOLUME_BECAUSE_NOTHING);
+    return moves || volume_state(v) == VOLUME_STOPPED ? OK : ERR_STATE;
+}
+
+enum err volume_resume(struct volume *v)
+{
+    const unsigned from =
+        1u << VOLUME_STOPPED | 1u << VOLUME_STOPPING | 1u << VOLUME_FAILED | 1u << VOLUME_SUSPECT;
+    return move_state(v, from, VOLUME_OFFLINE, VOLUME_BECAUSE_NOTHING) ? OK : ERR_STATE;
 }
 
 void volume_give_up(struct volume *v)
 {
-    set_state(v, VOLUME_DEAD);
+    set_state(v, VOLUME_DEAD, VOLUME_BECAUSE_NOTHING);
+}
+
+enum err volume_wipe(struct volume *v)
+{
+    char path[FILE_PATH_MAX];
+    if (volume_state(v) != VOLUME_DEAD || look_at_marker(v) != VOLUME_BECAUSE_NOTHING)
+        return ERR_STATE;
+    TRY(volume_clear(v));
+    TRY(file_path(path, v->path, MARKER));
+    TRY(v->files.unlink(v->files.ctx, path));
+    return v->files.sync_dir(v->files.ctx, v->path);
 }
 
 /* ---- open
@@ -234,10 +346,18 @@ static enum err open_or_create(struct volume *v, const struct volume_config *con
     if (known && (e != OK || other)) {
         memcpy(v->id, config->id, VOLUME_ID_SIZE);
         v->state = VOLUME_OFFLINE;
+        v->cause = look_at_marker(v);
         return OK;
     }
     TRY(e);
-    return volume_survey(v);
+    e = volume_survey(v);
+    if (e != OK && e != ERR_MEMORY &&
+        known) { /* one bad disk must not keep the others from their work */
+        v->state = VOLUME_OFFLINE;
+        v->cause = VOLUME_BECAUSE_IO;
+        return OK;
+    }
+    return e;
 }
 
 enum err volume_open(struct volume **out, const struct volume_config *config)
@@ -287,22 +407,32 @@ void volume_count(struct volume *v, enum volume_sum sum, uint64_t added, uint64_
     unlock(v);
 }
 
+void volume_space_known(const struct volume *v, struct volume_space *space)
+{
+    lock(v);
+    const struct file_space disk = v->disk;
+    *space = (struct volume_space){ .capacity = v->capacity == 0 ? disk.total : v->capacity,
+                                    .replicas = v->replicas,
+                                    .extents = v->extents,
+                                    .objects = v->objects,
+                                    .reserve = v->reserve };
+    unlock(v);
+    uint64_t used = space->replicas + space->extents + space->objects;
+    uint64_t ours = space->capacity > used ? space->capacity - used : 0;
+    uint64_t theirs = disk.free > v->reserve ? disk.free - v->reserve : 0;
+    space->free = ours < theirs ? ours : theirs;
+}
+
 enum err volume_space(const struct volume *v, struct volume_space *space)
 {
     struct file_space disk;
     *space = (struct volume_space){ 0 };
     TRY(v->files.space(v->files.ctx, &disk, v->path));
     lock(v);
-    space->capacity = v->capacity == 0 ? disk.total : v->capacity;
-    space->replicas = v->replicas;
-    space->extents = v->extents;
-    space->objects = v->objects;
-    space->reserve = v->reserve;
+    /* What was seen last is the other member that a reading call changes. */
+    ((struct volume *)(uintptr_t)v)->disk = disk;
     unlock(v);
-    uint64_t used = space->replicas + space->extents + space->objects;
-    uint64_t ours = space->capacity > used ? space->capacity - used : 0;
-    uint64_t theirs = disk.free > v->reserve ? disk.free - v->reserve : 0;
-    space->free = ours < theirs ? ours : theirs;
+    volume_space_known(v, space);
     return OK;
 }
 

@@ -17,16 +17,21 @@ enum {
     VOLUME_SUSPECT_ERRORS = 3,   /* good probes in a row that make a suspect disk usable again */
 };
 
-/* mpow 9.11. Writing needs OK; reading needs OK, SUSPECT or RETURNING. */
+/* mpow 9.11. Writing needs OK; reading needs OK, SUSPECT, RETURNING, FAILED or STOPPING.
+ *
+ *   OK --error--> SUSPECT --good probes--> RETURNING --accept--> OK or FAILED
+ *   any --marker gone--> OFFLINE --marker back--> RETURNING
+ *   OK --doubt--> RETURNING      FAILED, STOPPED --resume--> OFFLINE */
 enum volume_state {
     VOLUME_OK = 0,
-    VOLUME_SUSPECT = 1,   /* gave an I/O error: read-only, probed again and again */
+    VOLUME_SUSPECT = 1,   /* gave an error, or is read-only: no writes, probed again and again */
     VOLUME_OFFLINE = 2,   /* the marker is gone or another disk's: not mounted */
-    VOLUME_RETURNING = 3, /* the marker is back: the owner verifies samples, then volume_accept */
+    VOLUME_RETURNING = 3, /* back, or in doubt: the owner checks bytes, then volume_accept */
     VOLUME_DEAD = 4,      /* given up by the operator or after the limit: contents do not count */
+    VOLUME_FAILED = 5,    /* bytes are missing or wrong: until volume_resume or volume_give_up */
+    VOLUME_STOPPING = 6,  /* the operator wants it to rest; still read */
+    VOLUME_STOPPED = 7,   /* at rest: not touched at all, it may be unmounted */
 };
-
-const char *volume_state_text(enum volume_state s); /* static storage */
 
 /* Names a replica on this volume; the owner draws it at random. */
 struct volume_replica {
@@ -51,19 +56,41 @@ struct volume_config {
 NODISCARD enum err volume_open(struct volume **out, const struct volume_config *config);
 void volume_close(struct volume *v);
 
+/* Where it is, for files of the owner beside what is kept here; borrowed until close. */
+const struct files *volume_files(const struct volume *v);
+const char *volume_path(const struct volume *v);
 const uint8_t *volume_id(const struct volume *v); /* VOLUME_ID_SIZE bytes, borrowed until close */
 enum volume_state volume_state(const struct volume *v);
 
+/* The state and its cause in words, like "offline: another disk is mounted there". What stands
+ * before the colon names the state. Static storage. */
+const char *volume_text(const struct volume *v);
+
 /* volume_probe looks at the marker, writes and reads back a small file, and moves the state:
- * OK or SUSPECT -> OFFLINE, OFFLINE -> RETURNING, SUSPECT -> OK after VOLUME_SUSPECT_ERRORS good
- * probes, OK -> SUSPECT on an error. Call it on a timer. Returns the new state. */
+ * any -> OFFLINE, OFFLINE -> RETURNING, SUSPECT -> RETURNING after VOLUME_SUSPECT_ERRORS good
+ * probes, OK or RETURNING -> SUSPECT on an error. It leaves DEAD and STOPPED alone. Call it on a
+ * timer. Returns the new state. */
 enum volume_state volume_probe(struct volume *v);
 
-/* volume_accept ends RETURNING: good to OK, else to SUSPECT. ERR_STATE in another state. */
-NODISCARD enum err volume_accept(struct volume *v, bool good);
+/* volume_accept ends RETURNING by what the check of its bytes gave: OK to OK, ERR_IO to SUSPECT,
+ * anything else to FAILED. ERR_STATE in another state. */
+NODISCARD enum err volume_accept(struct volume *v, enum err result);
+
+/* volume_doubt: something read was not what was written. OK -> RETURNING. */
+void volume_doubt(struct volume *v);
+/* volume_fail makes FAILED of a volume that can be read. */
+void volume_fail(struct volume *v);
+/* volume_stop: STOPPING, or STOPPED at once; volume_resume: from these, FAILED and SUSPECT to
+ * OFFLINE, so that the next probe looks at it afresh. ERR_STATE from another state. */
+NODISCARD enum err volume_stop(struct volume *v, bool at_once);
+NODISCARD enum err volume_resume(struct volume *v);
 
 /* volume_give_up makes the volume DEAD in any state. For good. */
 void volume_give_up(struct volume *v);
+
+/* volume_wipe removes all that Crust keeps there, the marker last: of a DEAD volume whose marker is
+ * its own, else ERR_STATE. Nothing else in the directory is touched. */
+NODISCARD enum err volume_wipe(struct volume *v);
 
 struct volume_space {
     uint64_t capacity; /* what Crust may use at most */
@@ -75,6 +102,9 @@ struct volume_space {
 };
 
 NODISCARD enum err volume_space(const struct volume *v, struct volume_space *space);
+
+/* The same without asking the disk: its file system is as the last volume_space has seen it. */
+void volume_space_known(const struct volume *v, struct volume_space *space);
 
 /* --- sealed segments ------------------------------------------------------------------------
  * A segment is invisible until volume_segment_finish has made it durable; a crash before throws it

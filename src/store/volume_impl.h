@@ -6,6 +6,17 @@
 
 #include <pthread.h>
 
+/* Why the state is what it is; for volume_text. */
+enum volume_cause {
+    VOLUME_BECAUSE_NOTHING,
+    VOLUME_BECAUSE_IO,
+    VOLUME_BECAUSE_READ_ONLY,
+    VOLUME_BECAUSE_NO_MARKER,
+    VOLUME_BECAUSE_OTHER_DISK,
+    VOLUME_BECAUSE_BAD_MARKER,
+    VOLUME_BECAUSE_DOUBT,
+};
+
 struct volume {
     struct files files;
     char path[FILE_PATH_MAX];
@@ -14,7 +25,9 @@ struct volume {
     uint8_t id[VOLUME_ID_SIZE];
     pthread_mutex_t mutex; /* state and the sums */
     enum volume_state state;
+    enum volume_cause cause;
     unsigned good_probes;
+    struct file_space disk;              /* as last seen */
     uint64_t replicas, extents, objects; /* bytes on the disk */
 };
 
@@ -50,6 +63,9 @@ NODISCARD enum err volume_file_size(struct volume *v, uint64_t *size, const char
 NODISCARD enum err volume_file_read(struct volume *v, struct mspan buf, const char *path,
                                     uint64_t offset);
 bool volume_ends_with(const char *name, const char *suffix);
+
+/* Removes all that Crust keeps in the directory, but for the marker. */
+NODISCARD enum err volume_clear(struct volume *v);
 
 /* Walks the disk once: removes what a crash left half-written, and sums up. */
 NODISCARD enum err volume_survey(struct volume *v);

@@ -255,6 +255,44 @@ enum err volume_survey(struct volume *v)
     return OK;
 }
 
+/* ---- the end of a volume
+ * ----------------------------------------------------------------------------------------------
+ */
+
+struct clearing {
+    struct volume *v;
+    const char *dir;
+};
+
+static enum err clear_path(void *ctx, const char *name)
+{
+    const struct clearing *c = ctx;
+    struct volume *v = c->v;
+    char path[FILE_PATH_MAX];
+    TRY(file_path(path, c->dir, name));
+    if (v->files.unlink(v->files.ctx, path) == OK)
+        return OK;
+    struct clearing below = { v, path };
+    enum err e = v->files.list(v->files.ctx, path, clear_path, &below);
+    if (e == OK)
+        e = v->files.remove_dir(v->files.ctx, path);
+    return e == ERR_NOT_FOUND ? OK : e;
+}
+
+enum err volume_clear(struct volume *v)
+{
+    /* The last ones are the owner's: its mirrored journal and its list of leaves. */
+    static const char *const names[] = { "replicas", "extents", "objects",
+                                         "journal",  "leaves",  "leaves.new" };
+    struct clearing c = { v, v->path };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        TRY(clear_path(&c, names[i]));
+    volume_count(v, VOLUME_REPLICAS, 0, UINT64_MAX);
+    volume_count(v, VOLUME_EXTENTS, 0, UINT64_MAX);
+    volume_count(v, VOLUME_OBJECTS, 0, UINT64_MAX);
+    return v->files.sync_dir(v->files.ctx, v->path);
+}
+
 /* ---- small files
  * -------------------------------------------------------------------------------------------- */
 

@@ -233,7 +233,7 @@ static void test_states(void **state)
     memcpy(id, volume_id(v), sizeof(id));
     CHECK_OK(write_segment(v, &first, 0, 1));
     CHECK(volume_probe(v) == VOLUME_OK);
-    /* An error makes it suspect: readable, not writable, good again after three probes. */
+    /* An error makes it suspect: readable, not writable, checked after three good probes. */
     file_fault_fail_at(ff, 3, ERR_IO);
     CHECK_ERR(write_segment(v, &first, 1, 3), ERR_IO);
     CHECK(volume_state(v) == VOLUME_SUSPECT);
@@ -241,18 +241,19 @@ static void test_states(void **state)
     expect_segment(v, &first, 0, 1);
     CHECK(volume_probe(v) == VOLUME_SUSPECT);
     CHECK(volume_probe(v) == VOLUME_SUSPECT);
-    CHECK(volume_probe(v) == VOLUME_OK);
+    CHECK(volume_probe(v) == VOLUME_RETURNING);
+    CHECK_OK(volume_accept(v, OK));
     /* The mount goes and comes back: verified before it counts again. */
     file_fault_hide(ff, "/disk1", true);
     CHECK(volume_probe(v) == VOLUME_OFFLINE);
     uint64_t size;
     CHECK_ERR(volume_segment_size(v, &size, &first, 0), ERR_STATE);
-    CHECK_ERR(volume_accept(v, true), ERR_STATE);
+    CHECK_ERR(volume_accept(v, OK), ERR_STATE);
     file_fault_hide(ff, "/disk1", false);
     CHECK(volume_probe(v) == VOLUME_RETURNING);
     expect_segment(v, &first, 0, 1);
     CHECK_ERR(write_segment(v, &first, 1, 1), ERR_STATE);
-    CHECK_OK(volume_accept(v, true));
+    CHECK_OK(volume_accept(v, OK));
     CHECK_OK(write_segment(v, &first, 1, 1));
     volume_close(v);
     /* Another disk's marker: offline. No marker and no known id: not found. */
@@ -262,8 +263,10 @@ static void test_states(void **state)
     CHECK_OK(volume_open(&v, &c));
     CHECK(volume_state(v) == VOLUME_OFFLINE);
     CHECK(volume_probe(v) == VOLUME_OFFLINE);
+    CHECK(strcmp(volume_text(v), "offline: another disk is mounted there") == 0);
     volume_give_up(v);
     CHECK(volume_probe(v) == VOLUME_DEAD && volume_state(v) == VOLUME_DEAD);
+    CHECK_ERR(volume_wipe(v), ERR_STATE); /* not its disk */
     volume_close(v);
     c = (struct volume_config){ .files = file_fault_files(ff), .path = "/disk2" };
     CHECK_ERR(volume_open(&v, &c), ERR_NOT_FOUND);
@@ -273,13 +276,81 @@ static void test_states(void **state)
     file_fault_free(ff);
 }
 
+/* What operators ask for, and what a check of the bytes finds. */
+static void test_doubt_failure_and_rest(void **state)
+{
+    (void)state;
+    struct file_fault *ff = file_fault_new(4, 1 << 24);
+    struct volume *v = open_volume(ff, true);
+    CHECK_OK(write_segment(v, &first, 0, 1));
+    volume_doubt(v);
+    CHECK(volume_probe(v) == VOLUME_RETURNING);
+    CHECK_ERR(write_segment(v, &first, 1, 1), ERR_STATE);
+    CHECK_OK(volume_accept(v, ERR_CORRUPT));
+    CHECK(volume_state(v) == VOLUME_FAILED && strncmp(volume_text(v), "failed:", 7) == 0);
+    expect_segment(v, &first, 0, 1); /* what is good is still read */
+    CHECK(volume_probe(v) == VOLUME_FAILED);
+    volume_doubt(v);
+    CHECK(volume_state(v) == VOLUME_FAILED);
+    CHECK_OK(volume_resume(v));
+    CHECK(volume_probe(v) == VOLUME_RETURNING);
+    CHECK_OK(volume_accept(v, ERR_IO));
+    CHECK(volume_state(v) == VOLUME_SUSPECT);
+    /* At rest nothing touches it, also when it is gone and back. */
+    CHECK_OK(volume_stop(v, false));
+    CHECK(volume_probe(v) == VOLUME_STOPPING);
+    expect_segment(v, &first, 0, 1);
+    CHECK_OK(volume_stop(v, true));
+    uint64_t calls = file_fault_calls(ff), size;
+    CHECK(volume_probe(v) == VOLUME_STOPPED && file_fault_calls(ff) == calls);
+    CHECK_ERR(volume_segment_size(v, &size, &first, 0), ERR_STATE);
+    file_fault_hide(ff, "/disk1", true);
+    CHECK_OK(volume_resume(v));
+    CHECK(volume_probe(v) == VOLUME_OFFLINE);
+    CHECK(strcmp(volume_text(v), "offline: not mounted") == 0);
+    file_fault_hide(ff, "/disk1", false);
+    CHECK(volume_probe(v) == VOLUME_RETURNING);
+    CHECK_OK(volume_accept(v, OK));
+    CHECK_ERR(volume_resume(v), ERR_STATE);
+    file_fault_fail_at(ff, 1, ERR_DENIED);
+    CHECK(volume_probe(v) == VOLUME_SUSPECT);
+    CHECK(strcmp(volume_text(v), "suspect: it is mounted read-only") == 0);
+    volume_close(v);
+    file_fault_free(ff);
+}
+
+static void test_wipe(void **state)
+{
+    (void)state;
+    struct file_fault *ff = file_fault_new(5, 1 << 24);
+    struct volume *v = open_volume(ff, true);
+    uint8_t id[VOLUME_ID_SIZE];
+    struct volume_space space;
+    memcpy(id, volume_id(v), sizeof(id));
+    CHECK_OK(write_segment(v, &first, 0, 3));
+    CHECK_OK(write_extent(v, 1, 1));
+    CHECK_OK(volume_object_put(v, NULL, "keys", span_str("secret")));
+    CHECK_ERR(volume_wipe(v), ERR_STATE); /* it counts */
+    volume_give_up(v);
+    CHECK_OK(volume_wipe(v));
+    CHECK_OK(volume_space(v, &space));
+    CHECK(space.replicas == 0 && space.extents == 0 && space.objects == 0);
+    CHECK_ERR(volume_wipe(v), ERR_STATE); /* no marker any more */
+    volume_close(v);
+    /* An empty folder is a new disk. */
+    v = open_volume(ff, true);
+    CHECK(memcmp(id, volume_id(v), sizeof(id)) != 0);
+    CHECK_OK(write_segment(v, &first, 0, 1));
+    volume_close(v);
+    file_fault_free(ff);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_segments_and_objects),
-        cmocka_unit_test(test_extents),
-        cmocka_unit_test(test_crash_at_every_call),
-        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_segments_and_objects),   cmocka_unit_test(test_extents),
+        cmocka_unit_test(test_crash_at_every_call),    cmocka_unit_test(test_states),
+        cmocka_unit_test(test_doubt_failure_and_rest), cmocka_unit_test(test_wipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
