@@ -10,7 +10,10 @@
 #include "base/writer.h"
 #include "chain/state.h"
 
-enum { PROVE_OPS_MAX = 44 * 1024 }; /* room that every proof fits into */
+enum {
+    PROVE_OPS_MAX = 44 * 1024, /* room that every proof fits into */
+    PROVE_OPS_COUNT = 2,       /* steps of a proof */
+};
 
 /* prove_record writes ProofOps for the record under key as of the last state_commit. Out: *value,
  * borrowed until the next write; value->p is NULL when there is no record.

@@ -1,6 +1,7 @@
 #include "engine/abci_app.h"
 
 #include "base/hex.h"
+#include "chain/prove.h"
 #include "chain/result.h"
 #include "codec/json.h"
 #include "crypto/sha256.h"
@@ -18,7 +19,7 @@ enum {
 };
 
 /* Answers to Query: docs/spec/abci.md 3. */
-enum { QUERY_OK, QUERY_NO_RECORD, QUERY_NO_PATH, QUERY_NOT_SERVED };
+enum { QUERY_OK, QUERY_NO_RECORD, QUERY_NO_PATH, QUERY_NOT_SERVED, QUERY_NO_PROOF };
 
 struct abci_app {
     struct abci_app_options o;
@@ -205,31 +206,70 @@ static void query_path(char out[QUERY_PATH_MAX], struct span path)
     out[path.n] = '\0';
 }
 
+/* SPEC abci 3.6: "With prove, a store without proofs is answered with code 4." */
+static uint32_t query_code(enum err e)
+{
+    switch ((int)e) {
+    case OK:
+        return QUERY_OK;
+    case ERR_NOT_FOUND:
+    case ERR_LIMIT: /* longer than any key */
+        return QUERY_NO_RECORD;
+    case ERR_UNSUPPORTED:
+        return QUERY_NO_PROOF;
+    default:
+        return QUERY_NO_PATH;
+    }
+}
+
+/* The record with ProofOps; of a record that is not there, the proof of that. */
+static enum err query_prove(struct abci_app *a, struct abci_response *out, const char *path,
+                            struct span key)
+{
+    struct writer w;
+    struct span value;
+    TRY(room_take(a, &w, PROVE_OPS_MAX));
+    enum err e = a->app.prove(a->app.ctx, &value, &w, path, key);
+    out->query.code = query_code(e);
+    if (e != OK)
+        return e;
+    out->query.value = value;
+    out->query.proof.present = true;
+    out->query.proof.ops = abci_list_of(writer_span(&w), PROVE_OPS_COUNT);
+    if (value.p != NULL)
+        return OK;
+    out->query.code = QUERY_NO_RECORD;
+    return ERR_NOT_FOUND;
+}
+
 static enum err answer_query(struct abci_app *a, struct abci_response *out,
                              const struct abci_request *in)
 {
     const struct engine_info info = a->app.info(a->app.ctx);
     const struct span filter = span_str("/p2p/filter/");
     char path[QUERY_PATH_MAX];
-    struct span value;
+    struct span value = { NULL, 0 };
+    enum err e;
     if (span_eq(span_sub(in->query.path, 0, filter.n), filter))
         return OK;
     out->query.height = (int64_t)info.height;
     out->query.key = in->query.data;
-    bool other = in->query.height != 0 && in->query.height != (int64_t)info.height;
-    if (other || in->query.prove) {
+    if (in->query.height != 0 && in->query.height != (int64_t)info.height) {
         out->query.code = QUERY_NOT_SERVED;
-        out->query.log = span_str(other ? "only the last height is served"
-                                        : "proofs are not served by this version");
+        out->query.log = span_str("only the last height is served");
         return OK;
     }
     query_path(path, in->query.path);
-    enum err e = a->app.query(a->app.ctx, &value, path, in->query.data);
-    out->query.code = e == OK ? QUERY_OK : e == ERR_NOT_FOUND ? QUERY_NO_RECORD : QUERY_NO_PATH;
-    out->query.value = value;
+    if (in->query.prove) {
+        e = query_prove(a, out, path, in->query.data);
+    } else {
+        e = a->app.query(a->app.ctx, &value, path, in->query.data);
+        out->query.code = query_code(e);
+        out->query.value = value;
+    }
     if (e != OK)
         out->query.log = span_str(err_text(e));
-    return e == ERR_IO || e == ERR_CORRUPT ? e : OK;
+    return e == ERR_IO || e == ERR_CORRUPT || e == ERR_MEMORY ? e : OK;
 }
 
 static enum err answer_check_tx(struct abci_app *a, struct abci_response *out,

@@ -2,6 +2,7 @@
  * server and the real ledger. */
 #include "base/check.h"
 #include "base/hex.h"
+#include "chain/prove.h"
 #include "codec/block.h"
 #include "codec/pb.h"
 #include "crypto/random.h"
@@ -582,6 +583,66 @@ static void the_other_calls_have_their_answers(void **state)
     driver_remove(&d);
 }
 
+/* ProofOps as a whole message, out of the answer's list. */
+static struct span ops_of(struct mspan room, struct abci_list ops)
+{
+    struct writer w = writer_of(room.p, room.n);
+    struct abci_proof_op op;
+    while (abci_list_next(&op, ABCI_PROOF_OP, &ops))
+        abci_list_add(&w, ABCI_PROOF_OP, &op);
+    CHECK_OK(w.err);
+    return writer_span(&w);
+}
+
+static void records_are_proved_against_the_app_hash(void **state)
+{
+    (void)state;
+    static uint8_t room[PROVE_OPS_MAX];
+    const struct mspan m_room = { room, sizeof(room) };
+    struct driver d;
+    struct driver_link k;
+    uint8_t hash[32], old[32], list[1024], key[ACCOUNT_KEY_SIZE];
+    struct abci_request m = { .kind = ABCI_QUERY };
+    driver_make(&d);
+    link_open(&k, &d);
+    m.query.prove = true;
+    m.query.path = span_str("/store/meta");
+    CHECK(link_call(&k, &m).query.code == 1); /* before there is a state */
+    driver_start(&k);
+    driver_decide(&k, old, 1, no_txs, 0);
+    driver_decide(&k, hash, 2, transfers(&d, (struct mspan){ list, sizeof(list) }, 0, 1), 1);
+    m.query.path = span_str("/store/accounts/key");
+    accounts_key(key, d.bob.public_key);
+    m.query.data = span_of(key, sizeof(key));
+    struct abci_response r = link_call(&k, &m);
+    CHECK(r.query.code == 0 && r.query.height == 2 && r.query.proof.present);
+    CHECK(span_eq(r.query.key, m.query.data) && r.query.value.n != 0);
+    CHECK(r.query.proof.ops.count == PROVE_OPS_COUNT);
+    const struct prove_claim claim = { "accounts", m.query.data, &r.query.value };
+    CHECK_OK(prove_check(hash, &claim, ops_of(m_room, r.query.proof.ops)));
+    CHECK_ERR(prove_check(old, &claim, ops_of(m_room, r.query.proof.ops)), ERR_CORRUPT);
+
+    key[ACCOUNT_KEY_SIZE - 1] ^= 1; /* nobody's account */
+    r = link_call(&k, &m);
+    CHECK(r.query.code == 1 && r.query.proof.present && r.query.value.n == 0);
+    const struct prove_claim absent = { "accounts", m.query.data, NULL };
+    CHECK_OK(prove_check(hash, &absent, ops_of(m_room, r.query.proof.ops)));
+
+    m.query.path = span_str("/store/index");
+    CHECK(link_call(&k, &m).query.code == 4);
+    m.query.path = span_str("/store/tree");
+    CHECK(link_call(&k, &m).query.code == 4);
+    m.query.path = span_str("/elsewhere");
+    CHECK(link_call(&k, &m).query.code == 2);
+    m.query.path = span_str("/store/accounts");
+    m.query.data = span_of(room, STATE_KEY_MAX + 1);
+    CHECK(link_call(&k, &m).query.code == 1);
+    m.query.height = 1;
+    CHECK(link_call(&k, &m).query.code == 3);
+    link_close(&k);
+    driver_remove(&d);
+}
+
 static void blocks_that_the_engine_may_forget(void **state)
 {
     (void)state;
@@ -643,6 +704,7 @@ int main(void)
         cmocka_unit_test(only_what_can_succeed_is_proposed),
         cmocka_unit_test(proposals_that_break_the_rules_are_refused),
         cmocka_unit_test(the_other_calls_have_their_answers),
+        cmocka_unit_test(records_are_proved_against_the_app_hash),
         cmocka_unit_test(blocks_that_the_engine_may_forget),
         cmocka_unit_test(tcp_is_for_loopback_only),
     };

@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "chain/market.h"
+#include "chain/prove.h"
 #include "codec/block.h"
 #include "codec/chain_index.h"
 #include "codec/report.h"
@@ -14,7 +15,6 @@
 enum {
     EVENT_ROOM = 16 * (LEDGER_EVENT_VALUE_MAX + 80), /* one event, encoded */
     ROWS_PER_TX = 5,                                 /* the place, and at most four lists */
-    QUERY_PATH_MAX = 64,
 };
 
 static const char meta_genesis[] = "genesis";
@@ -536,25 +536,43 @@ static bool validator_account(void *ctx, uint8_t account[32], const uint8_t *add
     return chain_validator_account(&app->reading, account, address);
 }
 
+/* The store in "/store/NAME". */
+static bool store_of(enum state_store *out, const char *path)
+{
+    static const char head[] = "/store/";
+    for (int store = STATE_ACCOUNTS; store < STATE_STORE_COUNT; store++) {
+        *out = (enum state_store)store;
+        if (strncmp(path, head, sizeof(head) - 1) == 0 &&
+            strcmp(path + sizeof(head) - 1, state_store_name(*out)) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum err query(void *ctx, struct span *value, const char *path, struct span key)
 {
     struct app *app = ctx;
+    enum state_store store;
     *value = (struct span){ NULL, 0 };
     if (app->info.fresh)
         return ERR_NOT_FOUND;
-    for (int store = STATE_ACCOUNTS; store < STATE_STORE_COUNT; store++) {
-        char name[QUERY_PATH_MAX];
-        struct writer w = writer_of((uint8_t *)name, sizeof(name));
-        write_span(&w, span_str("/store/"));
-        write_span(&w, span_str(state_store_name((enum state_store)store)));
-        write_u8(&w, 0);
-        if (w.err != OK || strcmp(name, path) != 0)
-            continue;
-        bool found = key.n <= STATE_KEY_MAX &&
-                     state_get(&app->reading.st, value, (enum state_store)store, key);
-        return found ? OK : app->reading.st.err != OK ? app->reading.st.err : ERR_NOT_FOUND;
-    }
-    return ERR_FORMAT;
+    if (!store_of(&store, path))
+        return ERR_FORMAT;
+    bool found = key.n <= STATE_KEY_MAX && state_get(&app->reading.st, value, store, key);
+    return found ? OK : app->reading.st.err != OK ? app->reading.st.err : ERR_NOT_FOUND;
+}
+
+static enum err prove(void *ctx, struct span *value, struct writer *ops, const char *path,
+                      struct span key)
+{
+    struct app *app = ctx;
+    enum state_store store;
+    *value = (struct span){ NULL, 0 };
+    if (app->info.fresh)
+        return ERR_NOT_FOUND;
+    if (!store_of(&store, path))
+        return ERR_FORMAT;
+    return prove_record(&app->reading.st, ops, value, store, key);
 }
 
 struct engine_app app_engine(struct app *app)
@@ -569,7 +587,8 @@ struct engine_app app_engine(struct app *app)
                                 .finalize = finalize,
                                 .commit = commit,
                                 .validator_account = validator_account,
-                                .query = query };
+                                .query = query,
+                                .prove = prove };
 }
 
 enum err app_contribution(struct app *app, struct span *out, struct mspan room,

@@ -90,6 +90,12 @@ struct engine_app {
     /* Reads one record of the last commit: path is "/store/NAME", key the record's key.
      * ERR_NOT_FOUND; ERR_FORMAT (the path). *value borrowed until the next commit. */
     enum err (*query)(void *ctx, struct span *value, const char *path, struct span key);
+
+    /* The same with its proof (chain/prove.h) written to ops. When there is no such record: OK,
+     * *value {NULL, 0}, and ops prove that. ERR_NOT_FOUND (no state yet); ERR_FORMAT (the path);
+     * ERR_UNSUPPORTED (records of this store have no proofs); ERR_LIMIT (the key). */
+    enum err (*prove)(void *ctx, struct span *value, struct writer *ops, const char *path,
+                      struct span key);
 };
 
 #endif
