@@ -36,6 +36,7 @@ struct chain_api_handler {
 extern const struct chain_api_handler chain_api_handlers_ledger[];
 extern const struct chain_api_handler chain_api_handlers_market[];
 extern const struct chain_api_handler chain_api_handlers_proof[];
+extern const struct chain_api_handler chain_api_handlers_staking[];
 extern const struct chain_api_handler chain_api_handlers_work[];
 
 /* An error answer; the first one counts. field and next may be "". */

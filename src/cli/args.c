@@ -14,6 +14,7 @@ static const struct {
     { "paying others to keep it", cli_verbs_market },
     { "orders", cli_verbs_orders },
     { "money", cli_verbs_accounts },
+    { "stake and votes", cli_verbs_stake },
     { "network and this node", cli_verbs_network },
     { "a network of one's own", cli_verbs_devnet },
 };

@@ -62,10 +62,10 @@ class Chaind:
         return [BUILD / "bin/crust-chaind", "--home", self.home, "--http-port", "0", "--beacon-key", "beacon.key",
                 "--block-time", f"{self.block_ms}ms", "--log-level", "warn", *more]
 
-    def start(self):
+    def start(self, *more):
         url = self.home / "chain/url"
         url.unlink(missing_ok=True)
-        self.process = subprocess.Popen(self.command(), stderr=open(self.home / "log", "a"))
+        self.process = subprocess.Popen(self.command(*more), stderr=open(self.home / "log", "a"))
         deadline = time.time() + 30
         while not url.exists():
             if self.process.poll() is not None or time.time() > deadline:
