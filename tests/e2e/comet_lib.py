@@ -104,7 +104,7 @@ class Node(Chaind):
 class Network:
     chain_id = CHAIN
 
-    def __init__(self, count, accounts=(), binary=None, settings=None, params=None, flags=()):
+    def __init__(self, count, accounts=(), binary=None, settings=None, params=None, flags=(), more=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="crust-comet-"))
         self.binary = binary or engine()
         ports = free_ports(2 * count)
@@ -116,6 +116,7 @@ class Network:
             "balances": [{"address": a["address"], "amount": str(10**18)} for a in accounts], "contributors": [out.stdout.strip()],
             "validators": [{"key": n.key.hex(), "power": 10, "address": authors[n.number % len(authors)]["address"]} for n in self.nodes], "beacon": "07" * 32,
         }
+        self.genesis.update(more or {})
         text = json.dumps(self.genesis)
         comet = {
             "genesis_time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.genesis["time_ms"] // 1000 + 1)), "chain_id": CHAIN, "initial_height": "1",
