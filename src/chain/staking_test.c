@@ -1,5 +1,6 @@
 #include "chain/staking.h"
 
+#include "base/hex.h"
 #include "chain/testera.h"
 
 static struct world w;
@@ -258,6 +259,27 @@ static void keys_are_proven_and_stay_with_their_stash(void **state)
     CHECK(ts_validate(&w, 2, 0) == RESULT_NOT_CONTROLLER);
     CHECK(ts_validate(&w, 4, 0) == RESULT_OK);
     ts_sound(&w);
+}
+
+static void the_proof_of_the_specification(void **state)
+{
+    (void)state;
+    uint8_t want[64], proof[64];
+    struct tx_call call = { .kind = TX_STAKE_KEY };
+    ts_start(&w, "", "1000");
+    CHECK_OK(hex_parse(want, 64,
+                       "13c6d8bad2a7d40f99596d5957591f563a5eb8c1dd30e9a9362ec8af338702d8"
+                       "114bc5905dcf60c4807690acc9ba889a1099a99c0a7ee86da987ce8f03289e0a"));
+    ts_prove(&w, proof, 0, 0);
+    CHECK(memcmp(proof, want, 64) == 0);
+    CHECK(ts_bond(&w, 0, 0, 500) == RESULT_OK);
+    CHECK_OK(hex_parse(call.stake.key, 32,
+                       "9fd8db3ce25c826c641e96ef8b2e55337554fb55f5010a43e35a6b9911e06ec4"));
+    memcpy(call.stake.proof, want, 64);
+    call.stake.proof[40] ^= 1;
+    CHECK(ts_call(&w, 0, &call) == RESULT_KEY_PROOF);
+    call.stake.proof[40] ^= 1;
+    CHECK(ts_call(&w, 0, &call) == RESULT_OK);
 }
 
 static void the_smallest_guarantor_makes_room(void **state)
@@ -524,6 +546,7 @@ int main(void)
         cmocka_unit_test(v69_the_existential_deposit_bounds_a_bond),
         cmocka_unit_test(unbonding_outlasts_evidence_in_blocks_and_in_time),
         cmocka_unit_test(keys_are_proven_and_stay_with_their_stash),
+        cmocka_unit_test(the_proof_of_the_specification),
         cmocka_unit_test(the_smallest_guarantor_makes_room),
         cmocka_unit_test(v64_effective_stake_under_a_limit),
         cmocka_unit_test(v67_only_the_largest_guarantors_are_paid),

@@ -280,6 +280,39 @@ static void the_signing_hash_is_that_of_the_map_without_sig(void **state)
     CHECK(memcmp(want, got, 32) == 0);
 }
 
+/* The vector of docs/spec/governance.md 5. */
+static void the_arguments_of_a_proposal(void **state)
+{
+    (void)state;
+    static const char args[] = "\xa2\x66"
+                               "cancel\x80\x67"
+                               "changes\x81\x82\x68"
+                               "fee_base\x62"
+                               "17";
+    struct tx tx = sample(TX_GOV_PROPOSE), back;
+    uint8_t bytes[ROOM];
+    tx.call.proposal.change_count = 1;
+    tx.call.proposal.cancel_count = 0;
+    size_t n = encode(bytes, sizeof(bytes), &tx);
+    CHECK(memmem(bytes, n, args, sizeof(args) - 1) != NULL);
+    /* One change too many, an empty name, a control character. */
+    tx.call.proposal.change_count = TX_CHANGES_MAX;
+    for (size_t i = 0; i < TX_CHANGES_MAX; i++)
+        tx.call.proposal.changes[i] = tx.call.proposal.changes[0];
+    n = encode(bytes, sizeof(bytes), &tx);
+    CHECK_OK(tx_decode(&back, span_of(bytes, n)));
+    CHECK(back.call.proposal.change_count == TX_CHANGES_MAX);
+    tx.call.proposal.changes[3].name = span_str("");
+    n = encode(bytes, sizeof(bytes), &tx);
+    CHECK_ERR(tx_decode(&back, span_of(bytes, n)), ERR_FORMAT);
+    tx.call.proposal.changes[3].name = span_str("fee\nbase");
+    n = encode(bytes, sizeof(bytes), &tx);
+    CHECK_ERR(tx_decode(&back, span_of(bytes, n)), ERR_FORMAT);
+    tx.call.proposal.changes[3].name = span_str("a_name_of_more_than_forty_bytes_is_refused");
+    n = encode(bytes, sizeof(bytes), &tx);
+    CHECK_ERR(tx_decode(&back, span_of(bytes, n)), ERR_LIMIT);
+}
+
 /* The vector of docs/spec/transactions.md 7. */
 static void the_vector_of_the_specification(void **state)
 {
@@ -410,6 +443,7 @@ int main(void)
         cmocka_unit_test(signatures_cover_every_byte),
         cmocka_unit_test(the_signing_hash_is_that_of_the_map_without_sig),
         cmocka_unit_test(the_vector_of_the_specification),
+        cmocka_unit_test(the_arguments_of_a_proposal),
         cmocka_unit_test(limits_hold_on_both_sides),
         cmocka_unit_test(urls_are_few_short_and_plain),
         cmocka_unit_test(an_envelope_fits_its_call),
