@@ -115,7 +115,8 @@ static uint32_t consider(struct ledger *l, struct staking_now *now, const uint8_
     struct staking_ledger s;
     struct staking_exposure x;
     struct amount limit = staking_limit(l, now, stash);
-    if (!staking_get(l, &s, stash) || amount_is_zero(limit))
+    /* SPEC staking 6.3: "A limit of 0, or nothing active of its own, gives no exposure." */
+    if (!staking_get(l, &s, stash) || amount_is_zero(limit) || amount_is_zero(s.active))
         return 1;
     uint32_t reads = expose(l, &x, &s, stash, limit);
     if (amount_is_zero(x.total))

@@ -204,9 +204,11 @@ struct slash {
     struct staking_edge parts[PARAMS_GUARANTORS_LIMIT + 1];
 };
 
-static void slash_add(struct slash *s, const uint8_t who[32], struct amount v)
+/* Who is bonded no more has nothing to lose; what he bonds later has no part in it. */
+static void slash_add(struct ledger *l, struct slash *s, const uint8_t who[32], struct amount v)
 {
-    if (amount_is_zero(v))
+    struct staking_ledger ledger;
+    if (amount_is_zero(v) || !staking_get(l, &ledger, who))
         return;
     memcpy(s->parts[s->count].who, who, 32);
     s->parts[s->count++].value = v;
@@ -218,7 +220,7 @@ static void pending_add(struct ledger *l, const struct slash *s, int by)
         struct staking_ledger ledger;
         if (!staking_get(l, &ledger, s->parts[i].who))
             continue;
-        ASSERT(by > 0 || ledger.pending > 0);
+        ASSERT(by > 0 || ledger.pending > 0); /* a stash stays while a slash waits for it */
         ledger.pending = by > 0 ? ledger.pending + 1 : ledger.pending - 1;
         staking_put(l, s->parts[i].who, &ledger);
     }
@@ -387,11 +389,11 @@ void staking_offend(struct ledger *l, const struct staking_now *now, const uint8
     if (!is_larger(l, stash, era, fraction, &fractions[0]))
         return;
     struct amount own = AMOUNT_OF(ratio_mul(fraction, PERBILL, x.own.units));
-    slash_add(&slash, stash, span_charge(l, now, stash, era, own, &current));
+    slash_add(l, &slash, stash, span_charge(l, now, stash, era, own, &current));
     if (current)
         chill(l, stash);
     for (uint32_t i = 0; i < x.count; i++)
-        slash_add(&slash, x.others[i].who, guarantor_part(l, now, &x.others[i], era, fractions));
+        slash_add(l, &slash, x.others[i].who, guarantor_part(l, now, &x.others[i], era, fractions));
     if (slash.count == 0)
         return;
     if (l->params->slash_defer_eras > 0) {

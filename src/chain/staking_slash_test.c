@@ -140,6 +140,44 @@ static void v74_a_slash_waits_and_can_be_cancelled(void **state)
     ts_sound(&w);
 }
 
+static void who_left_before_a_slash_is_not_named_by_it(void **state)
+{
+    (void)state;
+    ts_start(&w, "slash_defer_eras=1 bonding_eras=2", "1000000");
+    ts_fund(&w, 101, 1000);
+    CHECK(ts_bond(&w, 101, 101, 500) == RESULT_OK);
+    struct staking_edge e = edge_of(101, 250);
+    validator(11, 1000, &e);
+    CHECK(ts_do(&w, 101, TX_STAKE_UNBOND, 500, 101) == RESULT_OK);
+    ts_to_era(&w, 2);
+    CHECK(ts_do(&w, 101, TX_STAKE_WITHDRAW, 0, 101) == RESULT_OK);
+    struct staking_now now = ts_now(&w);
+    staking_offend(&w.chain.ledger, &now, ts_id(11), 500000000, 0);
+    CHECK(ts_ledger(&w, 11).pending == 1);
+    CHECK(ts_bond(&w, 101, 101, 400) == RESULT_OK && ts_ledger(&w, 101).pending == 0);
+    ts_to_era(&w, 5);
+    CHECK(worth(11) == 1500 && worth(101) == 1000 && ts_ledger(&w, 11).pending == 0);
+    ts_sound(&w);
+}
+
+static void a_candidate_without_stake_of_its_own_does_not_count(void **state)
+{
+    (void)state;
+    ts_start(&w, "", "1000000");
+    ts_candidate(&w, 21, 1000);
+    ts_candidate(&w, 22, 1000);
+    ts_workload(&w, 21, 0, 1);
+    ts_workload(&w, 22, 0, 1);
+    CHECK(ts_bond(&w, 1, 1, 5000) == RESULT_OK);
+    CHECK(ts_do(&w, 1, TX_STAKE_GUARANTEE, 5000, 21) == RESULT_OK);
+    CHECK(ts_do(&w, 21, TX_STAKE_UNBOND, 1000, 21) == RESULT_OK);
+    ts_to_era(&w, 1);
+    struct staking_elected e;
+    staking_get_elected(&w.chain.ledger, &e);
+    CHECK(e.count == 1 && memcmp(e.rows[0].stash, ts_id(22), 32) == 0);
+    CHECK(ts_now(&w).stake.units == 1000);
+}
+
 /* ---- from blocks ---- */
 
 /* Four validators of 1000 that are elected in era 1. */
@@ -353,6 +391,8 @@ int main(void)
         cmocka_unit_test(v71_other_cases),
         cmocka_unit_test(spans_add_up_and_a_guarantee_is_cut),
         cmocka_unit_test(v74_a_slash_waits_and_can_be_cancelled),
+        cmocka_unit_test(who_left_before_a_slash_is_not_named_by_it),
+        cmocka_unit_test(a_candidate_without_stake_of_its_own_does_not_count),
         cmocka_unit_test(a_double_vote_bans_the_key_and_costs),
         cmocka_unit_test(old_evidence_meets_the_era_it_is_of),
         cmocka_unit_test(who_is_silent_for_a_slot_leaves),
