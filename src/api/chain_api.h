@@ -54,6 +54,8 @@ enum chain_api_kind {
     CHAIN_API_STREAM,  /* text/event-stream from position on, see chain_api_stream */
     CHAIN_API_METRICS, /* Prometheus text */
     CHAIN_API_OPENAPI, /* docs/openapi/chain.json */
+    CHAIN_API_GENESIS, /* the genesis file, byte for byte */
+    CHAIN_API_LIGHT,   /* header, commit and validators of position.height, from the engine */
 };
 
 /* A place in the stream of events: event `number` of block `height`. */

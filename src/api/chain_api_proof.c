@@ -1,4 +1,4 @@
-/* Records of the state with their proofs. */
+/* Records of the state with their proofs, and where to ask for what backs the app hash. */
 #include "api/chain_api_call.h"
 #include "base/hex.h"
 #include "chain/prove.h"
@@ -44,7 +44,28 @@ static void proof(struct chain_api_call *call)
     json_out_object_end(j);
 }
 
+static void genesis(struct chain_api_call *call)
+{
+    call->plan->kind = CHAIN_API_GENESIS;
+}
+
+/* The engine signs a block soon after it is made: the height after the last commit may be there. */
+static void light(struct chain_api_call *call)
+{
+    uint64_t height;
+    if (!chain_api_u64(call, &height, "height", call->segments[0]))
+        return;
+    if (height == 0 || height > call->src->height + 1) {
+        chain_api_refuse(call, 404, "height", "there is no such block yet", "");
+        return;
+    }
+    call->plan->kind = CHAIN_API_LIGHT;
+    call->plan->position.height = height;
+}
+
 const struct chain_api_handler chain_api_handlers_proof[] = {
+    { "GET /v1/genesis", { NULL }, genesis },
+    { "GET /v1/light/{height}", { NULL }, light },
     { "GET /v1/proof/{store}/{key}", { NULL }, proof },
     { NULL, { NULL }, NULL },
 };

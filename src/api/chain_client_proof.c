@@ -33,8 +33,8 @@ static size_t hex_member(struct json_value at, uint8_t *out, size_t room)
     return n;
 }
 
-static void read_proof(struct chain_client_proof *out, struct json_value v, enum state_store store,
-                       struct span key)
+void chain_client_read_proof(struct chain_client_proof *out, struct json_value v,
+                             enum state_store store, struct span key)
 {
     uint8_t asked[STATE_KEY_MAX], ops[PROVE_OPS_MAX];
     out->height = chain_client_read_u64(v, "height");
@@ -61,5 +61,5 @@ static void read_proof(struct chain_client_proof *out, struct json_value v, enum
 enum err chain_client_decode_proof(struct chain_client_proof *out, struct span body,
                                    enum state_store store, struct span key)
 {
-    CHAIN_CLIENT_DECODE(out, body, read_proof(out, json_root(&doc), store, key));
+    CHAIN_CLIENT_DECODE(out, body, chain_client_read_proof(out, json_root(&doc), store, key));
 }

@@ -20,6 +20,12 @@ enum { CHAIN_CLIENT_PROOF_PATH_MAX = 32 + 2 * STATE_KEY_MAX + 1 };
 NODISCARD enum err chain_client_proof_path(char out[CHAIN_CLIENT_PROOF_PATH_MAX],
                                            enum state_store store, struct span key);
 
+struct json_value;
+
+/* chain_client_read_proof reads the answer out of a larger document, which failures go to. */
+void chain_client_read_proof(struct chain_client_proof *out, struct json_value v,
+                             enum state_store store, struct span key);
+
 /* chain_client_decode_proof reads the answer about this store and key and checks the proof in it.
  * Returns: OK; ERR_FORMAT, ERR_LIMIT (the JSON, or it is about another record); ERR_CORRUPT (the
  *          proof does not hold). *out zeroed on failure. */

@@ -1,5 +1,6 @@
 #include "api/light.h"
 
+#include "codec/json.h"
 #include "crypto/ed25519.h"
 
 /* Vote i of the commit is for the block and signed by key. */
@@ -39,6 +40,29 @@ enum err light_check(const struct light_block *block, const char *chain_id)
             power += set->list[i].power;
     }
     return 3 * power > 2 * set->power ? OK : ERR_SIGNATURE;
+}
+
+struct light_signers light_signers(const struct light_block *block)
+{
+    struct light_signers s = { 0 };
+    for (size_t i = 0; i < block->validators.count && i < block->commit.count; i++) {
+        const struct comet_validator *v = &block->validators.list[i];
+        bool named = memcmp(block->commit.votes[i].address, v->address, COMET_ADDRESS_SIZE) == 0;
+        if (!named || !is_signed(block, i, v->key))
+            continue;
+        s.count++;
+        s.power += v->power;
+    }
+    return s;
+}
+
+void light_read(struct light_block *out, struct json_value v)
+{
+    *out = (struct light_block){ 0 };
+    struct json_value signed_header = json_get(v, "signed_header");
+    comet_read_header(&out->header, json_get(signed_header, "header"));
+    comet_read_commit(&out->commit, json_get(signed_header, "commit"));
+    comet_read_validators(&out->validators, json_get(v, "validators"));
 }
 
 static const struct comet_validator *find(const struct comet_validators *set,

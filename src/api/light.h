@@ -21,6 +21,19 @@ struct light_block {
  *          validators do not match each other); ERR_SIGNATURE (2/3 or less). */
 NODISCARD enum err light_check(const struct light_block *block, const char *chain_id);
 
+/* How many of the block's own validators signed it, and with how much of the power. */
+struct light_signers {
+    uint32_t count;
+    uint64_t power;
+};
+struct light_signers light_signers(const struct light_block *block);
+
+struct json_value;
+
+/* light_read reads {"signed_header": {"header", "commit"}, "validators": [...]}, members as the
+ * engine's RPC gives them. Failures go to the document. */
+void light_read(struct light_block *out, struct json_value v);
+
 struct light_clock {
     struct comet_time now;
     uint64_t trusting_seconds; /* shorter than the chain's unbonding time */

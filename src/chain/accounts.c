@@ -35,8 +35,9 @@ void accounts_key(uint8_t out[ACCOUNT_KEY_SIZE], const uint8_t id[32])
     memcpy(out + 1, id, 32);
 }
 
-static void account_decode(struct account *out, struct span in)
+enum err accounts_decode(struct account *out, struct span in)
 {
+    *out = (struct account){ 0 };
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
     cbor_read_array_of(&c, 4);
     out->nonce = cbor_read_uint(&c);
@@ -45,7 +46,16 @@ static void account_decode(struct account *out, struct span in)
     cbor_read_array_of(&c, HOLD_COUNT);
     for (int i = 0; i < HOLD_COUNT; i++)
         out->held[i] = cbor_read_amount(&c);
-    ASSERT(cbor_finish(&c) == OK); /* we wrote it */
+    if (cbor_finish(&c) != OK)
+        *out = (struct account){ 0 };
+    return c.r.err;
+}
+
+/* A record of our own state. */
+static void account_decode(struct account *out, struct span in)
+{
+    enum err e = accounts_decode(out, in);
+    ASSERT(e == OK); /* we wrote it */
 }
 
 bool accounts_get(struct ledger *l, struct account *out, const uint8_t id[32])

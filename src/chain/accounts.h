@@ -42,6 +42,10 @@ bool accounts_is_pot(const uint8_t id[32]);
 enum { ACCOUNT_KEY_SIZE = 33 };
 void accounts_key(uint8_t out[ACCOUNT_KEY_SIZE], const uint8_t id[32]);
 
+/* accounts_decode reads a record from anywhere, such as one that came with a proof. ERR_SHORT,
+ * ERR_TRAILING, ERR_FORMAT, ERR_RANGE. */
+NODISCARD enum err accounts_decode(struct account *out, struct span in);
+
 /* accounts_get: a missing account reads as all zero, and says false. */
 bool accounts_get(struct ledger *l, struct account *out, const uint8_t id[32]);
 

@@ -85,6 +85,14 @@ struct market_work {
 void market_order_id(uint8_t out[32], const struct content_key *key, uint64_t size,
                      const uint8_t *data_root);
 
+/* The key of an order's record in STATE_ORDERS. */
+enum { MARKET_ORDER_KEY_SIZE = 33 };
+void market_order_key(uint8_t out[MARKET_ORDER_KEY_SIZE], const uint8_t id[32]);
+
+/* market_order_decode reads a record from anywhere, such as one that came with a proof. ERR_SHORT,
+ * ERR_TRAILING, ERR_FORMAT, ERR_RANGE, ERR_LIMIT. */
+NODISCARD enum err market_order_decode(struct market_order *o, struct span in);
+
 bool market_order(struct ledger *l, struct market_order *out, const uint8_t id[32]);
 enum market_order_state market_order_state(const struct ledger *l, const struct market_order *o);
 

@@ -84,7 +84,7 @@ static uint32_t read_u32(struct cbor_reader *c)
     return (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
 }
 
-static void order_decode(struct market_order *o, struct span in)
+enum err market_order_decode(struct market_order *o, struct span in)
 {
     *o = (struct market_order){ 0 };
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
@@ -125,7 +125,15 @@ static void order_decode(struct market_order *o, struct span in)
     o->origin_count = (uint32_t)count;
     cbor_read_uint_max(&c, 0);
     cbor_read_null(&c);
-    ASSERT(cbor_finish(&c) == OK); /* we wrote it */
+    if (cbor_finish(&c) != OK)
+        *o = (struct market_order){ 0 };
+    return c.r.err;
+}
+
+void market_order_key(uint8_t out[MARKET_ORDER_KEY_SIZE], const uint8_t id[32])
+{
+    out[0] = 'o';
+    memcpy(out + 1, id, 32);
 }
 
 bool market_order(struct ledger *l, struct market_order *out, const uint8_t id[32])
@@ -135,7 +143,8 @@ bool market_order(struct ledger *l, struct market_order *out, const uint8_t id[3
     *out = (struct market_order){ 0 };
     if (!state_get(l->st, &value, STATE_ORDERS, key_span(&k)))
         return false;
-    order_decode(out, value);
+    enum err e = market_order_decode(out, value);
+    ASSERT(e == OK); /* we wrote it */
     return true;
 }
 

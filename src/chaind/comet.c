@@ -261,6 +261,16 @@ enum err comet_open(struct comet **out, struct node *n)
     return OK;
 }
 
+struct http_client *comet_http(struct comet *c)
+{
+    return c->http;
+}
+
+const char *comet_rpc(const struct comet *c)
+{
+    return c->rpc;
+}
+
 void comet_close(struct comet *c)
 {
     if (c == NULL)

@@ -14,4 +14,9 @@ void comet_close(struct comet *c);
 /* comet_kick hands what is durable and new to CometBFT. */
 void comet_kick(struct comet *c);
 
+/* Whom to ask for headers and votes. Loop. */
+struct http_client;
+struct http_client *comet_http(struct comet *c);
+const char *comet_rpc(const struct comet *c);
+
 #endif

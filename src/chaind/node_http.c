@@ -1,5 +1,6 @@
 /* The chain API on HTTP threads: snapshots for reading, the loop for transactions, streams. */
 #include "api/chain_api.h"
+#include "chaind/light.h"
 #include "chaind/node.h"
 #include "chaind/openapi.h"
 #include "crypto/sha256.h"
@@ -368,6 +369,12 @@ static void carry_out(struct node *n, struct http_request *rq, const struct chai
         return;
     case CHAIN_API_OPENAPI:
         respond_openapi(rq);
+        return;
+    case CHAIN_API_GENESIS:
+        light_genesis(n, rq, src->genesis);
+        return;
+    case CHAIN_API_LIGHT:
+        light_block(n, rq, plan->position.height);
         return;
     }
 }

@@ -1,5 +1,6 @@
 /* The verbs on orders, accounts, the network and this node: the table. */
 #include "cli/market.h"
+#include "cli/verify.h"
 
 static const struct cli_option show_options[] = {
     { "watch", 'w', NULL, "go on and tell what changes, until all replicas are proven" },
@@ -67,6 +68,15 @@ static const struct cli_option init_options[] = {
     { 0 },
 };
 
+static const struct cli_option verify_options[] = {
+    { "trust", 0, "HEIGHT:HASH", "start from this block; default: the pinned genesis file" },
+    { "genesis-hash", 0, "HASH", "start from the genesis file with this hash" },
+    { "trusting-period", 0, "TIME", "how old what is trusted may be; default: 7d" },
+    { "save", 0, "FILE", "write everything that shows it, for checking it elsewhere" },
+    { "no-signatures", 0, NULL, "take the node's word where nobody signs" },
+    { 0 },
+};
+
 const struct cli_verb cli_verbs_network[] = {
     { "status", "", "one page on network, account, store and node", "crust status", NULL, 0, 0,
       cmd_status_run },
@@ -80,6 +90,10 @@ const struct cli_verb cli_verbs_network[] = {
       cmd_network_tx },
     { "chain params", "[NAME]", "the network's parameters", "crust chain params slot_blocks", NULL,
       0, 1, cmd_network_params },
+    { "verify", "account ADDRESS | order CID|ID | tx HASH | FILE",
+      "check a record or receipt up to the validators' signatures",
+      "crust verify account default --save proof.json\ncrust verify proof.json --trust 57:HASH",
+      verify_options, 1, 2, cmd_verify },
     { "node init", "", "configure this machine as a storage node",
       "crust node init --disk /mnt/disk:500G --url https://node.example.org", init_options, 0, 0,
       cmd_node_init },

@@ -121,6 +121,37 @@ void comet_validators_hash(uint8_t out[COMET_HASH_SIZE], const struct comet_vali
     merkle_root(out, &m);
 }
 
+void comet_data_leaf(uint8_t out[COMET_HASH_SIZE], const uint8_t id[COMET_HASH_SIZE])
+{
+    merkle_leaf(out, &merkle_rfc6962, span_of(id, COMET_HASH_SIZE));
+}
+
+void comet_result_leaf(uint8_t out[COMET_HASH_SIZE], uint32_t code)
+{
+    uint8_t result[FIELD_MAX];
+    struct writer w = writer_of(result, sizeof(result));
+    put_uint(&w, 1, code);
+    merkle_leaf(out, &merkle_rfc6962, writer_span(&w));
+}
+
+static bool stands_before(const struct comet_validator *a, const struct comet_validator *b)
+{
+    if (a->power != b->power)
+        return a->power > b->power;
+    return memcmp(a->address, b->address, sizeof(a->address)) < 0;
+}
+
+void comet_sort(struct comet_validators *set)
+{
+    for (size_t i = 1; i < set->count; i++) {
+        struct comet_validator moving = set->list[i];
+        size_t at = i;
+        for (; at > 0 && stands_before(&moving, &set->list[at - 1]); at--)
+            set->list[at] = set->list[at - 1];
+        set->list[at] = moving;
+    }
+}
+
 struct span comet_vote_bytes(uint8_t out[COMET_VOTE_SIZE_MAX], const char *chain_id,
                              const struct comet_commit *commit, size_t index)
 {

@@ -100,6 +100,15 @@ void comet_header_hash(uint8_t out[COMET_HASH_SIZE], const struct comet_header *
 /* comet_validators_hash: RFC 6962 over (key, power) pairs. */
 void comet_validators_hash(uint8_t out[COMET_HASH_SIZE], const struct comet_validators *set);
 
+/* comet_data_leaf: what a transaction counts as under a header's data hash, the RFC 6962 root over
+ * all of the block; id: its SHA-256. comet_result_leaf: what a result of this code without data and
+ * gas counts as under the next header's last_results. */
+void comet_data_leaf(uint8_t out[COMET_HASH_SIZE], const uint8_t id[COMET_HASH_SIZE]);
+void comet_result_leaf(uint8_t out[COMET_HASH_SIZE], uint32_t code);
+
+/* comet_sort puts validators into the engine's order. */
+void comet_sort(struct comet_validators *set);
+
 /* comet_vote_bytes writes what vote number index of the commit signs, and returns it. */
 struct span comet_vote_bytes(uint8_t out[COMET_VOTE_SIZE_MAX], const char *chain_id,
                              const struct comet_commit *commit, size_t index);
