@@ -226,6 +226,8 @@ enum err prove_check(const uint8_t app_hash[STATE_HASH_SIZE], const struct prove
     TRY(reader_finish(&r));
     if (count != 2 || !span_eq(op[0].type, span_str(tree_type)) || !span_eq(op[0].key, claim->key))
         return ERR_FORMAT;
+    /* SPEC state-tree 7.3: "Both operations MUST be checked against each other and the app hash;"
+     */
     uint8_t root[STATE_HASH_SIZE];
     TRY(ics23_root(root, op[0].data));
     TRY(ics23_verify(root, claim->key, claim->value, op[0].data));

@@ -196,6 +196,34 @@ static void sum_read(struct state *st, struct lthash *out)
         note_failure(st, e == OK ? ERR_CORRUPT : e);
 }
 
+struct row {
+    uint8_t head[2];
+    struct span parts[3];
+};
+
+static void row_of(struct row *out, struct span key, struct span value)
+{
+    out->head[0] = STATE_INDEX;
+    out->head[1] = (uint8_t)key.n;
+    out->parts[0] = span_of(out->head, sizeof(out->head));
+    out->parts[1] = key;
+    out->parts[2] = value;
+}
+
+void state_sum_add(struct lthash *sum, struct span key, struct span value)
+{
+    struct row row;
+    row_of(&row, key, value);
+    lthash_add(sum, row.parts, 3);
+}
+
+static void sum_take(struct lthash *sum, struct span key, struct span value)
+{
+    struct row row;
+    row_of(&row, key, value);
+    lthash_take(sum, row.parts, 3);
+}
+
 /* Before a record of the index changes: its old pair leaves the sum, the new one (value.p NULL:
  * none) comes in. */
 static void sum_change(struct state *st, struct span key, struct span value)
@@ -205,14 +233,13 @@ static void sum_change(struct state *st, struct span key, struct span value)
     bool stays = value.p != NULL;
     if (st->err != OK || (there == stays && (!there || span_eq(old, value))))
         return;
-    const uint8_t head[2] = { STATE_INDEX, (uint8_t)key.n };
     if (!st->sum_loaded)
         sum_read(st, st->sum);
     st->sum_loaded = st->sum_changed = true;
     if (there)
-        lthash_take(st->sum, (struct span[]){ span_of(head, sizeof(head)), key, old }, 3);
+        sum_take(st->sum, key, old);
     if (stays)
-        lthash_add(st->sum, (struct span[]){ span_of(head, sizeof(head)), key, value }, 3);
+        state_sum_add(st->sum, key, value);
 }
 
 static void sum_write(struct state *st)
@@ -326,23 +353,33 @@ void state_store_leaf(uint8_t out[STATE_HASH_SIZE], const char *name,
     merkle_leaf(out, &merkle_rfc6962, writer_span(&w));
 }
 
-static void store_leaves(uint8_t (*out)[STATE_HASH_SIZE], struct state *st)
+static void store_leaves(uint8_t (*out)[STATE_HASH_SIZE], const uint8_t (*roots)[STATE_HASH_SIZE])
 {
-    for (size_t i = 0; i < HASHED_COUNT; i++) {
-        uint8_t root[STATE_HASH_SIZE];
-        state_root(st, root, hashed[i]);
-        state_store_leaf(out[i], state_store_name(hashed[i]), root);
-    }
+    for (size_t i = 0; i < HASHED_COUNT; i++)
+        state_store_leaf(out[i], state_store_name(hashed[i]), roots[hashed[i]]);
+}
+
+void state_app_hash(uint8_t app_hash[STATE_HASH_SIZE], const uint8_t (*roots)[STATE_HASH_SIZE])
+{
+    uint8_t leaves[HASHED_COUNT][STATE_HASH_SIZE];
+    store_leaves(leaves, roots);
+    merkle_root_of(app_hash, &merkle_rfc6962, (const uint8_t(*)[STATE_HASH_SIZE])leaves,
+                   HASHED_COUNT);
+}
+
+static void all_roots(struct state *st, uint8_t (*roots)[STATE_HASH_SIZE])
+{
+    for (size_t i = 0; i < HASHED_COUNT; i++)
+        state_root(st, roots[hashed[i]], hashed[i]);
 }
 
 void state_commit(struct state *st, uint8_t app_hash[STATE_HASH_SIZE])
 {
+    uint8_t roots[STATE_STORE_COUNT][STATE_HASH_SIZE];
     flush_notes(st);
     sum_write(st);
-    uint8_t leaves[HASHED_COUNT][STATE_HASH_SIZE];
-    store_leaves(leaves, st);
-    merkle_root_of(app_hash, &merkle_rfc6962, (const uint8_t(*)[STATE_HASH_SIZE])leaves,
-                   HASHED_COUNT);
+    all_roots(st, roots);
+    state_app_hash(app_hash, (const uint8_t(*)[STATE_HASH_SIZE])roots);
 }
 
 bool state_prove(struct state *st, struct state_proof *out, enum state_store store,
@@ -354,10 +391,11 @@ bool state_prove(struct state *st, struct state_proof *out, enum state_store sto
     *out = (struct state_proof){ .index = (uint32_t)at, .count = HASHED_COUNT };
     if (at == HASHED_COUNT || !is_proved(store))
         return false;
-    uint8_t leaves[HASHED_COUNT][STATE_HASH_SIZE];
-    store_leaves(leaves, st);
+    uint8_t leaves[HASHED_COUNT][STATE_HASH_SIZE], roots[STATE_STORE_COUNT][STATE_HASH_SIZE];
+    all_roots(st, roots);
+    store_leaves(leaves, (const uint8_t(*)[STATE_HASH_SIZE])roots);
     memcpy(out->leaf, leaves[at], STATE_HASH_SIZE);
-    state_root(st, out->root, store);
+    memcpy(out->root, roots[store], STATE_HASH_SIZE);
     out->path_count = (uint32_t)merkle_path(
         out->path, &merkle_rfc6962, (const uint8_t(*)[STATE_HASH_SIZE])leaves, HASHED_COUNT, at);
     const struct smt tree = state_tree(st, store);

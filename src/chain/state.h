@@ -113,6 +113,13 @@ bool state_prove(struct state *st, struct state_proof *out, enum state_store sto
 /* The tree of a store, for reading. Borrows from st. */
 struct smt state_tree(const struct state *st, enum state_store store);
 
+/* state_sum_add: a row of the index as it counts in the index's sum. */
+void state_sum_add(struct lthash *sum, struct span key, struct span value);
+
+/* state_app_hash: the app hash over the roots of all stores, by their numbers; those of stores that
+ * do not count are not looked at. */
+void state_app_hash(uint8_t app_hash[STATE_HASH_SIZE], const uint8_t (*roots)[STATE_HASH_SIZE]);
+
 /* The leaf of a store's name and root under the app hash. */
 void state_store_leaf(uint8_t out[STATE_HASH_SIZE], const char *name,
                       const uint8_t root[STATE_HASH_SIZE]);

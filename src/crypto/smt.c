@@ -9,7 +9,7 @@ enum {
     PAGE_DEPTH_MAX = SMT_DEPTH_MAX / PAGE_BITS,
 };
 
-enum kind { EMPTY = 0, LEAF = 1, INNER = 2 };
+enum kind { EMPTY = SMT_NODE_EMPTY, LEAF = SMT_NODE_LEAF, INNER = SMT_NODE_INNER };
 
 /* What stands in one slot of a page. Bytes only, so that two can be compared as memory. */
 struct slot {
@@ -24,15 +24,9 @@ struct page {
     struct slot slot[PAGE_SLOTS];
 };
 
-/* A node between: what it is and its hash. */
-struct node {
-    uint8_t kind;
-    uint8_t hash[SMT_HASH_SIZE];
-};
-
 /* level[0][0] is the page's own node, level[4] are its slots. */
 struct levels {
-    struct node level[PAGE_BITS + 1][PAGE_SLOTS];
+    struct smt_node level[PAGE_BITS + 1][PAGE_SLOTS];
 };
 
 /* ---- hashes -------------------------------------------------------------------------------- */
@@ -54,7 +48,7 @@ static void hash_node(uint8_t out[SMT_HASH_SIZE], const uint8_t *left, const uin
     sha256(out, span_of(in, sizeof(in)));
 }
 
-static void fold_pair(struct node *out, const struct node *l, const struct node *r)
+static void fold_pair(struct smt_node *out, const struct smt_node *l, const struct smt_node *r)
 {
     if (l->kind == EMPTY && r->kind != INNER) {
         *out = *r; /* one leaf, or nothing: it moves up */
@@ -69,7 +63,7 @@ static void fold_pair(struct node *out, const struct node *l, const struct node 
 static void fold(struct levels *out, const struct page *page)
 {
     for (size_t i = 0; i < PAGE_SLOTS; i++) {
-        struct node *n = &out->level[PAGE_BITS][i];
+        struct smt_node *n = &out->level[PAGE_BITS][i];
         const struct slot *s = &page->slot[i];
         n->kind = s->kind;
         if (s->kind == LEAF)
@@ -547,6 +541,39 @@ enum err smt_verify(const uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SM
     climb(hash, key_hash, proof);
     /* SPEC state-tree 4.3: "The result MUST equal the root." */
     return memcmp(hash, root, sizeof(hash)) == 0 ? OK : ERR_CORRUPT;
+}
+
+/* ---- parts of a tree ----------------------------------------------------------------------- */
+
+void smt_join(struct smt_node *out, const struct smt_node *left, const struct smt_node *right)
+{
+    struct smt_node both;
+    fold_pair(&both, left, right);
+    *out = both;
+}
+
+void smt_subtree(struct smt_node *out, const struct smt_write *leaves, size_t count, size_t depth)
+{
+    *out = (struct smt_node){ .kind = SMT_NODE_EMPTY };
+    if (count == 1) {
+        out->kind = SMT_NODE_LEAF;
+        hash_leaf(out->hash, leaves->key_hash, leaves->value_hash);
+    }
+    if (count <= 1)
+        return;
+    ASSERT(depth < SMT_DEPTH_MAX); /* distinct keys part before that */
+    size_t low = 0, high = count;  /* the first leaf on the right side */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (key_bit(leaves[mid].key_hash, depth))
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    struct smt_node left, right;
+    smt_subtree(&left, leaves, low, depth + 1);
+    smt_subtree(&right, leaves + low, count - low, depth + 1);
+    smt_join(out, &left, &right);
 }
 
 static bool is_empty(const uint8_t *hash)

@@ -101,6 +101,20 @@ NODISCARD enum err smt_verify(const uint8_t root[SMT_HASH_SIZE],
 void smt_proof_root(uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SMT_HASH_SIZE],
                     const uint8_t value_hash[SMT_HASH_SIZE], const struct smt_proof *proof);
 
+/* A subtree as the node above sees it: spec 2.2 to 2.4. */
+enum { SMT_NODE_EMPTY = 0, SMT_NODE_LEAF = 1, SMT_NODE_INNER = 2 };
+struct smt_node {
+    uint8_t kind;
+    uint8_t hash[SMT_HASH_SIZE]; /* zeros when empty */
+};
+
+/* smt_subtree gives the node at depth bits whose leaves these are: in strictly ascending order of
+ * key hash, with the same first depth bits, none to be removed. */
+void smt_subtree(struct smt_node *out, const struct smt_write *leaves, size_t count, size_t depth);
+
+/* smt_join gives the node above two. out may be left or right. */
+void smt_join(struct smt_node *out, const struct smt_node *left, const struct smt_node *right);
+
 /* smt_proof_encode writes at most SMT_PROOF_SIZE_MAX bytes; smt_proof_decode reads exactly one
  * proof (ERR_SHORT, ERR_TRAILING, ERR_FORMAT; *out zeroed then). At most one byte string decodes to
  * a given proof, and encode gives it back. Layout: docs/spec/state-tree.md 4. */

@@ -128,6 +128,28 @@ static void unsorted_or_repeated_writes_are_refused(void **state)
     CHECK_OK(smt_update(&w.tree, root, two, 2));
 }
 
+/* The tree put together out of its 2^bits parts. */
+static void check_parts(const struct expected *e, const uint8_t *root, size_t bits)
+{
+    static struct smt_write leaves[KEYS];
+    struct smt_node nodes[32];
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < KEYS; i++)
+        if (e->present[i])
+            leaves[count++] = set(i, e->value[i]);
+    smt_sort(leaves, count);
+    for (size_t part = 0; part < (size_t)1 << bits; part++) {
+        size_t first = at;
+        while (at < count && (size_t)leaves[at].key_hash[0] >> (8 - bits) == part)
+            at++;
+        smt_subtree(&nodes[part], leaves + first, at - first, bits);
+    }
+    for (size_t n = (size_t)1 << bits; n > 1; n /= 2)
+        for (size_t i = 0; i < n / 2; i++)
+            smt_join(&nodes[i], &nodes[2 * i], &nodes[2 * i + 1]);
+    CHECK(memcmp(nodes[0].hash, root, 32) == 0);
+}
+
 static void random_batches_agree_with_a_rebuild(void **state)
 {
     (void)state;
@@ -159,6 +181,7 @@ static void random_batches_agree_with_a_rebuild(void **state)
         CHECK(memcmp(root, naive, 32) == 0);
         CHECK_OK(smt_root(&w.tree, again));
         CHECK(memcmp(root, again, 32) == 0);
+        check_parts(&e, root, (size_t)(round % 6));
     }
     static struct smt_write all[KEYS];
     for (size_t i = 0; i < KEYS; i++)
