@@ -142,11 +142,13 @@ static const uint8_t tree_prefix[STATE_STORE_COUNT][2] = {
     [STATE_PARAMS] = { STATE_TREE, STATE_PARAMS },
     [STATE_BEACON] = { STATE_TREE, STATE_BEACON },
     [STATE_META] = { STATE_TREE, STATE_META },
+    [STATE_STAKING] = { STATE_TREE, STATE_STAKING },
+    [STATE_GOV] = { STATE_TREE, STATE_GOV },
 };
 
 struct smt state_tree(const struct state *st, enum state_store store)
 {
-    ASSERT(is_proved(store));
+    ASSERT(is_proved(store) && tree_prefix[store][0] == STATE_TREE);
     return (struct smt){ .kv = st->kv, .prefix = span_of(tree_prefix[store], 2) };
 }
 

@@ -127,6 +127,35 @@ static void the_sum_of_the_index_is_that_of_the_specification(void **state)
     CHECK(memcmp(root, want, 32) == 0);
 }
 
+/* A record in one store moves the root of its own tree alone. */
+static void every_store_has_a_tree_of_its_own(void **state)
+{
+    (void)state;
+    uint8_t app[32], before[STATE_STORE_COUNT][32], after[32];
+    fresh(&a, NOTES);
+    for (int s = STATE_ACCOUNTS; s < STATE_STORE_COUNT; s++)
+        if (s != STATE_TREE)
+            state_put(&a.st, (enum state_store)s, span_str("one"), span_str("record"));
+    state_commit(&a.st, app);
+    for (int s = STATE_ACCOUNTS; s < STATE_STORE_COUNT; s++)
+        if (s != STATE_TREE)
+            state_root(&a.st, before[s], (enum state_store)s);
+    for (int changed = STATE_ACCOUNTS; changed < STATE_STORE_COUNT; changed++) {
+        if (changed == STATE_TREE)
+            continue;
+        state_put(&a.st, (enum state_store)changed, span_str("another"), span_str("record"));
+        state_commit(&a.st, app);
+        for (int s = STATE_ACCOUNTS; s < STATE_STORE_COUNT; s++) {
+            if (s == STATE_TREE)
+                continue;
+            state_root(&a.st, after, (enum state_store)s);
+            CHECK((memcmp(before[s], after, 32) != 0) == (s == changed));
+        }
+        state_del(&a.st, (enum state_store)changed, span_str("another"));
+    }
+    CHECK_OK(a.st.err);
+}
+
 /* Presence and absence, up to the app hash. */
 static void records_are_proved(void **state)
 {
@@ -233,6 +262,7 @@ int main(void)
         cmocka_unit_test(the_empty_state_has_the_hash_of_the_specification),
         cmocka_unit_test(the_index_is_under_the_hash),
         cmocka_unit_test(the_sum_of_the_index_is_that_of_the_specification),
+        cmocka_unit_test(every_store_has_a_tree_of_its_own),
         cmocka_unit_test(records_are_proved),
         cmocka_unit_test(iteration_stays_in_its_prefix),
         cmocka_unit_test(a_failure_sticks),
