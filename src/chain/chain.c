@@ -78,8 +78,13 @@ void chain_store_head(struct chain *c)
     cbor_write_uint(&w, c->time_ms);
     ASSERT(w.err == OK);
     state_put(&c->st, STATE_META, span_str(head_key), writer_span(&w));
-    state_commit(&c->st, c->app_hash);
-    state_put(&c->st, STATE_TREE, span_str(app_hash_key), span_of(c->app_hash, 32));
+    chain_restored(&c->st, c->app_hash);
+}
+
+void chain_restored(struct state *st, uint8_t app_hash[32])
+{
+    state_commit(st, app_hash);
+    state_put(st, STATE_TREE, span_str(app_hash_key), span_of(app_hash, 32));
 }
 
 static void params_put(struct chain *c)

@@ -147,6 +147,10 @@ NODISCARD enum err chain_contribution(struct chain *c, struct span *out, struct 
 void chain_store_params(struct chain *c);
 void chain_store_head(struct chain *c);
 
+/* chain_restored ends filling an empty state record by record: trees and the app hash, after which
+ * chain_open finds it. */
+void chain_restored(struct state *st, uint8_t app_hash[32]);
+
 /* chain_check_invariants: money is conserved and the market's sums agree. For tests and audits;
  * reads everything. *what names the broken rule. */
 NODISCARD enum err chain_check_invariants(struct chain *c, const char **what);

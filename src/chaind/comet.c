@@ -5,6 +5,7 @@
 #include "rt/http_client.h"
 #include "rt/ipc.h"
 #include "rt/log.h"
+#include "rt/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct comet {
     struct abci_app *app;
     struct abci_server *server;
     struct intake *intake;
+    struct snapshots *snapshots;
     struct http_client *http;
     struct loop_timer *timer;
     struct loop_event contribute;
@@ -208,6 +210,7 @@ static enum err listen_abci(struct comet *c)
         .app = &c->n->calls,
         .intake = c->intake,
         .sigs = c->n->sigs,
+        .snapshots = c->snapshots,
         .retain_blocks = config_u64(c->n->config, "retain-blocks"),
         .contribution = c->n->has_beacon_key ? contribution : NULL,
         .contribution_ctx = c->n,
@@ -241,6 +244,9 @@ static enum err parts_open(struct comet *c, const struct mempool_limits *limits,
     if (c->timer == NULL)
         return ERR_MEMORY;
     n->intake = c->intake;
+    char dir[PATH_TEXT_MAX];
+    TRY(node_snapshot_dir(n, dir, sizeof(dir)));
+    TRY(snapshots_open(&c->snapshots, dir, n->app));
     return listen_abci(c);
 }
 
@@ -279,6 +285,7 @@ void comet_close(struct comet *c)
     http_client_free(c->http);
     loop_timer_free(c->timer);
     abci_app_close(c->app);
+    snapshots_close(c->snapshots);
     intake_close(c->intake);
     free(c);
 }

@@ -19,6 +19,8 @@ static const struct config_key keys[] = {
       "where CometBFT reaches us; unix:PATH or tcp:127.0.0.1:PORT" },
     { "cometbft", CONFIG_STRING, "http://127.0.0.1:26657", "URL of our CometBFT's RPC" },
     { "retain-blocks", CONFIG_U64, "0", "how many blocks CometBFT keeps; 0: all" },
+    { "snapshot-interval", CONFIG_U64, "0",
+      "blocks between snapshots that new nodes can start from; 0: none" },
     { "block-time", CONFIG_DURATION, "0", "time between blocks; 0: as the chain's parameters say" },
     { "proposer", CONFIG_STRING, "", "account that gets the author's part of fees" },
     { "beacon-key", CONFIG_STRING, "", "file with the key of this node's beacon contributions" },

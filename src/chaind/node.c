@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "chaind/comet.h"
+#include "chaind/snapshot_job.h"
 #include "codec/block.h"
 #include "codec/ss58.h"
 #include "crypto/random.h"
@@ -139,6 +140,7 @@ void node_close(struct node *n)
 {
     comet_close(n->comet);
     embedded_close(n->engine);
+    snapshot_job_close(n->snapshots);
     app_close(n->app);
     sigpool_close(n->sigs);
     statedb_close(n->db);
@@ -164,6 +166,7 @@ void node_committed(struct node *n, uint64_t height, size_t tx_count)
         log_info("block", "height=%llu txs=%zu", (unsigned long long)height, tx_count);
     else
         log_debug("block", "height=%llu txs=0", (unsigned long long)height);
+    snapshot_job_committed(n->snapshots, height);
     if (n->http != NULL)
         node_http_committed(n);
 }
@@ -234,8 +237,26 @@ static enum err embedded_start(struct node *n)
     return OK;
 }
 
+enum err node_snapshot_dir(const struct node *n, char *out, size_t size)
+{
+    char data[PATH_TEXT_MAX];
+    TRY(config_path(data, sizeof(data), n->config, "data"));
+    return path_join(out, size, data, "snapshots");
+}
+
+static enum err snapshots_start(struct node *n)
+{
+    char dir[PATH_TEXT_MAX];
+    uint64_t interval = config_u64(n->config, "snapshot-interval");
+    if (interval == 0)
+        return OK;
+    TRY(node_snapshot_dir(n, dir, sizeof(dir)));
+    return snapshot_job_open(&n->snapshots, n->db, dir, interval);
+}
+
 static enum err engine_open(struct node *n)
 {
+    TRY(snapshots_start(n));
     TRY(with_cometbft(n) ? comet_open(&n->comet, n) : embedded_start(n));
     const struct engine_info info = n->calls.info(n->calls.ctx);
     uint64_t waiting, bytes;

@@ -22,6 +22,7 @@ struct comet;
 struct http_server;
 struct http_request;
 struct node_stream;
+struct snapshot_job;
 
 /* Numbers for /metrics; written by the loop and HTTP threads. */
 struct node_metrics {
@@ -55,7 +56,8 @@ struct node {
     struct app *app;
     struct engine_app calls;
     struct sigpool *sigs;
-    struct embedded *engine; /* one of these two */
+    struct embedded *engine;        /* one of these two */
+    struct snapshot_job *snapshots; /* NULL: none are written */
     struct comet *comet;
     struct intake *intake; /* the engine's */
     struct loop *loop;
@@ -81,6 +83,9 @@ struct node {
  * left, also after a failure. */
 NODISCARD enum err node_open(struct node *n, const struct config *config);
 void node_close(struct node *n);
+
+/* The folder of snapshots. ERR_LIMIT. */
+NODISCARD enum err node_snapshot_dir(const struct node *n, char *out, size_t size);
 
 /* node_run starts the engine and the HTTP server and serves until a signal. */
 NODISCARD enum err node_run(struct node *n);

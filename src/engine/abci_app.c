@@ -482,6 +482,24 @@ static enum err answer_commit(struct abci_app *a, struct abci_response *out)
     return OK;
 }
 
+/* ---- snapshots ---- */
+
+static enum err answer_snapshots(struct abci_app *a, struct abci_response *out,
+                                 const struct abci_request *in)
+{
+    struct snapshots *s = a->o.snapshots;
+    if (in->kind == ABCI_LIST_SNAPSHOTS)
+        return s == NULL ? OK : snapshots_list(s, out);
+    if (in->kind == ABCI_LOAD_SNAPSHOT_CHUNK)
+        return s == NULL ? OK : snapshots_load(s, out, in);
+    if (in->kind == ABCI_OFFER_SNAPSHOT) {
+        out->offer_snapshot.result = ABCI_OFFER_ABORT;
+        return s == NULL ? OK : snapshots_offer(s, out, in);
+    }
+    out->apply_chunk.result = ABCI_APPLY_ABORT;
+    return s == NULL ? OK : snapshots_apply(s, out, in);
+}
+
 /* ---- all of them ---- */
 
 enum err abci_app_answer(struct abci_app *a, struct abci_response *out,
@@ -513,17 +531,14 @@ enum err abci_app_answer(struct abci_app *a, struct abci_response *out,
         out->process.status = in->verify.extension.n == 0 ? ABCI_ACCEPT : ABCI_REJECT;
         return OK;
     case ABCI_OFFER_SNAPSHOT:
-        out->offer_snapshot.result = ABCI_OFFER_ABORT;
-        return OK;
     case ABCI_APPLY_SNAPSHOT_CHUNK:
-        out->apply_chunk.result = ABCI_APPLY_ABORT;
-        return OK;
+    case ABCI_LIST_SNAPSHOTS:
+    case ABCI_LOAD_SNAPSHOT_CHUNK:
+        return answer_snapshots(a, out, in);
     case ABCI_INSERT_TX:
         out->insert_tx.code = RESULT_UNSUPPORTED;
         return OK;
     case ABCI_FLUSH:
-    case ABCI_LIST_SNAPSHOTS:
-    case ABCI_LOAD_SNAPSHOT_CHUNK:
     case ABCI_EXTEND_VOTE:
     case ABCI_REAP_TXS:
         return OK; /* empty answers */

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/intake.h"
 #include "engine/sigpool.h"
+#include "engine/snapshots.h"
 
 enum {
     ABCI_APP_VERSION = 1,        /* genesis: consensus_params.version.app */
@@ -20,6 +21,7 @@ struct abci_app_options {
     const struct engine_app *app; /* copied */
     struct intake *intake;        /* kept */
     struct sigpool *sigs;         /* kept */
+    struct snapshots *snapshots;  /* kept; NULL: none are given or taken */
     uint64_t retain_blocks;       /* how many CometBFT keeps; 0: all */
     /* The beacon contribution that is due in the next block; see embedded_config. May be NULL. */
     enum err (*contribution)(void *ctx, struct span *out, struct mspan room);

@@ -27,6 +27,8 @@ struct driver {
     struct loop *loop;
     struct abci_app *app;
     struct abci_server *server;
+    struct snapshots *snapshots;
+    char snapshot_dir[80];
     struct ed25519_key alice, bob, validator;
     char genesis[1536];
     uint8_t genesis_hash[32];
@@ -62,9 +64,12 @@ static inline void driver_open(struct driver *d)
     if (!d->calls.info(d->calls.ctx).fresh)
         CHECK_OK(intake_reload(d->intake, d->sigs));
     CHECK_OK(loop_new(&d->loop, 0));
-    const struct abci_app_options app = {
-        .app = &d->calls, .intake = d->intake, .sigs = d->sigs, .retain_blocks = d->retain
-    };
+    CHECK_OK(snapshots_open(&d->snapshots, d->snapshot_dir, d->ledger));
+    const struct abci_app_options app = { .app = &d->calls,
+                                          .intake = d->intake,
+                                          .sigs = d->sigs,
+                                          .snapshots = d->snapshots,
+                                          .retain_blocks = d->retain };
     CHECK_OK(abci_app_open(&d->app, &app));
     const struct abci_server_options server = { .at = d->at, .app = d->app };
     CHECK_OK(abci_server_open(&d->server, d->loop, &server));
@@ -75,6 +80,7 @@ static inline void driver_close(struct driver *d)
 {
     abci_server_close(d->server);
     abci_app_close(d->app);
+    snapshots_close(d->snapshots);
     loop_free(d->loop);
     intake_close(d->intake);
     sigpool_close(d->sigs);
@@ -90,6 +96,7 @@ static inline void driver_make(struct driver *d)
     snprintf(d->dir, sizeof(d->dir), "/tmp/crust-abci-XXXXXX");
     CHECK(mkdtemp(d->dir) != NULL);
     snprintf(d->at, sizeof(d->at), "unix:%s/s", d->dir);
+    snprintf(d->snapshot_dir, sizeof(d->snapshot_dir), "%s/snapshots", d->dir);
     ed25519_keypair(&d->alice, one);
     ed25519_keypair(&d->bob, two);
     ed25519_keypair(&d->validator, three);

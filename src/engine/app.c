@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "chain/market.h"
 #include "chain/prove.h"
+#include "chain/snapshot.h"
 #include "codec/block.h"
 #include "codec/chain_index.h"
 #include "codec/report.h"
@@ -58,6 +59,10 @@ struct app {
     bool event_lost;
     struct bytes result;
     struct rows rows;
+    /* A restore under way. */
+    bool restoring;
+    struct state restored;
+    char chain_id[CHAIN_ID_MAX + 1];
 };
 
 /* ---- opening
@@ -618,6 +623,73 @@ enum err app_snapshot(struct statedb_snapshot *s, uint8_t genesis[32], uint8_t b
 {
     TRY(snapshot_hash(s, meta_genesis, genesis));
     return snapshot_hash(s, meta_block, block_hash);
+}
+
+/* ---- restoring ---- */
+
+enum err app_restore_begin(struct app *app)
+{
+    if (!app->restoring && (app->info.fresh || app->info.height != 0))
+        return ERR_STATE;
+    if (!app->restoring)
+        memcpy(app->chain_id, app->reading.id, sizeof(app->chain_id));
+    TRY(statedb_restore_begin(app->db));
+    app->open = false;
+    app->finalized = false;
+    app->restoring = true;
+    app->info = (struct engine_info){ .fresh = true };
+    state_init(&app->restored, &app->kv, app->memory, CHAIN_NOTES);
+    return OK;
+}
+
+enum err app_restore_chunk(struct app *app, struct span chunk)
+{
+    struct snapshot_walk walk;
+    struct span key, value;
+    uint8_t hash[32];
+    ASSERT(app->restoring);
+    snapshot_chunk_begin(&walk, chunk);
+    while (snapshot_chunk_next(&walk, &key, &value))
+        state_put(&app->restored, walk.store, key, value);
+    state_commit(&app->restored, hash);
+    TRY(app->restored.err);
+    return statedb_restore_flush(app->db);
+}
+
+/* What the database says beside the state: it follows from the state and the genesis file. */
+static enum err restored_rows(struct app *app, uint64_t height, const uint8_t app_hash[32],
+                              uint8_t block[32])
+{
+    uint8_t hash[32];
+    chain_restored(&app->restored, hash);
+    TRY(app->restored.err);
+    TRY(chain_open(&app->writing, &app->kv, app->memory));
+    const struct chain *c = &app->writing;
+    bool same = memcmp(hash, app_hash, 32) == 0 && c->height == height &&
+                memcmp(c->app_hash, hash, 32) == 0 && strcmp(c->id, app->chain_id) == 0;
+    return same && ledger_block_hash(&app->writing.ledger, block, height) ? OK : ERR_CORRUPT;
+}
+
+enum err app_restore_end(struct app *app, uint64_t height, const uint8_t app_hash[32])
+{
+    uint8_t block[32], time[8];
+    struct rows rows = { 0 };
+    ASSERT(app->restoring);
+    enum err e = restored_rows(app, height, app_hash, block);
+    TRY(e == ERR_NOT_FOUND ? ERR_CORRUPT : e);
+    store_be64(time, app->writing.time_ms);
+    e = rows_begin(&rows, 3);
+    if (e == OK) {
+        row_meta(&rows, meta_genesis, span_of(app->genesis, sizeof(app->genesis)));
+        row_meta(&rows, meta_block, span_of(block, sizeof(block)));
+        row_meta(&rows, meta_time, span_of(time, sizeof(time)));
+        e = statedb_commit(app->db, height, app_hash, rows.list, rows.count);
+    }
+    free(rows.list);
+    free(rows.memory);
+    TRY(e);
+    app->restoring = false;
+    return chains_open(app);
 }
 
 bool app_genesis_hash(const struct app *app, uint8_t out[32])

@@ -25,6 +25,17 @@ NODISCARD enum err app_contribution(struct app *app, struct span *out, struct ms
  * commit. */
 struct chain *app_chain(struct app *app);
 
+/* Putting the state of a snapshot (chain/snapshot.h) in place of the genesis state.
+ * app_restore_begin empties the database; ERR_STATE when there are blocks, or no genesis state,
+ * whose hash and chain id stay known. app_restore_chunk takes a chunk that was checked.
+ * app_restore_end makes the whole the last commit: ERR_CORRUPT when it is not the state of this
+ * height, app hash and chain. After a failure begin again, or close; a process that ends before
+ * app_restore_end finds an empty database. While it goes on info says fresh. Returns also what
+ * statedb_commit gives. */
+NODISCARD enum err app_restore_begin(struct app *app);
+NODISCARD enum err app_restore_chunk(struct app *app, struct span chunk);
+NODISCARD enum err app_restore_end(struct app *app, uint64_t height, const uint8_t app_hash[32]);
+
 /* SHA-256 of the genesis file that init_chain took; false before. */
 bool app_genesis_hash(const struct app *app, uint8_t out[32]);
 

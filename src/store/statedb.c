@@ -25,6 +25,7 @@ enum {
 static const char *const table_names[STATEDB_TABLES] = { "state", "blocks", "results", "txs",
                                                          "pool",  "index",  "meta" };
 static const char head_key[] = "head";
+static const char restoring_key[] = "restoring"; /* there while a restore is under way */
 
 /* One table in one transaction. */
 struct view {
@@ -323,8 +324,25 @@ struct job {
     const struct statedb_head *head; /* NULL: rows only */
     const struct statedb_row *rows;
     size_t row_count;
-    bool rollback;
+    enum { JOB_WRITE, JOB_ROLLBACK, JOB_EMPTY, JOB_FILL } kind; /* without a head */
 };
+
+static enum err restoring_set(struct statedb *db, MDB_txn *txn, bool on)
+{
+    MDB_val k = { sizeof(restoring_key) - 1, (void *)(uintptr_t)restoring_key }, v = { 0 };
+    if (on)
+        return db_err(mdb_put(txn, db->dbis[STATEDB_META], &k, &v, 0));
+    enum err e = db_err(mdb_del(txn, db->dbis[STATEDB_META], &k, NULL));
+    return e == ERR_NOT_FOUND ? OK : e;
+}
+
+static enum err empty_in(struct statedb *db, MDB_txn *txn, bool restoring)
+{
+    for (int i = 0; i < STATEDB_TABLES; i++)
+        TRY(db_err(mdb_drop(txn, db->dbis[i], 0)));
+    TRY(db_err(mdb_drop(txn, db->undo, 0)));
+    return restoring ? restoring_set(db, txn, true) : OK;
+}
 
 static enum err commit_in(struct statedb *db, MDB_txn *txn, const struct job *job)
 {
@@ -337,7 +355,7 @@ static enum err commit_in(struct statedb *db, MDB_txn *txn, const struct job *jo
     TRY(write_rows(db, txn, u, job->rows, job->row_count));
     TRY(head_write(db, txn, job->head));
     if (u == NULL)
-        return OK;
+        return restoring_set(db, txn, false);
     uint8_t key[8];
     be64_key(key, job->head->height);
     MDB_val k = { sizeof(key), key }, v = { undo.n, undo.p };
@@ -376,10 +394,14 @@ static enum err run_once(struct statedb *db, const struct job *job)
     MDB_txn *txn;
     TRY(db_err(mdb_txn_begin(db->env, NULL, 0, &txn)));
     enum err e;
-    if (job->rollback)
-        e = rollback_in(db, txn);
-    else if (job->head != NULL)
+    if (job->head != NULL)
         e = commit_in(db, txn, job);
+    else if (job->kind == JOB_ROLLBACK)
+        e = rollback_in(db, txn);
+    else if (job->kind == JOB_EMPTY)
+        e = empty_in(db, txn, true);
+    else if (job->kind == JOB_FILL)
+        e = write_overlay(db, txn, NULL);
     else
         e = write_rows(db, txn, NULL, job->rows, job->row_count);
     if (e != OK) {
@@ -457,7 +479,21 @@ enum err statedb_write(struct statedb *db, const struct statedb_row *rows, size_
 enum err statedb_rollback(struct statedb *db)
 {
     ASSERT(overlay_count(db->overlay) == 0);
-    return run(db, &(struct job){ .rollback = true });
+    return run(db, &(struct job){ .kind = JOB_ROLLBACK });
+}
+
+enum err statedb_restore_begin(struct statedb *db)
+{
+    overlay_clear(db->overlay);
+    return run(db, &(struct job){ .kind = JOB_EMPTY });
+}
+
+enum err statedb_restore_flush(struct statedb *db)
+{
+    ASSERT(db->head.fresh);
+    TRY(run(db, &(struct job){ .kind = JOB_FILL }));
+    overlay_clear(db->overlay);
+    return OK;
 }
 
 /* ---- opening -----------------------------------------------------------------------------------
@@ -517,11 +553,32 @@ static enum err env_open(struct statedb *db, const char *dir)
     return dir_sync(dir);
 }
 
+/* What a restore that did not come to its end has left is thrown away. */
+static enum err restore_forget(struct statedb *db)
+{
+    struct span v;
+    MDB_txn *txn;
+    enum err e =
+        view_get(&db->views[STATEDB_META], &v, span_of(restoring_key, sizeof(restoring_key) - 1));
+    if (e != OK)
+        return e == ERR_NOT_FOUND ? OK : e;
+    read_end(db);
+    TRY(db_err(mdb_txn_begin(db->env, NULL, 0, &txn)));
+    e = empty_in(db, txn, false);
+    if (e != OK) {
+        mdb_txn_abort(txn);
+        return e;
+    }
+    TRY(db_err(mdb_txn_commit(txn)));
+    return read_begin(db);
+}
+
 static enum err open_in(struct statedb *db, const struct statedb_config *config)
 {
     TRY(lock_take(db, config->dir));
     TRY(env_open(db, config->dir));
     TRY(read_begin(db));
+    TRY(restore_forget(db));
     TRY(head_read(&db->head, &db->views[STATEDB_META]));
     const struct kv base = view_kv(&db->views[STATEDB_STATE]);
     db->overlay = overlay_new(&base, config->overlay_bytes_max != 0 ? config->overlay_bytes_max

@@ -96,6 +96,13 @@ NODISCARD enum err statedb_write(struct statedb *db, const struct statedb_row *r
  * record. What statedb_write wrote stays. */
 NODISCARD enum err statedb_rollback(struct statedb *db);
 
+/* Filling the database from a snapshot of another node's state. statedb_restore_begin empties it:
+ * all tables, in one transaction; the head is fresh then. statedb_restore_flush makes what is in
+ * the overlay durable, without undo, and empties the overlay. statedb_commit ends it. A database
+ * that is opened before that has forgotten everything: it is fresh. Returns also ERR_FULL. */
+NODISCARD enum err statedb_restore_begin(struct statedb *db);
+NODISCARD enum err statedb_restore_flush(struct statedb *db);
+
 /* statedb_size gives the bytes used in the file and the size of the map. */
 NODISCARD enum err statedb_size(struct statedb *db, uint64_t *used, uint64_t *map);
 
