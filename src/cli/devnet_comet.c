@@ -1,6 +1,7 @@
 /* The devnet with CometBFT: keys, genesis and settings of its validators, and their programs. The
  * formats are those that `cometbft init` of v0.38 writes. */
 #include "base/hex.h"
+#include "chain/params.h"
 #include "cli/devnet.h"
 #include "codec/agreement.h"
 #include "codec/multibase.h"
@@ -12,6 +13,7 @@
 #include "rt/netaddr.h"
 #include "rt/path.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -145,11 +147,17 @@ enum err devnet_comet_keys(struct devnet *d)
 
 static json_t *genesis_params(void)
 {
+    /* Evidence is taken as long as the ledger holds stake back for it. */
+    struct params p;
+    char blocks[24], nanos[32];
+    params_init(&p, PARAMS_DEVNET);
+    (void)snprintf(blocks, sizeof(blocks), "%" PRIu32, p.misbehaviour_blocks);
+    (void)snprintf(nanos, sizeof(nanos), "%" PRIu64 "000000", p.misbehaviour_ms);
     /* Room for a block of the chain's own limit, one transaction of 2 MiB and evidence. */
     return json_pack("{s:{s:s, s:s}, s:{s:s, s:s, s:s}, s:{s:[s]}, s:{s:s}, s:{s:s}}", "block",
                      "max_bytes", "8388608", "max_gas", "-1", "evidence", "max_age_num_blocks",
-                     "100000", "max_age_duration", "172800000000000", "max_bytes", "524288",
-                     "validator", "pub_key_types", "ed25519", "version", "app", "1", "abci",
+                     blocks, "max_age_duration", nanos, "max_bytes", "524288", "validator",
+                     "pub_key_types", "ed25519", "version", "app", "1", "abci",
                      "vote_extensions_enable_height", "0");
 }
 
