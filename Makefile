@@ -85,8 +85,9 @@ $$($(1)_FUZZ:src/%_fuzz.c=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/o/%_fuzz.o $(if $(filt
 endef
 $(foreach m,$(MODULES) $(PROGRAMS),$(eval $(call MODULE,$(m))))
 
-# This test makes our allocations fail, one after the other; those of libraries it leaves alone.
-$(B)/test/engine/nomemory: TEST_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# These tests make our allocations fail, one after the other; those of libraries they leave alone.
+MEMORY_TESTS := $(shell grep -l '"base/check_memory.h"' src/*/*_test.c)
+$(MEMORY_TESTS:src/%_test.c=$(B)/test/%): TEST_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 # crust-chaind and so on; the command line is plain "crust".
 binary_name = $(if $(filter cli,$(1)),crust,crust-$(1))

@@ -1,6 +1,6 @@
 /* import, hashpool and records against the one-thread importer of ipfs/unixfs_add, on random trees;
  * files that change while they are read. */
-#include "base/check.h"
+#include "base/check_memory.h"
 #include "base/prng.h"
 #include "cli/hashpool.h"
 #include "cli/import.h"
@@ -270,6 +270,45 @@ static void records_forget_order_and_repeats(void **state)
     records_fini(&backward);
 }
 
+/* ---- no memory ------------------------------------------------------------------------------ */
+
+static void nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+static enum err import_folder(void *ctx)
+{
+    const char *path = ctx;
+    static struct import_result r;
+    struct blocks seen = { 0 };
+    struct block_sink sink = { .ctx = &seen, .put = take };
+    struct import_options o = {
+        .params = params, .sink = &sink, .recursive = true, .commitment = true
+    };
+    enum err e = import_path(&r, &o, path);
+    records_fini(&seen.records);
+    return e;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    static const struct cid none;
+    char path[256];
+    struct prng g;
+    struct unixfs_add_node want;
+    prng_init(&g, 3);
+    CHECK_OK(unixfs_add_profile(&params, "unixfs-v1-2025"));
+    params.chunk_size = 1000;
+    model_start();
+    (void)snprintf(path, sizeof(path), "%s/memory", folder);
+    random_folder(&want, &g, path, 1);
+    CHECK(!cid_eq(&want.cid, &none));
+    CHECK(check_memory_each(import_folder, nothing, nothing, path) > 0);
+    compare(path, &want); /* and the result is that of a run without failures */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_file_that_changes_is_refused),
         cmocka_unit_test(the_pool_notices_a_wrong_length),
         cmocka_unit_test(records_forget_order_and_repeats),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     if (mkdtemp(folder) == NULL)
         return 1;

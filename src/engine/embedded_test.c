@@ -1,6 +1,6 @@
 #include "engine/embedded.h"
 
-#include "base/check.h"
+#include "base/check_memory.h"
 #include "codec/block.h"
 #include "crypto/random.h"
 #include "crypto/sha256.h"
@@ -411,6 +411,54 @@ static int setup(void **state)
     return random_init() == OK ? 0 : -1;
 }
 
+/* ---- no memory ---- */
+
+static void fresh_world(void *ctx)
+{
+    struct world *w = ctx;
+    world_make(w);
+    CHECK(submit(w, 2, 0, 1) == INTAKE_ACCEPTED);
+    CHECK_OK(intake_flush(embedded_intake(w->engine)));
+}
+
+static void no_world(void *ctx)
+{
+    struct world *w = ctx;
+    world_remove(w);
+}
+
+static enum err one_more_block(void *ctx)
+{
+    struct world *w = ctx;
+    if (embedded_is_stuck(w->engine)) /* the block of the run before is decided */
+        TRY(world_block(w));
+    enum intake_verdict v = submit(w, 1, (uint8_t)embedded_info(w->engine).height, 1);
+    if (v == INTAKE_BUSY)
+        return ERR_MEMORY;
+    CHECK(v == INTAKE_ACCEPTED || v == INTAKE_KNOWN);
+    TRY(intake_flush(embedded_intake(w->engine)));
+    return world_block(w);
+}
+
+static enum err open_again(void *ctx)
+{
+    struct world *w = ctx;
+    const struct embedded_config ec = { 0 };
+    embedded_close(w->engine);
+    w->engine = NULL;
+    TRY(embedded_open(&w->engine, &ec, &w->app, w->db, w->sigs));
+    CHECK(waiting(w) == 1);
+    return OK;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    struct world w;
+    CHECK(check_memory_each(one_more_block, fresh_world, no_world, &w) > 0);
+    CHECK(check_memory_each(open_again, fresh_world, no_world, &w) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +471,7 @@ int main(void)
         cmocka_unit_test(a_stored_block_that_does_not_follow_is_refused),
         cmocka_unit_test(the_chain_goes_on_when_a_proposal_is_refused),
         cmocka_unit_test(a_full_pool_says_busy),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

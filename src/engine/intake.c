@@ -166,24 +166,31 @@ enum intake_verdict intake_submit(struct intake *in, struct chain_check *check, 
     return INTAKE_ACCEPTED;
 }
 
-/* Takes a row of the pool's table into the pool. signed_ok as found out before. */
-static void take_in(struct intake *in, uint64_t sequence, struct span bytes, bool signed_ok)
+/* Takes a row of the pool's table into the pool. signed_ok as found out before. ERR_MEMORY: there
+ * is no room for it now; its row stays. */
+static enum err take_in(struct intake *in, uint64_t sequence, struct span bytes, bool signed_ok)
 {
     struct mempool_entry entry = { .bytes = bytes, .sequence = sequence, .durable = true };
     uint64_t replaced;
     if (sequence > in->sequence)
         in->sequence = sequence;
     in->app.check_tx(in->app.ctx, &entry.check, bytes, signed_ok);
-    if (entry.check.code == RESULT_OK &&
-        mempool_add(in->pool, &replaced, &entry) == MEMPOOL_ADDED) {
-        stale_add(in, replaced);
-        return;
+    if (entry.check.code == RESULT_OK) {
+        enum mempool_verdict v = mempool_add(in->pool, &replaced, &entry);
+        if (v == MEMPOOL_FULL)
+            return ERR_MEMORY;
+        if (v == MEMPOOL_ADDED) {
+            stale_add(in, replaced);
+            return OK;
+        }
     }
     stale_add(in, sequence);
     mempool_drop(in->pool, entry.check.id, (uint32_t)entry.check.code);
+    return OK;
 }
 
-/* The disk refused: the new ones go, and what they had replaced comes back. */
+/* The disk refused: the new ones go, and what they had replaced comes back. One that finds no
+ * memory is still on disk: it comes back with the next start. */
 static void flush_undo(struct intake *in)
 {
     for (size_t i = 0; i < in->waiting_count; i++) {
@@ -194,8 +201,9 @@ static void flush_undo(struct intake *in)
     for (size_t i = 0; i < in->waiting_count; i++) {
         uint8_t key[8];
         struct span bytes;
-        if (in->replaced[i] != 0 && kv_get(&pool, &bytes, be64_span(key, in->replaced[i])) == OK)
-            take_in(in, in->replaced[i], bytes, true);
+        if (in->replaced[i] != 0 && kv_get(&pool, &bytes, be64_span(key, in->replaced[i])) == OK &&
+            take_in(in, in->replaced[i], bytes, true) != OK)
+            continue;
     }
     in->waiting_count = 0;
 }
@@ -287,6 +295,6 @@ enum err intake_reload(struct intake *in, struct sigpool *sigs)
     TRY(pool_rows_read(&rows, &pool));
     sigpool_check(sigs, rows.ok, rows.bytes, rows.count);
     for (size_t i = 0; i < rows.count; i++)
-        take_in(in, rows.sequences[i], rows.bytes[i], rows.ok[i]);
+        TRY(take_in(in, rows.sequences[i], rows.bytes[i], rows.ok[i]));
     return OK;
 }

@@ -21,7 +21,8 @@ NODISCARD enum err intake_open(struct intake **out, const struct mempool_limits 
                                uint64_t seed, const struct engine_app *app, struct statedb *db);
 void intake_close(struct intake *in);
 
-/* intake_reload takes in what the table holds, once, after the chain stands where it stood. */
+/* intake_reload takes in what the table holds, once, after the chain stands where it stood.
+ * ERR_MEMORY: the pool has no room for all that was acknowledged, and nothing is lost. */
 NODISCARD enum err intake_reload(struct intake *in, struct sigpool *sigs);
 
 /* What became of a submitted transaction. */
