@@ -245,7 +245,19 @@ enum err host_index_align(struct host *h)
         replicas_abort(&t);
         return e;
     }
-    return replicas_commit(&t, h->log.version);
+    TRY(replicas_commit(&t, h->log.version));
+    h->index_behind = false;
+    return OK;
+}
+
+enum err host_index_commit(struct host *h, struct replicas_txn *t)
+{
+    uint64_t version = h->log.version;
+    enum err e = h->index_behind ? replicas_version(&h->index, &version) : OK;
+    if (e == OK)
+        return replicas_commit(t, version);
+    replicas_abort(t);
+    return e;
 }
 
 /* Replicas that no kept tree names and that nobody waits to delete: left by a sealing that a crash

@@ -42,6 +42,7 @@ struct host {
     uint16_t lost;            /* volumes whose trees are not those that the enclave knows */
     bool index_stale;         /* to be made anew at start, and when a disk comes back */
     bool index_partial;       /* what could not be read was left out */
+    bool index_behind;        /* a change is not in it; its version stays that of before */
     struct sessions sessions; /* has a lock of its own, taken last */
     pthread_mutex_t lock;
     uint8_t chain[32], worker[32], lineage[32];
@@ -70,6 +71,10 @@ NODISCARD enum err host_open_log(struct host *h);
 /* host_index_align makes the index anew when it is not that of the trees, or left things out. Under
  * the lock. */
 NODISCARD enum err host_index_align(struct host *h);
+
+/* host_index_commit ends a transaction of the index. Its version becomes the journal's only when
+ * nothing is missing, for whoever finds both equal takes the index for complete. Under the lock. */
+NODISCARD enum err host_index_commit(struct host *h, struct replicas_txn *t);
 
 /* host_revive starts the enclave again when it has gone. */
 NODISCARD enum err host_revive(struct host *h);

@@ -195,29 +195,47 @@ static enum err add_file(struct host *h, struct host_new_file *f)
     return change_leaf(h, &m, &set);
 }
 
-enum err host_add_file(struct host *h, struct host_new_file *f)
+/* The index can be made anew: its failure is no failure of the change. */
+static void index_failed(struct host *h, enum err e)
+{
+    log_warn("index-behind", "reason=\"%s\"", err_text(e));
+    h->index_behind = true;
+}
+
+/* What an earlier change could not write is made up for: content is looked for in the index. */
+static enum err index_ready(struct host *h)
+{
+    return h->index_behind ? host_index_align(h) : OK;
+}
+
+static enum err index_file(struct host *h, const struct replicas_entry *entry)
 {
     struct replicas_txn t;
-    const struct replicas_place place = { .volume = f->entry.volume, .id = f->entry.id };
-    const struct replica_at at = { disks_volume(&h->disks, f->entry.volume), f->entry.id };
+    const struct replicas_place place = { .volume = entry->volume, .id = entry->id };
+    const struct replica_at at = { disks_volume(&h->disks, entry->volume), entry->id };
+    TRY(replicas_begin(&t, &h->index));
+    enum err e = replicas_put(&t, entry);
+    if (e == OK)
+        e = index_blocks(h, &t, &at, &place, true);
+    if (e == OK)
+        return host_index_commit(h, &t);
+    replicas_abort(&t);
+    return e;
+}
+
+enum err host_add_file(struct host *h, struct host_new_file *f)
+{
     struct replicas_entry there;
     pthread_mutex_lock(&h->lock);
-    enum err e = replicas_get(&h->index, &there, &f->entry.key);
+    enum err e = index_ready(h);
+    if (e == OK)
+        e = replicas_get(&h->index, &there, &f->entry.key);
     if (e == ERR_NOT_FOUND && !is_writable(h, f->entry.volume))
         e = ERR_STATE;
     e = e == OK ? ERR_EXISTS : e == ERR_NOT_FOUND ? add_file(h, f) : e;
-    if (e == OK && replicas_begin(&t, &h->index) == OK) {
-        /* The index can be made anew: its failure is no failure of the change. */
-        enum err i = replicas_put(&t, &f->entry);
-        if (i == OK)
-            i = index_blocks(h, &t, &at, &place, true);
-        if (i == OK)
-            i = replicas_commit(&t, h->log.version);
-        else
-            replicas_abort(&t);
-        if (i != OK)
-            log_warn("index-behind", "reason=\"%s\"", err_text(i));
-    }
+    enum err indexed = e == OK ? index_file(h, &f->entry) : OK;
+    if (indexed != OK)
+        index_failed(h, indexed);
     pthread_mutex_unlock(&h->lock);
     return e;
 }
@@ -238,12 +256,12 @@ static void doom(struct host *h, const struct replicas_doomed *d, const struct c
         if (e == OK && key != NULL)
             e = replicas_del(&t, key);
         if (e == OK)
-            e = replicas_commit(&t, h->log.version);
+            e = host_index_commit(h, &t);
         else
             replicas_abort(&t);
     }
     if (e != OK)
-        log_warn("index-behind", "reason=\"%s\"", err_text(e));
+        index_failed(h, e);
 }
 
 static enum err remove_file(struct host *h, const struct replicas_entry *entry)
@@ -274,7 +292,9 @@ enum err host_remove_file(struct host *h, const struct content_key *key)
 {
     struct replicas_entry entry;
     pthread_mutex_lock(&h->lock);
-    enum err e = replicas_get(&h->index, &entry, key);
+    enum err e = index_ready(h);
+    if (e == OK)
+        e = replicas_get(&h->index, &entry, key);
     if (e == OK)
         e = remove_file(h, &entry);
     pthread_mutex_unlock(&h->lock);
@@ -307,8 +327,11 @@ static enum err add_extent(struct host *h, const struct host_new_extent *x)
 static void touch_index(struct host *h)
 {
     struct replicas_txn t;
-    if (replicas_begin(&t, &h->index) != OK || replicas_commit(&t, h->log.version) != OK)
-        log_warn("index-behind", "%s", "");
+    enum err e = replicas_begin(&t, &h->index);
+    if (e == OK)
+        e = host_index_commit(h, &t);
+    if (e != OK)
+        index_failed(h, e);
 }
 
 enum err host_add_extent(struct host *h, const struct host_new_extent *x)
@@ -392,7 +415,7 @@ static enum err free_one(struct host *h, const struct replicas_doomed *d)
         replicas_abort(&t);
         return e;
     }
-    TRY(replicas_commit(&t, h->log.version));
+    TRY(host_index_commit(h, &t));
     if (volume == NULL)
         return OK;
     disks_lock(&h->disks, d->volume);

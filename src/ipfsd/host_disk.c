@@ -24,7 +24,7 @@ static enum err forget_contents(struct host *h, uint32_t volume)
         replicas_abort(&t);
         return e;
     }
-    return replicas_commit(&t, h->log.version);
+    return host_index_commit(h, &t);
 }
 
 /* The trees of the new generation are other trees: the version that this takes says which steps
@@ -41,7 +41,9 @@ static enum err drop(struct host *h, uint32_t volume)
         return host_ahead(h, e);
     host_reread(h);
     h->lost &= (uint16_t) ~(1u << volume);
-    return forget_contents(h, volume);
+    e = forget_contents(h, volume);
+    h->index_behind = h->index_behind || e != OK;
+    return e;
 }
 
 enum err host_drop_volume(struct host *h, uint32_t volume)
@@ -99,7 +101,7 @@ static enum err forget_blocks(struct host *h, uint32_t volume)
     if (e == OK) {
         e = replicas_del_volume(&t, volume);
         if (e == OK)
-            e = replicas_commit(&t, h->log.version);
+            e = host_index_commit(h, &t);
         else
             replicas_abort(&t);
     }

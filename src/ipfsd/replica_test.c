@@ -1,7 +1,7 @@
 /* The files of a replica: whole or not there after a crash, and damage is said, never believed. */
 #include "ipfsd/replica.h"
 
-#include "base/check.h"
+#include "base/check_memory.h"
 #include "store/file_fault.h"
 
 enum { RECORDS = 2500, SEGMENTS = 5 };
@@ -129,6 +129,28 @@ static void test_any_write_fails(void **state)
     }
 }
 
+static void test_any_allocation_fails(void **state)
+{
+    (void)state;
+    long n = 0;
+    for (bool more = true; more; n++) {
+        struct file_fault *ff = file_fault_new(1, 1 << 22);
+        struct volume *v = open_volume(ff);
+        const struct replica_at at = { v, id };
+        struct replica_head head;
+        (void)check_memory_fail_at(n + 1);
+        enum err e = write_files(v, RECORDS);
+        more = check_memory_fail_at(0);
+        CHECK(e == OK || more);
+        CHECK(e == OK || replica_head_get(&head, &at) == ERR_NOT_FOUND);
+        CHECK_OK(write_files(v, RECORDS));
+        check_whole(v, RECORDS, 611);
+        volume_close(v);
+        file_fault_free(ff);
+    }
+    CHECK(n > 1);
+}
+
 static void test_every_record_of_several_sizes(void **state)
 {
     (void)state;
@@ -197,6 +219,7 @@ int main(void)
         segments[i] = (uint8_t)(i * 7);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_record_of_several_sizes),
+        cmocka_unit_test(test_any_allocation_fails),
         cmocka_unit_test(test_a_crash_at_any_write),
         cmocka_unit_test(test_any_write_fails),
         cmocka_unit_test(test_damage),

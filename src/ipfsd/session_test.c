@@ -1,8 +1,9 @@
 /* A sealing over a disk that fails at any write, loses what was not synced, or meets an enclave
- * that dies at any call: what a checkpoint covers is not sealed again, and in the end the replica
- * is whole and nothing else is left. */
+ * that dies at any call, or finds no memory: what a checkpoint covers is not sealed again, and in
+ * the end the replica is whole and nothing else is left. */
 #include "ipfsd/session.h"
 
+#include "base/check_memory.h"
 #include "codec/cbor.h"
 #include "ipfsd/fake_seal_test.h"
 #include "rt/log.h"
@@ -26,6 +27,8 @@ static struct settings settings;
 static struct file_fault *disk;
 static struct host *host;
 static char dir[64];
+static long no_memory_at; /* this allocation of the next sealing fails; 0: none */
+static bool ran_out;      /* it was reached */
 
 /* ---- content ---- */
 
@@ -271,7 +274,9 @@ static enum err seal(bool wait, uint32_t *again_count)
     CHECK_OK(placements_link(&t->links, &blocks[0].key));
     CHECK_OK(session_init(&t->session, host, &t->links));
     CHECK_OK(sessions_claim(&host->sessions, &e, &blocks[0].key));
+    (void)check_memory_fail_at(no_memory_at);
     enum err r = work(t, &e);
+    ran_out = check_memory_fail_at(0);
     if (r == OK)
         session_done(&t->session);
     else if (t->adding && session_lost(&t->session) && !(wait && t->session.kept))
@@ -451,6 +456,52 @@ static void test_the_enclave_dies_at_any_call(void **state)
     }
 }
 
+/* The content is in the tree and not in the index: nothing may hide that from the next start, and
+ * it is not added twice. */
+static void check_hole(void)
+{
+    struct replicas_txn t;
+    uint64_t version;
+    uint32_t count;
+    CHECK_OK(replicas_begin(&t, &host->index));
+    CHECK_OK(host_index_commit(host, &t));
+    CHECK_OK(replicas_version(&host->index, &version));
+    CHECK(version < host->log.version);
+    CHECK_ERR(seal(false, &count), ERR_EXISTS);
+    CHECK(sealed_already());
+    CHECK_OK(replicas_version(&host->index, &version));
+    CHECK(version == host->log.version);
+}
+
+/* The n-th allocation of a sealing fails: it ends or goes on without, and the order succeeds. */
+static void test_any_allocation_fails(void **state)
+{
+    (void)state;
+    uint32_t count, failures = 0;
+    do {
+        begin_test(7);
+        CHECK_OK(open_host());
+        no_memory_at = ++failures;
+        enum err e = seal(false, &count);
+        no_memory_at = 0;
+        CHECK(e == OK || ran_out);
+        bool more = ran_out;
+        CHECK_OK(host_revive(host));
+        if (e == OK && !sealed_already())
+            check_hole();
+        else
+            go_on();
+        /* What was in the way of nothing but a next start is gone after it. */
+        close_host();
+        CHECK_OK(open_host());
+        check_replica();
+        end_test();
+        ran_out = more;
+    } while (ran_out);
+    CHECK(failures > 1);
+    print_message("%u allocations\n", (unsigned)failures - 1);
+}
+
 /* Somebody leaves in the middle, and comes again. */
 static void test_a_session_that_waits_is_left_in_the_enclave_too(void **state)
 {
@@ -518,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_a_crash_at_any_write),
         cmocka_unit_test(test_any_write_fails),
         cmocka_unit_test(test_the_enclave_dies_at_any_call),
+        cmocka_unit_test(test_any_allocation_fails),
         cmocka_unit_test(test_a_session_that_waits_is_left_in_the_enclave_too),
         cmocka_unit_test(test_a_session_that_is_dropped_leaves_nothing),
     };
