@@ -134,10 +134,15 @@ enum err host_revive(struct host *h)
     if (atomic_load(&h->link.up))
         return OK;
     pthread_mutex_lock(&h->lock);
-    enum err e = atomic_load(&h->link.up) ? OK : start(h);
+    if (atomic_load(&h->link.up)) { /* another thread was here first */
+        pthread_mutex_unlock(&h->lock);
+        return OK;
+    }
+    enum err e = start(h);
+    const uint64_t seq = h->now.seq;
     pthread_mutex_unlock(&h->lock);
     if (e == OK)
-        log_info("enclave-started", "seq=%llu", (unsigned long long)h->now.seq);
+        log_info("enclave-started", "seq=%llu", (unsigned long long)seq);
     else
         log_error("enclave-not-started", "reason=\"%s\"", err_text(e));
     return e;

@@ -334,9 +334,10 @@ static void an_asker_that_left_finds_what_was_sealed(void **state)
     open_node(&n);
     fake_node_start(&n);
     const struct content_key key = make_tree(&n, 3);
+    const int fd = ipc_sync_fd(n.ipc.ipc); /* later it is the other thread's */
     ask_begin(&a, &n, &key);
     CHECK(wait_segments(&n, 2));
-    CHECK(shutdown(ipc_sync_fd(n.ipc.ipc), SHUT_RDWR) == 0);
+    CHECK(shutdown(fd, SHUT_RDWR) == 0);
     CHECK(ask_end(&a) != OK);
     ipc_sink_close(&n.ipc);
     CHECK_OK(ipc_sink_connect(&n.ipc, n.socket));
