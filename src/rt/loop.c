@@ -190,7 +190,9 @@ void loop_run_once(struct loop *l, uint64_t wait_ms)
         return;
     }
     uv_update_time(&l->uv);
-    uv_timer_start(&l->once, on_once, wait_ms, 0);
+    /* Again and again: uv_run looks at timers before it waits, and where the time is over by then
+     * a single shot would leave it waiting for ever. */
+    uv_timer_start(&l->once, on_once, wait_ms, wait_ms);
     uv_run(&l->uv, UV_RUN_ONCE);
     uv_timer_stop(&l->once);
 }
