@@ -95,7 +95,8 @@ static void on_list(void *ctx, enum err e, uint16_t status, struct span body)
         if (!r->known)
             orders_see(r, o, NULL, a->view.chain.height);
         r->look = r->look || r->step == ORDER_SEEN ||
-                  (r->step == ORDER_DECLINED && r->reason == ORDER_WHY_ENOUGH_REPLICAS);
+                  (r->step == ORDER_DECLINED &&
+                   (r->reason == ORDER_WHY_ENOUGH_REPLICAS || r->reason == ORDER_WHY_NO_ROOM));
     }
     (void)snprintf(a->list_cursor, sizeof(a->list_cursor), "%s", page.cursor);
     if (page.cursor[0] == '\0')

@@ -93,9 +93,10 @@ static void plan_put(struct ledger *l, const struct pot_plan *p)
  * this one." Returns this era's part. */
 static struct amount pot_turn(struct ledger *l)
 {
-    struct pot_plan p;
+    struct pot_plan p = { 0 };
     struct amount x = accounts_usable(l, accounts_pot(POT_STAKING));
     uint32_t eras = l->params->market_pot_eras;
+    ASSERT(eras >= 1 && eras <= POT_ERAS_MAX);
     plan_get(l, &p);
     accounts_burn(l, POT_STAKING, x);
     for (; p.count < eras; p.count++)

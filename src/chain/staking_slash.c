@@ -119,7 +119,7 @@ static struct amount span_charge(struct ledger *l, const struct staking_now *now
                                  const uint8_t stash[32], uint32_t era, struct amount value,
                                  bool *current)
 {
-    struct spans s;
+    struct spans s = { 0 };
     uint32_t index;
     struct amount more = AMOUNT_ZERO;
     spans_get(l, &s, stash, now);

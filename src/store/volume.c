@@ -377,11 +377,16 @@ enum err volume_open(struct volume **out, const struct volume_config *config)
         return ERR_MEMORY;
     }
     enum err e = open_or_create(v, config);
-    if (e != OK)
+    if (e != OK) {
         volume_close(v);
-    else
-        *out = v;
-    return e;
+        return e;
+    }
+    /* Seen once now: whoever asks from memory must not find a full disk. */
+    struct volume_space space;
+    if (v->state == VOLUME_OK)
+        (void)!volume_space(v, &space);
+    *out = v;
+    return OK;
 }
 
 void volume_close(struct volume *v)

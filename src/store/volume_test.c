@@ -83,6 +83,8 @@ static void test_segments_and_objects(void **state)
     uint64_t size;
     size_t n = 0;
     CHECK(volume_state(v) == VOLUME_OK);
+    volume_space_known(v, &space); /* also before anybody has asked the disk */
+    CHECK(space.free > 0);
     CHECK_OK(write_segment(v, &first, 0, 5));
     CHECK_OK(write_segment(v, &first, 1, 2));
     CHECK_OK(write_segment(v, &second, 0, 1));
