@@ -1,7 +1,5 @@
 #include "codec/cbor.h"
 
-#include "base/amount.h"
-
 #include <math.h>
 
 enum {
@@ -243,14 +241,6 @@ void cbor_read_bytes_of(struct cbor_reader *c, uint8_t *out, size_t n)
         memset(out, 0, n);
 }
 
-struct amount cbor_read_amount(struct cbor_reader *c)
-{
-    struct amount a;
-    enum err e = amount_of_bytes(&a, cbor_read_bytes(c));
-    cbor_require(c, e == OK, ERR_FORMAT);
-    return c->r.err == OK ? a : AMOUNT_ZERO;
-}
-
 /* Every element is at least one byte, so a count beyond what is left cannot be met. */
 static size_t checked_count(struct cbor_reader *c, struct head h, size_t items)
 {
@@ -476,11 +466,4 @@ void cbor_write_link(struct writer *w, const struct cid *cid)
     write_head(w, MAJOR_BYTES, 1 + cid_size(cid));
     write_u8(w, 0);
     cid_write(w, cid);
-}
-
-void cbor_write_amount(struct writer *w, struct amount a)
-{
-    uint8_t bytes[AMOUNT_BYTES_MAX];
-    size_t n = amount_bytes(bytes, a);
-    cbor_write_bytes(w, span_of(bytes, n));
 }

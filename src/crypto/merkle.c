@@ -7,22 +7,15 @@ const struct merkle_tags merkle_rfc6962 = {
 
 void merkle_leaf(uint8_t out[MERKLE_HASH_SIZE], const struct merkle_tags *tags, struct span data)
 {
-    struct sha256 h;
-    sha256_init(&h);
-    sha256_update(&h, tags->leaf);
-    sha256_update(&h, data);
-    sha256_final(&h, out);
+    sha256_tagged(out, "", (const struct span[]){ tags->leaf, data }, 2);
 }
 
 void merkle_node(uint8_t out[MERKLE_HASH_SIZE], const struct merkle_tags *tags,
                  const uint8_t left[MERKLE_HASH_SIZE], const uint8_t right[MERKLE_HASH_SIZE])
 {
-    struct sha256 h;
-    sha256_init(&h);
-    sha256_update(&h, tags->node);
-    sha256_update(&h, span_of(left, MERKLE_HASH_SIZE));
-    sha256_update(&h, span_of(right, MERKLE_HASH_SIZE));
-    sha256_final(&h, out);
+    const struct span parts[] = { tags->node, span_of(left, MERKLE_HASH_SIZE),
+                                  span_of(right, MERKLE_HASH_SIZE) };
+    sha256_tagged(out, "", parts, 3);
 }
 
 void merkle_init(struct merkle *m, const struct merkle_tags *tags)

@@ -14,14 +14,9 @@ enum err merkle_sum_node(struct merkle_sum *out, struct span tag, const struct m
     uint8_t sums[2][8];
     store_le64(sums[0], l->sum);
     store_le64(sums[1], r->sum);
-    struct sha256 h;
-    sha256_init(&h);
-    sha256_update(&h, tag);
-    sha256_update(&h, span_of(l->hash, sizeof(l->hash)));
-    sha256_update(&h, span_of(sums[0], 8));
-    sha256_update(&h, span_of(r->hash, sizeof(r->hash)));
-    sha256_update(&h, span_of(sums[1], 8));
-    sha256_final(&h, out->hash);
+    const struct span parts[] = { tag, span_of(l->hash, 32), span_of(sums[0], 8),
+                                  span_of(r->hash, 32), span_of(sums[1], 8) };
+    sha256_tagged(out->hash, "", parts, 5);
     out->sum = sum;
     return OK;
 }

@@ -3,20 +3,11 @@
 #include "base/err.h"
 #include "crypto/sha256.h"
 
-static void hash_one(uint8_t out[32], struct span tag, struct span message)
-{
-    struct sha256 h;
-    sha256_init(&h);
-    sha256_update(&h, tag);
-    sha256_update(&h, message);
-    sha256_final(&h, out);
-}
-
 void sha256_pair_plain(uint8_t *out, struct span tag, struct span a, struct span b)
 {
     uint8_t first[32];
-    hash_one(first, tag, a);
-    hash_one(out + 32, tag, b);
+    sha256_tagged(first, "", (const struct span[]){ tag, a }, 2);
+    sha256_tagged(out + 32, "", (const struct span[]){ tag, b }, 2);
     memcpy(out, first, 32);
 }
 

@@ -136,33 +136,23 @@ void content_record_path(struct writer *w, const struct merkle_sum *leaves, uint
     }
 }
 
-/* The root and the start that a leaf and its path give. The path's length is right. */
+/* From *root, a leaf, up to the root that its path gives; *start is then the sum of what lies to
+ * the left. The path's length is right. */
 static enum err climb(struct merkle_sum *root, uint64_t *start, uint64_t index, uint64_t count,
                       struct reader *path)
 {
-    /* RFC 9162 2.1.3.2: bits of the index give the sides; levels where the node is the last of an
-     * odd row are skipped. */
-    uint64_t fn = index;
-    uint64_t sn = count - 1;
-    uint64_t before = 0;
-    while (path->n != 0) {
+    *start = 0;
+    for (uint64_t last = count - 1; last != 0; last >>= 1, index >>= 1) {
+        const bool is_right = (index & 1) != 0;
+        if (!is_right && index == last)
+            continue; /* without a neighbour: it moves up as it is */
         struct merkle_sum sibling;
         read_into(path, sibling.hash, 32);
         sibling.sum = read_le64(path);
-        if ((fn & 1) != 0 || fn == sn) {
-            TRY(merkle_sum_node(root, record_node_tag, &sibling, root));
-            before += sibling.sum; /* at most root->sum, which has not overflowed */
-            while ((fn & 1) == 0 && fn != 0) {
-                fn >>= 1;
-                sn >>= 1;
-            }
-        } else {
-            TRY(merkle_sum_node(root, record_node_tag, root, &sibling));
-        }
-        fn >>= 1;
-        sn >>= 1;
+        const struct merkle_sum *left = is_right ? &sibling : root;
+        TRY(merkle_sum_node(root, record_node_tag, left, is_right ? root : &sibling));
+        *start += is_right ? sibling.sum : 0; /* at most root->sum, which has not overflowed */
     }
-    *start = before;
     return OK;
 }
 

@@ -6,18 +6,8 @@
 
 /* ---- sums mod 2^256 ---- */
 
-static void sum_add(struct seal_sum *a, const struct seal_sum *b)
-{
-    u128 carry = 0;
-    for (int i = 0; i < 4; i++) {
-        carry += (u128)a->limb[i] + b->limb[i];
-        a->limb[i] = (uint64_t)carry;
-        carry >>= 64;
-    }
-}
-
 /* a += c * b */
-static void sum_add_times(struct seal_sum *a, const struct seal_sum *b, uint64_t c)
+static void sum_add(struct seal_sum *a, uint64_t c, const struct seal_sum *b)
 {
     u128 carry = 0;
     for (int i = 0; i < 4; i++) {
@@ -145,7 +135,7 @@ static enum err add_links(const struct seal_session *s, struct seal_sum *sum, ui
         if (!carries_block)
             continue;
         struct seal_sum f = f_link(s, &key);
-        sum_add(sum, &f);
+        sum_add(sum, 1, &f);
     }
     return OK;
 }
@@ -194,7 +184,7 @@ enum err seal_session_block(struct seal_session *s, struct enclave_seal_block_re
     content_record_of(&record, key, bytes);
     struct seal_sum f = f_record(s, &record);
     s->core.a = a;
-    sum_add(&s->core.d, &f);
+    sum_add(&s->core.d, 1, &f);
     s->core.blocks++;
     s->core.bytes += block.n;
     if (!s->segment_open)
@@ -341,8 +331,8 @@ static enum err take_record(struct seal_session *s, const uint8_t *p)
     TRY(content_record_decode(&record, p));
     TRY(content_data_add(&s->data, &record));
     struct seal_sum link = f_link(s, &record.key), whole = f_record(s, &record);
-    sum_add_times(&s->a_records, &link, degree);
-    sum_add(&s->d_records, &whole);
+    sum_add(&s->a_records, degree, &link);
+    sum_add(&s->d_records, 1, &whole);
     return OK;
 }
 
