@@ -41,6 +41,7 @@ struct abci_server {
     struct loop_fd *ready;
     struct conn *conns;
     uint32_t conn_count;
+    int64_t asked; /* the height that Info told, while nothing else was asked; 0: none */
 };
 
 /* ---- buffers ---- */
@@ -139,6 +140,29 @@ static void conn_refuse(struct conn *c, const char *why)
     c->ending = true;
 }
 
+/* An engine whose blocks end below ours asks for our height and ends itself. It says why in its own
+ * log only, so that much is said here. */
+static void server_note(struct abci_server *s, const struct abci_response *m)
+{
+    if (m->kind == ABCI_INFO)
+        s->asked = m->info.height;
+    else if (m->kind != ABCI_ECHO && m->kind != ABCI_FLUSH)
+        s->asked = 0;
+}
+
+static void server_left(struct abci_server *s)
+{
+    if (s->conn_count == 0 && s->asked != 0)
+        log_warn(
+            "abci-engine-left",
+            "height=%lld reason=\"CometBFT ended after it had asked for this height\" "
+            "next=\"see its log; if our height is too high for it, its folder is an older copy: "
+            "put both back from one backup, or use --rollback\"",
+            (long long)s->asked);
+    if (s->conn_count == 0)
+        s->asked = 0;
+}
+
 /* Answers one message. ERR_BUSY: it is asked again later. */
 static enum err conn_answer(struct conn *c, struct span message)
 {
@@ -170,6 +194,7 @@ static enum err conn_answer(struct conn *c, struct span message)
         return OK;
     }
     c->waiting = false;
+    server_note(s, &rs);
     if (conn_send(c, &rs) != OK) {
         log_error("abci-answer-lost", "call=%s reason=\"out of memory\"", abci_name(rq.kind));
         c->ending = true;
@@ -255,8 +280,10 @@ static void conn_step(struct conn *c)
         buffer_settle(&c->in);
     }
     if (e == ERR_CLOSED || e == ERR_MEMORY || (c->ending && c->out.from == c->out.to)) {
-        log_info("abci-connection-closed", "left=%u", c->server->conn_count - 1);
+        struct abci_server *s = c->server;
+        log_info("abci-connection-closed", "left=%u", s->conn_count - 1);
         conn_close(c);
+        server_left(s);
         return;
     }
     if (more)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,11 +22,13 @@ class Signer:
 
     def __init__(self):
         self.p = subprocess.Popen([BUILD / "tools/chain_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.lock = threading.Lock()
 
     def ask(self, *words):
-        self.p.stdin.write(" ".join(str(w) for w in words) + "\n")
-        self.p.stdin.flush()
-        answer = self.p.stdout.readline().split()
+        with self.lock:
+            self.p.stdin.write(" ".join(str(w) for w in words) + "\n")
+            self.p.stdin.flush()
+            answer = self.p.stdout.readline().split()
         assert answer and answer[0] != "error", (words, answer)
         return answer
 

@@ -38,6 +38,9 @@ def free_ports(n):
 class Node(Chaind):
     """One validator: crust-chaind and its cometbft."""
 
+    host = "127.0.0.1"  # where its engine meets the others
+    within = []  # words before its commands
+
     def __init__(self, home, binary, number, ports):
         self.home, self.binary, self.number = home, binary, number
         self.p2p, self.rpc = ports
@@ -53,7 +56,7 @@ class Node(Chaind):
         self.abci = f"unix:{home}/abci.sock"
 
     def command(self, *more):
-        return [BUILD / "bin/crust-chaind", "--home", self.home, "--http-port", "0", "--engine", "cometbft", "--abci", self.abci,
+        return [*self.within, BUILD / "bin/crust-chaind", "--home", self.home, "--http-port", "0", "--engine", "cometbft", "--abci", self.abci,
                 "--cometbft", f"http://127.0.0.1:{self.rpc}", "--log-level", "info", *self.flags, *more]
 
     def configure(self, peers, settings):
@@ -63,13 +66,13 @@ class Node(Chaind):
             text, n = re.subn(rf"(?m)^{re.escape(key)} = .*$", f"{key} = {value}", text)
             assert n >= 1, key
         text = text.replace('laddr = "tcp://127.0.0.1:26657"', f'laddr = "tcp://127.0.0.1:{self.rpc}"')
-        text = text.replace('laddr = "tcp://0.0.0.0:26656"', f'laddr = "tcp://127.0.0.1:{self.p2p}"')
+        text = text.replace('laddr = "tcp://0.0.0.0:26656"', f'laddr = "tcp://{self.host}:{self.p2p}"')
         text = re.sub(r'(?m)^persistent_peers = .*$', f'persistent_peers = "{peers}"', text)
         text = re.sub(r'(?m)^proxy_app = .*$', f'proxy_app = "{self.abci.replace("unix:", "unix://")}"', text)
         path.write_text(text)
 
     def start_comet(self, **env):
-        self.comet = subprocess.Popen([self.binary, "start", "--home", self.home / "comet"], env=dict(os.environ, **env),
+        self.comet = subprocess.Popen([*self.within, self.binary, "start", "--home", self.home / "comet"], env=dict(os.environ, **env),
                                       stdout=open(self.home / "comet.log", "a"), stderr=subprocess.STDOUT)
 
     def start_both(self):
@@ -86,12 +89,23 @@ class Node(Chaind):
                 p.send_signal(signal.SIGKILL)
                 p.wait()
 
+    def rpc_connect(self, timeout=10):
+        return http.client.HTTPConnection("127.0.0.1", self.rpc, timeout=timeout)
+
     def rpc_get(self, path):
-        c = http.client.HTTPConnection("127.0.0.1", self.rpc, timeout=10)
+        c = self.rpc_connect()
         c.request("GET", path)
         answer = json.loads(c.getresponse().read())
         c.close()
         return answer["result"]
+
+    def rpc_call(self, method, **params):
+        """The whole answer, an error too."""
+        c = self.rpc_connect()
+        c.request("POST", "/", body=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}), headers={"Content-Type": "application/json"})
+        answer = json.loads(c.getresponse().read())
+        c.close()
+        return answer
 
     def height(self):
         """0 when it does not answer."""
@@ -104,11 +118,11 @@ class Node(Chaind):
 class Network:
     chain_id = CHAIN
 
-    def __init__(self, count, accounts=(), binary=None, settings=None, params=None, flags=(), more=None):
+    def __init__(self, count, accounts=(), binary=None, settings=None, params=None, flags=(), more=None, node=Node):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="crust-comet-"))
         self.binary = binary or engine()
         ports = free_ports(2 * count)
-        self.nodes = [Node(self.dir / f"v{i}", self.binary, i, ports[2 * i:2 * i + 2]) for i in range(count)]
+        self.nodes = [node(self.dir / f"v{i}", self.binary, i, ports[2 * i:2 * i + 2]) for i in range(count)]
         out = subprocess.run([BUILD / "bin/crust-chaind", "--make-beacon-key", self.nodes[0].home / "beacon.key"], capture_output=True, text=True, check=True)
         authors = list(accounts) or [{"address": None}]
         self.genesis = {
@@ -132,7 +146,7 @@ class Network:
                 "max_tx_bytes": "2228224", "max_body_bytes": "4194304", "log_level": '"error"', "indexer": '"null"', "max_request_batch_size": "100"}
         fast.update(settings or {})
         for n in self.nodes:
-            peers = ",".join(f"{o.id}@127.0.0.1:{o.p2p}" for o in self.nodes if o is not n)
+            peers = ",".join(f"{o.id}@{o.host}:{o.p2p}" for o in self.nodes if o is not n)
             n.flags = ["--beacon-key", "beacon.key", *flags] if n.number == 0 else list(flags)
             (n.home / "genesis.json").write_text(text)
             (n.home / "comet/config/genesis.json").write_text(json.dumps(comet))

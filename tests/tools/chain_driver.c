@@ -1,7 +1,9 @@
-/* Lets tests/e2e/chain_* sign transactions. One command a line on standard input, one answer a
- * line: account SEED                                        KEY ADDRESS transfer SEED TO AMOUNT
- * NONCE EXPIRY CHAIN-ID       TX HASH Seeds, keys, hashes and transactions in hex; amounts in base
- * units. */
+/* Signs transactions and votes for tests/e2e and bench. One command a line on standard input, one
+ * answer a line; seeds, keys, hashes, messages and transactions in hex, amounts in base units.
+ *
+ * - account SEED: key and address.
+ * - transfer SEED TO AMOUNT NONCE EXPIRY CHAIN-ID: the transaction and its hash.
+ * - sign SEED MESSAGE: the signature. */
 #include "base/hex.h"
 #include "codec/ss58.h"
 #include "codec/tx.h"
@@ -41,6 +43,30 @@ static bool transfer(const struct ed25519_key *key, char *args[5])
     return true;
 }
 
+static bool sign(const struct ed25519_key *key, const char *hex)
+{
+    uint8_t message[1024], signature[ED25519_SIGNATURE_SIZE];
+    char text[2 * ED25519_SIGNATURE_SIZE + 1];
+    size_t n = strlen(hex) / 2;
+    if (n > sizeof(message) || hex_parse(message, n, hex) != OK)
+        return false;
+    ed25519_sign(signature, span_of(message, n), key);
+    hex_format(text, span_of(signature, sizeof(signature)));
+    printf("%s\n", text);
+    return true;
+}
+
+static bool answer(const struct ed25519_key *key, char *words[8], size_t count)
+{
+    if (count == 2 && strcmp(words[0], "account") == 0) {
+        account(key);
+        return true;
+    }
+    if (count == 3 && strcmp(words[0], "sign") == 0)
+        return sign(key, words[2]);
+    return count == 7 && strcmp(words[0], "transfer") == 0 && transfer(key, &words[2]);
+}
+
 int main(void)
 {
     static char line[4096];
@@ -63,10 +89,7 @@ int main(void)
         bool good = count >= 2 && hex_parse(seed, sizeof(seed), words[1]) == OK;
         if (good)
             ed25519_keypair(&key, seed);
-        if (good && strcmp(words[0], "account") == 0)
-            account(&key);
-        else if (!good || count != 7 || strcmp(words[0], "transfer") != 0 ||
-                 !transfer(&key, &words[2]))
+        if (!good || !answer(&key, words, count))
             printf("error\n");
         fflush(stdout);
     }
