@@ -137,7 +137,7 @@ benches: $(BENCH_BINS)
 deps:
 	@tools/install-packages
 check-peers:
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@tools/check-peers
 check-engines:
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
