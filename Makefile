@@ -89,6 +89,9 @@ $(foreach m,$(MODULES) $(PROGRAMS),$(eval $(call MODULE,$(m))))
 MEMORY_TESTS := $(shell grep -l '"base/check_memory.h"' src/*/*_test.c)
 $(MEMORY_TESTS:src/%_test.c=$(B)/test/%): TEST_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
+# Probabilities, for which nothing else needs the library.
+$(B)/test/chain/beacon_bias: TEST_LDFLAGS := -Wl,--no-as-needed -lm
+
 # crust-chaind and so on; the command line is plain "crust".
 binary_name = $(if $(filter cli,$(1)),crust,crust-$(1))
 BUILT_PROGRAMS := $(foreach p,$(PROGRAMS),$(if $(wildcard src/$(p)/main.c),$(p)))

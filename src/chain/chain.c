@@ -146,6 +146,7 @@ static enum tx_result call_check(struct chain *c, const struct ledger_call *call
     case TX_STAKE_PAYEE:
     case TX_STAKE_CONTROLLER:
     case TX_STAKE_KEY:
+    case TX_STAKE_BEACON:
     case TX_STAKE_PAYOUT:
         return staking_check(l, call);
     case TX_GROUP_CREATE:
@@ -226,6 +227,7 @@ static enum tx_result call_apply(struct chain *c, const struct ledger_call *call
     case TX_STAKE_PAYEE:
     case TX_STAKE_CONTROLLER:
     case TX_STAKE_KEY:
+    case TX_STAKE_BEACON:
     case TX_STAKE_PAYOUT:
     case TX_GROUP_CREATE:
     case TX_GROUP_ALLOW:
@@ -427,6 +429,7 @@ enum err chain_finalize(struct chain *c, struct chain_output *out, struct chain_
     work_queue_off(c);
     beacon_block_end(&c->ledger);
     staking_block_end(&c->ledger, out);
+    beacon_committee_form(&c->ledger);
     govern(c);
     accounts_block_end(&c->ledger, block->author);
     ledger_block_hash_put(&c->ledger, block->hash);
@@ -449,9 +452,10 @@ enum err chain_contribution(struct chain *c, struct span *out, struct mspan room
     struct tx tx = { .call.kind = TX_BEACON };
     struct tx_beacon *b = &tx.call.beacon;
     uint8_t alpha[32];
-    if (!beacon_is_contributor(&c->ledger, key->public_key) ||
+    struct beacon_member member;
+    if (!beacon_member(&c->ledger, &member, key->public_key) ||
         !beacon_open(&c->ledger, &b->slot, alpha) ||
-        beacon_has_contributed(&c->ledger, b->slot, key->public_key))
+        beacon_has_contributed(&c->ledger, b->slot, &member))
         return ERR_NOT_FOUND;
     memcpy(b->key, key->public_key, sizeof(b->key));
     TRY(vrf_prove(b->proof, key, span_of(alpha, sizeof(alpha))));

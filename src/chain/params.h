@@ -15,6 +15,7 @@ enum {
     PARAMS_REPLICAS_LIMIT = 200,   /* bounds the work of one settlement */
     PARAMS_VALIDATORS_LIMIT = 128, /* as CHAIN_VALIDATORS_MAX */
     PARAMS_GUARANTORS_LIMIT = 256, /* of one validator; their list fits a record */
+    PARAMS_MISSES_LIMIT = 64,
     PARAMS_ENCODED_MAX = 4096,
     PARAMS_NAME_MAX = 40,
 };
@@ -100,6 +101,9 @@ struct params {
     uint32_t reward_year_eras;
     uint32_t market_pot_eras;
     uint32_t offline_percent;
+    uint32_t beacon_members_min;
+    uint32_t beacon_miss_slots;
+    uint32_t beacon_misses_max;
     struct amount gov_deposit;
     uint32_t gov_enact_blocks;
     /* blocks */

@@ -96,6 +96,9 @@ static void staking_init(struct params *p)
     p->reward_year_eras = 1461;
     p->market_pot_eras = 60;
     p->offline_percent = 50;
+    p->beacon_members_min = 21;
+    p->beacon_miss_slots = 24;
+    p->beacon_misses_max = 3;
     p->gov_deposit = AMOUNT_OF(100000000000000);
     p->gov_enact_blocks = 14400;
 }
@@ -315,11 +318,23 @@ static const char *check_stake(const struct params *p)
     return NULL;
 }
 
+static const char *check_beacon(const struct params *p)
+{
+    if (p->beacon_members_min < 1 || p->beacon_members_min > PARAMS_VALIDATORS_LIMIT)
+        return "beacon_members_min: must be from 1 to 128";
+    if (p->beacon_misses_max < 1 || p->beacon_misses_max > PARAMS_MISSES_LIMIT)
+        return "beacon_misses_max: must be from 1 to 64";
+    if (p->beacon_miss_slots < p->beacon_misses_max || p->beacon_miss_slots > 100000)
+        return "beacon_miss_slots: must be from beacon_misses_max to 100000";
+    return NULL;
+}
+
 enum err params_check(const struct params *p, const char **what)
 {
-    const char *(*const checks[])(
-        const struct params *) = { check_time,   check_work,   check_split, check_market,
-                                   check_prices, check_blocks, check_eras,  check_stake };
+    const char *(*const checks[])(const struct params *) = {
+        check_time,   check_work, check_split, check_market, check_prices,
+        check_blocks, check_eras, check_stake, check_beacon
+    };
     /* SPEC params 1.2: "The relations in the table's last column and in `params_check` MUST hold
      * for a record to be taken." */
     *what = NULL;

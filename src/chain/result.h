@@ -49,6 +49,9 @@
     X(81, BEACON_WRONG_SLOT, "no value of this slot is being made now")                            \
     X(82, BEACON_REPEATED, "this contributor has contributed already")                             \
     X(83, BEACON_BAD_PROOF, "the proof is wrong")                                                  \
+    X(84, BEACON_KEY_USED, "the beacon key has been registered before")                            \
+    X(85, BEACON_KEY_PROOF, "the proof is not by the beacon key")                                  \
+    X(86, BEACON_JAILED, "too many contributions were withheld: not yet")                          \
     /* work; 100 to 149 belong to docs/spec/work.md */                                             \
     X(100, WORKER_EXISTS, "the worker key is registered already")                                  \
     X(101, WORKER_UNKNOWN, "no such worker")                                                       \

@@ -1,4 +1,5 @@
 /* The calls of staking: docs/spec/staking.md 2 to 4. */
+#include "chain/beacon.h"
 #include "chain/staking_store.h"
 
 static const char key_tag[] = "crust/validator-key/1";
@@ -270,6 +271,8 @@ static enum tx_result check_validate(struct ledger *l, const struct caller *c)
     bool banned;
     if (c->now.phase == STAKING_ELECTING)
         return RESULT_ELECTION;
+    if (beacon_is_jailed(l, c->stash))
+        return RESULT_BEACON_JAILED;
     if (!c->s.has_key || !staking_stash_of_key(l, stash, &banned, c->s.key) || banned)
         return RESULT_NO_KEY;
     if (amount_is_zero(c->s.active) || amount_cmp(c->s.active, l->params->existential_deposit) < 0)
@@ -457,6 +460,8 @@ static enum tx_result check_by(struct ledger *l, const struct caller *c,
         return a->has_account && accounts_is_pot(a->account) ? RESULT_RESERVED_ACCOUNT : RESULT_OK;
     if (kind == TX_STAKE_CONTROLLER)
         return check_controller(l, a);
+    if (kind == TX_STAKE_BEACON)
+        return beacon_check_key(l, c->stash, a->key, a->vrf);
     return kind == TX_STAKE_KEY ? check_key(l, c, a) : RESULT_UNSUPPORTED;
 }
 
@@ -499,6 +504,8 @@ static void apply_by(struct ledger *l, struct caller *c, const struct ledger_cal
         apply_controller(l, c, a);
     } else if (kind == TX_STAKE_KEY) {
         apply_key(l, c, a);
+    } else if (kind == TX_STAKE_BEACON) {
+        beacon_apply_key(l, c->stash, a->key, c->now.era);
     }
     staking_put(l, c->stash, &c->s);
 }

@@ -171,6 +171,13 @@ void staking_genesis_set(struct ledger *l, const uint8_t key[32], const uint8_t 
                          uint64_t power);
 void staking_genesis_end(struct ledger *l);
 
+/* A stash stands no longer and guarantees nothing, as if it had said so: docs/spec/beacon.md 8. */
+void staking_chill(struct ledger *l, const uint8_t stash[32]);
+
+/* The voting powers that the elected come to, capped, in their order: docs/spec/staking.md 8. */
+void staking_powers(struct ledger *l, uint64_t powers[PARAMS_VALIDATORS_LIMIT],
+                    const struct staking_elected *e);
+
 /* What must hold over all records. *what: the rule that is broken. */
 void staking_audit(struct ledger *l, const char **what);
 

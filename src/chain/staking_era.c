@@ -1,4 +1,5 @@
 /* Points, slots, eras and what is issued: docs/spec/staking.md 6.1, 7 and 9. */
+#include "chain/beacon.h"
 #include "chain/chain.h"
 #include "chain/staking_store.h"
 #include "codec/cbor.h"
@@ -115,7 +116,7 @@ static struct amount pot_turn(struct ledger *l)
 /* ---- the end of an era and the start of the next ---- */
 
 static void era_end(struct ledger *l, const struct staking_now *now,
-                    const struct staking_elected *elected)
+                    struct staking_elected *elected)
 {
     struct staking_era era;
     staking_get_era(l, &era, now->era);
@@ -128,6 +129,10 @@ static void era_end(struct ledger *l, const struct staking_now *now,
     era.staking = amount_sat_sub(total, era.authoring);
     for (uint32_t i = 0; i < elected->count; i++)
         era.points += elected->rows[i].points;
+    /* SPEC beacon 8.2: "Its points of an era are cut in the proportion of missed to asked; what
+     * they would have earned is not issued." */
+    for (uint32_t i = 0; i < elected->count; i++)
+        elected->rows[i].points = beacon_points(l, elected->rows[i].stash, elected->rows[i].points);
     staking_put_era(l, now->era, &era);
     staking_put_points(l, now->era, elected);
     struct ledger_event ev;

@@ -194,6 +194,15 @@ void staking_set_goal(struct ledger *l, struct staking_now *now, const struct st
     now->set_pending = true;
 }
 
+void staking_powers(struct ledger *l, uint64_t powers[PARAMS_VALIDATORS_LIMIT],
+                    const struct staking_elected *e)
+{
+    struct goal g;
+    powers_of(l, &g, e);
+    for (uint32_t i = 0; i < g.count; i++)
+        powers[i] = g.rows[i].power;
+}
+
 /* ---- telling ---- */
 
 static bool is_told(const struct chain_output *out, const uint8_t key[32])

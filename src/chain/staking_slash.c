@@ -325,7 +325,7 @@ bool staking_cancel(struct ledger *l, uint32_t era, const uint8_t stash[32])
 
 /* ---- computing ---- */
 
-static void chill(struct ledger *l, const uint8_t stash[32])
+void staking_chill(struct ledger *l, const uint8_t stash[32])
 {
     struct staking_ledger s;
     if (!staking_get(l, &s, stash) || !s.validates)
@@ -383,7 +383,7 @@ void staking_offend(struct ledger *l, const struct staking_now *now, const uint8
     if (ratio_mul(fraction, PERBILL, x.total.units) == 0) {
         span_charge(l, now, stash, era, AMOUNT_ZERO, &current);
         if (current)
-            chill(l, stash);
+            staking_chill(l, stash);
         return;
     }
     if (!is_larger(l, stash, era, fraction, &fractions[0]))
@@ -391,7 +391,7 @@ void staking_offend(struct ledger *l, const struct staking_now *now, const uint8
     struct amount own = AMOUNT_OF(ratio_mul(fraction, PERBILL, x.own.units));
     slash_add(l, &slash, stash, span_charge(l, now, stash, era, own, &current));
     if (current)
-        chill(l, stash);
+        staking_chill(l, stash);
     for (uint32_t i = 0; i < x.count; i++)
         slash_add(l, &slash, x.others[i].who, guarantor_part(l, now, &x.others[i], era, fractions));
     if (slash.count == 0)

@@ -40,6 +40,7 @@ static enum tx_result check_call(struct ledger *l, const struct ledger_call *cal
     case TX_STAKE_PAYEE:
     case TX_STAKE_CONTROLLER:
     case TX_STAKE_KEY:
+    case TX_STAKE_BEACON:
     case TX_STAKE_PAYOUT:
     case TX_GROUP_CREATE:
     case TX_GROUP_ALLOW:
@@ -95,6 +96,7 @@ static enum tx_result apply_call(struct ledger *l, const struct ledger_call *cal
     case TX_STAKE_PAYEE:
     case TX_STAKE_CONTROLLER:
     case TX_STAKE_KEY:
+    case TX_STAKE_BEACON:
     case TX_STAKE_PAYOUT:
     case TX_GROUP_CREATE:
     case TX_GROUP_ALLOW:

@@ -35,6 +35,7 @@ static const char *const names[TX_KIND_COUNT] = {
     [TX_STAKE_PAYEE] = "stake.payee",
     [TX_STAKE_CONTROLLER] = "stake.controller",
     [TX_STAKE_KEY] = "stake.key",
+    [TX_STAKE_BEACON] = "stake.beacon",
     [TX_STAKE_PAYOUT] = "stake.payout",
     [TX_GROUP_CREATE] = "group.create",
     [TX_GROUP_ALLOW] = "group.allow",
@@ -363,6 +364,7 @@ static void args_decode(struct cbor_reader *c, struct tx_call *call)
     case TX_STAKE_PAYEE:
     case TX_STAKE_CONTROLLER:
     case TX_STAKE_KEY:
+    case TX_STAKE_BEACON:
     case TX_STAKE_PAYOUT:
     case TX_GROUP_CREATE:
     case TX_GROUP_ALLOW:
@@ -440,6 +442,7 @@ static void args_encode(struct writer *w, const struct tx_call *call)
     case TX_STAKE_PAYEE:
     case TX_STAKE_CONTROLLER:
     case TX_STAKE_KEY:
+    case TX_STAKE_BEACON:
     case TX_STAKE_PAYOUT:
     case TX_GROUP_CREATE:
     case TX_GROUP_ALLOW:

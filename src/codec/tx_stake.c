@@ -18,6 +18,7 @@ enum arg_kind {
     ARG_PAYEE,
     ARG_KEY,
     ARG_PROOF,
+    ARG_VRF,
     ARG_ERA,
     ARG_FEE,
     ARG_YES,
@@ -43,6 +44,7 @@ static const struct stake_arg stake_args[TX_KIND_COUNT][STAKE_ARGS_MAX] = {
     [TX_STAKE_PAYEE] = { { "account", ARG_PAYEE } },
     [TX_STAKE_CONTROLLER] = { { "controller", ARG_ACCOUNT } },
     [TX_STAKE_KEY] = { { "key", ARG_KEY }, { "proof", ARG_PROOF } },
+    [TX_STAKE_BEACON] = { { "key", ARG_KEY }, { "proof", ARG_VRF } },
     [TX_STAKE_PAYOUT] = { { "era", ARG_ERA }, { "stash", ARG_ACCOUNT } },
     [TX_GROUP_ALLOW] = { { "account", ARG_ACCOUNT } },
     [TX_GROUP_DISALLOW] = { { "account", ARG_ACCOUNT } },
@@ -78,6 +80,9 @@ static void stake_arg_decode(struct cbor_reader *c, struct tx_stake *s, enum arg
         break;
     case ARG_PROOF:
         cbor_read_bytes_of(c, s->proof, sizeof(s->proof));
+        break;
+    case ARG_VRF:
+        cbor_read_bytes_of(c, s->vrf, sizeof(s->vrf));
         break;
     case ARG_ERA:
         s->era = (uint32_t)cbor_read_uint_max(c, UINT32_MAX);
@@ -126,6 +131,9 @@ static void stake_arg_encode(struct writer *w, const struct tx_stake *s, enum ar
         break;
     case ARG_PROOF:
         cbor_write_bytes(w, span_of(s->proof, sizeof(s->proof)));
+        break;
+    case ARG_VRF:
+        cbor_write_bytes(w, span_of(s->vrf, sizeof(s->vrf)));
         break;
     case ARG_ERA:
         cbor_write_uint(w, s->era);

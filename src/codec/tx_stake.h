@@ -20,8 +20,9 @@ struct tx_stake {
     struct amount amount;
     bool has_account;    /* payee alone may say none */
     uint8_t account[32]; /* controller, target, payee, stash, owner or member */
-    uint8_t key[32];     /* CometBFT's Ed25519 key of a validator */
+    uint8_t key[32];     /* CometBFT's Ed25519 key of a validator; or its beacon key */
     uint8_t proof[64];   /* by that key, spec staking 3 */
+    uint8_t vrf[80];     /* by the beacon key, spec beacon 3 */
     uint32_t era;
     uint32_t fee; /* parts per 10^9 of the reward that guarantors share */
     bool yes;

@@ -27,6 +27,10 @@ static void stake_sample(struct tx_call *c)
         memset(c->stake.key, 0x67, 32);
         memset(c->stake.proof, 0x68, 64);
     }
+    if (c->kind == TX_STAKE_BEACON) {
+        memset(c->stake.key, 0x6a, 32);
+        memset(c->stake.vrf, 0x6b, sizeof(c->stake.vrf));
+    }
     if (c->kind == TX_STAKE_GUARANTEE || c->kind == TX_STAKE_PAYEE || c->kind == TX_GROUP_JOIN)
         memset(c->stake.account, 0x69, 32);
 }
@@ -145,6 +149,7 @@ static struct tx sample(enum tx_kind kind)
     case TX_STAKE_PAYEE:
     case TX_STAKE_CONTROLLER:
     case TX_STAKE_KEY:
+    case TX_STAKE_BEACON:
     case TX_STAKE_PAYOUT:
     case TX_GROUP_CREATE:
     case TX_GROUP_ALLOW:
