@@ -7,6 +7,7 @@
 #include "chain/result.h"
 #include "rt/log.h"
 #include "rt/path.h"
+#include "rt/seed_file.h"
 
 #include <stdlib.h>
 
@@ -283,6 +284,35 @@ static void on_tx(void *ctx, enum tx_lane lane, enum err e, uint32_t result, uin
     agent_read(a);
 }
 
+/* ---- the beacon ---- */
+
+static void on_contributed(void *ctx, enum err e, uint16_t status, struct span body)
+{
+    struct agent *a = ctx;
+    struct chain_client_tx answer = { .state = CHAIN_CLIENT_TX_PENDING };
+    if (e == OK && (status >= 500 || chain_client_decode_tx(&answer, body) != OK))
+        e = ERR_FORMAT;
+    /* A block that holds this very transaction: as good as being told that it is a repetition. */
+    if (e == OK && answer.state == CHAIN_CLIENT_TX_DONE && answer.code == RESULT_OK)
+        answer.code = RESULT_BEACON_REPEATED;
+    if (plan_beacon_sent(&a->beacon, &a->view, e, answer.code, agent_now(a)))
+        log_info("contributed", "slot=%llu", (unsigned long long)a->beacon.slot);
+}
+
+static bool step_beacon(struct agent *a)
+{
+    uint8_t room[PLAN_BEACON_TX_MAX];
+    struct span tx;
+    uint64_t now = agent_now(a);
+    if (!a->has_beacon_key ||
+        !plan_beacon_next(&a->beacon, &tx, room, &a->view, &a->beacon_key, now))
+        return false;
+    enum err e = chain_link_post(&a->chain, tx, on_contributed, a);
+    if (e != OK)
+        plan_beacon_sent(&a->beacon, &a->view, e, 0, now);
+    return true;
+}
+
 /* ---- the whole
  * --------------------------------------------------------------------------------- */
 
@@ -304,7 +334,8 @@ void agent_step(struct agent *a)
 {
     tell_fork(a);
     /* Each of these starts at most one thing and is busy then; so this ends. */
-    while (step_tell(a) || step_report(a) || step_worker(a) || step_room(a) || step_money(a))
+    while (step_beacon(a) || step_tell(a) || step_report(a) || step_worker(a) || step_room(a) ||
+           step_money(a))
         ;
     agent_orders_step(a);
 }
@@ -346,6 +377,15 @@ static enum err tables_new(struct agent *a)
 enum err agent_open(struct agent *a)
 {
     memcpy(a->view.account, a->key.public_key, 32);
+    if (a->settings.beacon_file[0] != '\0') {
+        enum err e = seed_file_read(&a->beacon_key, a->settings.beacon_file);
+        if (e != OK) {
+            log_error("beacon-key-unreadable", "path=\"%s\" reason=\"%s\"", a->settings.beacon_file,
+                      err_text(e));
+            return e;
+        }
+        a->has_beacon_key = true;
+    }
     for (size_t i = 0; i < AGENT_SEALS_MAX; i++)
         a->seals[i].agent = a;
     TRY(path_make_dirs(a->settings.folder, 0700));
@@ -376,6 +416,7 @@ void agent_close(struct agent *a)
         loop_timer_free(a->timer);
         loop_free(a->loop);
     }
+    ed25519_wipe(&a->beacon_key);
     decisions_close(a->decisions);
     free(a->scratch);
     free(a->orders.rows);

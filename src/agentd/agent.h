@@ -5,6 +5,7 @@
 #define CRUST_AGENTD_AGENT_H
 
 #include "agentd/node_link.h"
+#include "agentd/plan_beacon.h"
 #include "agentd/plan_money.h"
 #include "agentd/tx_link.h"
 
@@ -75,6 +76,8 @@ struct decisions;
 struct agent {
     struct settings settings;
     struct ed25519_key key;
+    bool has_beacon_key;
+    struct ed25519_key beacon_key;
     struct loop *loop;
     struct loop_timer *timer;
     struct chain_link chain;
@@ -89,6 +92,7 @@ struct agent {
     struct plan_worker worker;
     struct plan_room room;
     struct plan_money money;
+    struct plan_beacon beacon;
     struct orders orders;
 
     enum agent_read reading;

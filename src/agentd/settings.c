@@ -15,6 +15,8 @@ static const struct config_key keys[] = {
     { "folder", CONFIG_STRING, "agent", "folder of the journal of decisions" },
     { "key", CONFIG_STRING, "default", "name of the account's key, in keys/" },
     { "password-file", CONFIG_STRING, "", "file with its password; otherwise CRUST_PASSWORD" },
+    { "beacon-key", CONFIG_STRING, "",
+      "beside a validator: file with the key of its beacon contributions" },
     { "release", CONFIG_STRING, RELEASE, "release of the enclave that crust-ipfsd runs" },
     { "http", CONFIG_BOOL, "true", "serve status, decisions and metrics on http-host" },
     { "http-host", CONFIG_STRING, "127.0.0.1", "address of the status pages" },
@@ -57,6 +59,8 @@ static enum err paths_of(struct settings *s, const struct config *c)
     TRY(config_path(s->ipfsd, sizeof(s->ipfsd), c, "ipfsd"));
     TRY(config_path_or_none(s->url_file, sizeof(s->url_file), c, "url-file"));
     TRY(config_path_or_none(s->password_file, sizeof(s->password_file), c, "password-file"));
+    if (config_text(c, "beacon-key")[0] != '\0')
+        TRY(config_path(s->beacon_file, sizeof(s->beacon_file), c, "beacon-key"));
     int n = snprintf(name, sizeof(name), "keys/%s.key", config_text(c, "key"));
     if (n < 0 || (size_t)n >= sizeof(name))
         return ERR_LIMIT;

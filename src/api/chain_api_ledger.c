@@ -143,6 +143,7 @@ static void beacon(struct chain_api_call *call)
     chain_api_member_hash(&call->j, "value", value.value);
     json_out_member_bool(&call->j, "weak", value.weak);
     json_out_member_u64(&call->j, "contributions", value.contributions);
+    json_out_member_u64(&call->j, "committee", value.committee);
     json_out_object_end(&call->j);
 }
 

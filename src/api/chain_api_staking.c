@@ -1,5 +1,6 @@
 /* Staking and governance: docs/guide/chain-api.md. A network without staking answers 404. */
 #include "api/chain_api_call.h"
+#include "chain/beacon.h"
 #include "chain/gov.h"
 #include "chain/group.h"
 #include "chain/staking.h"
@@ -79,6 +80,36 @@ static void write_role(struct json_out *j, const struct staking_ledger *s)
 }
 
 /* Of a stash, or of the stash that a controller speaks for. */
+static void write_key(struct json_out *j, const char *name, bool there, const uint8_t key[32])
+{
+    if (there) {
+        chain_api_member_hash(j, name, key);
+        return;
+    }
+    json_out_key(j, name);
+    json_out_null(j);
+}
+
+/* docs/spec/beacon.md 3 and 8. */
+static void write_beacon(struct chain_api_call *call, const uint8_t stash[32], uint32_t era)
+{
+    struct json_out *j = &call->j;
+    struct ledger *l = &call->chain.ledger;
+    struct beacon_keys keys;
+    uint32_t asked, missed;
+    beacon_keys_get(l, &keys, stash, era);
+    beacon_counts(l, stash, &asked, &missed);
+    json_out_key(j, "beacon");
+    json_out_object(j);
+    write_key(j, "key", keys.active, keys.key);
+    write_key(j, "next_key", keys.next, keys.next_key);
+    json_out_member_u64(j, "next_era", keys.next_era);
+    json_out_member_u64(j, "asked", asked);
+    json_out_member_u64(j, "missed", missed);
+    json_out_member_bool(j, "jailed", beacon_is_jailed(l, stash));
+    json_out_object_end(j);
+}
+
 static void stash_one(struct chain_api_call *call)
 {
     struct json_out *j = &call->j;
@@ -111,6 +142,7 @@ static void stash_one(struct chain_api_call *call)
     json_out_member_amount(j, "own", x.own);
     write_edges(j, "guarantors", x.others, x.count);
     json_out_member_u64(j, "slashes_pending", s.pending);
+    write_beacon(call, stash, now.era);
     json_out_object_end(j);
 }
 

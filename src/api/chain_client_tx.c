@@ -255,6 +255,7 @@ static void read_beacon(struct chain_client_beacon *out, struct json_value r)
     chain_client_read_hash(r, "value", out->value);
     out->weak = chain_client_read_bool(r, "weak");
     out->contributions = chain_client_read_u32(r, "contributions");
+    out->committee = chain_client_read_u32(r, "committee");
 }
 
 enum err chain_client_decode_beacon(struct chain_client_beacon *out, struct span body)

@@ -96,6 +96,7 @@ struct chain_client_beacon {
     uint8_t value[32];
     bool weak;
     uint32_t contributions;
+    uint32_t committee; /* who could have contributed */
 };
 void chain_client_beacon_path(char out[CHAIN_CLIENT_PATH_MAX], uint64_t slot);
 NODISCARD enum err chain_client_decode_beacon(struct chain_client_beacon *out, struct span body);

@@ -6,18 +6,16 @@
 #include "codec/block.h"
 #include "codec/ss58.h"
 #include "crypto/random.h"
-#include "crypto/secret.h"
 #include "crypto/sha256.h"
 #include "rt/clock.h"
 #include "rt/http_server.h"
 #include "rt/log.h"
 #include "rt/path.h"
+#include "rt/seed_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { KEY_FILE_MAX = 256 };
 
 /* ---- opening
  * --------------------------------------------------------------------------------------- */
@@ -74,30 +72,16 @@ static enum err database_open(struct node *n)
     return e;
 }
 
-/* The seed as 64 hexadecimal digits and a line end, readable by the owner only. */
 static enum err beacon_key_read(struct node *n)
 {
     char path[PATH_TEXT_MAX];
     if (config_text(n->config, "beacon-key")[0] == '\0')
         return OK;
     TRY(config_path(path, sizeof(path), n->config, "beacon-key"));
-    struct mspan file;
-    uint8_t seed[ED25519_SEED_SIZE];
-    enum err e = path_read_file(&file, path, KEY_FILE_MAX);
-    if (e == OK) {
-        char *text = (char *)file.p;
-        text[strcspn(text, "\r\n")] = '\0';
-        e = hex_parse(seed, sizeof(seed), text);
-        secret_wipe_bytes(file.p, file.n);
-        free(file.p);
-    }
-    if (e == OK) {
-        ed25519_keypair(&n->beacon_key, seed);
-        n->has_beacon_key = true;
-    } else {
+    enum err e = seed_file_read(&n->beacon_key, path);
+    n->has_beacon_key = e == OK;
+    if (e != OK)
         log_error("beacon-key-unreadable", "path=\"%s\" reason=\"%s\"", path, err_text(e));
-    }
-    secret_wipe_bytes(seed, sizeof(seed));
     return e;
 }
 
@@ -373,21 +357,13 @@ enum err node_rollback(struct node *n, uint64_t heights)
 enum err node_make_beacon_key(const char *path)
 {
     AUTO(ed25519_wipe) struct ed25519_key key;
-    uint8_t seed[ED25519_SEED_SIZE];
-    char text[2 * ED25519_SEED_SIZE + 2], public_text[2 * ED25519_PUBLIC_SIZE + 1];
-    random_bytes(seed, sizeof(seed));
-    ed25519_keypair(&key, seed);
-    hex_format(text, span_of(seed, sizeof(seed)));
-    text[sizeof(text) - 2] = '\n';
-    text[sizeof(text) - 1] = '\0';
-    enum err e = path_exists(path) ? ERR_EXISTS : path_write_file(path, span_str(text), 0600);
-    secret_wipe_bytes(seed, sizeof(seed));
-    secret_wipe_bytes(text, sizeof(text));
+    char text[2 * ED25519_PUBLIC_SIZE + 1];
+    enum err e = seed_file_make(&key, path);
     if (e != OK) {
         log_error("beacon-key-not-written", "path=\"%s\" reason=\"%s\"", path, err_text(e));
         return e;
     }
-    hex_format(public_text, span_of(key.public_key, sizeof(key.public_key)));
-    printf("%s\n", public_text);
+    hex_format(text, span_of(key.public_key, sizeof(key.public_key)));
+    printf("%s\n", text);
     return OK;
 }

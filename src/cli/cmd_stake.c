@@ -1,10 +1,14 @@
 /* crust stake ..., crust gov ...: staking and governance. */
+#include "chain/beacon.h"
 #include "cli/keyring.h"
 #include "cli/market.h"
 #include "codec/multibase.h"
 #include "codec/ss58.h"
 #include "crypto/ed25519.h"
 #include "crypto/sha256.h"
+#include "crypto/vrf.h"
+#include "rt/path.h"
+#include "rt/seed_file.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -210,6 +214,41 @@ static enum cli_exit cmd_stake_validate(struct cli *c)
     return send_call(c, &call, what);
 }
 
+/* ---- the beacon ---- */
+
+/* Reads the key file, or makes it when there is none. */
+static enum cli_exit beacon_key_of(const struct cli *c, struct ed25519_key *key, const char *path)
+{
+    bool fresh = !path_exists(path);
+    enum err e = fresh ? seed_file_make(key, path) : seed_file_read(key, path);
+    if (e != OK)
+        return cli_fail(c, CLI_USAGE, NULL, "%s: %s", path, err_text(e));
+    if (fresh)
+        fprintf(stderr, "made %s: give it to crust-agentd as beacon-key\n", path);
+    return CLI_OK;
+}
+
+static enum cli_exit cmd_stake_beacon_key(struct cli *c)
+{
+    AUTO(ed25519_wipe) struct ed25519_key key = { 0 };
+    struct tx_call call = { .kind = TX_STAKE_BEACON };
+    struct chain_client_status status;
+    uint8_t stash[32], chain[32], alpha[32];
+    enum cli_exit exit = own_stash(c, stash);
+    if (exit == CLI_OK)
+        exit = ledger_status(c, &status);
+    if (exit == CLI_OK)
+        exit = beacon_key_of(c, &key, c->args[0]);
+    if (exit != CLI_OK)
+        return exit;
+    sha256(chain, span_str(status.chain_id));
+    beacon_key_alpha(alpha, chain, stash);
+    memcpy(call.stake.key, key.public_key, 32);
+    if (vrf_prove(call.stake.vrf, &key, span_of(alpha, sizeof(alpha))) != OK)
+        return cli_fail(c, CLI_FAILED, NULL, "this key cannot prove anything; make another");
+    return send_call(c, &call, "register the key of the validator's beacon contributions");
+}
+
 /* ---- payout ---- */
 
 static enum cli_exit cmd_stake_payout(struct cli *c)
@@ -248,6 +287,19 @@ static const char *text_of(json_t *j, const char *name)
     return text == NULL ? "" : text;
 }
 
+static void show_beacon(json_t *b)
+{
+    if (json_is_string(json_object_get(b, "key")))
+        printf("%-12s asked %lld times in this era, missed %lld\n", "beacon",
+               (long long)json_integer_value(json_object_get(b, "asked")),
+               (long long)json_integer_value(json_object_get(b, "missed")));
+    if (json_is_string(json_object_get(b, "next_key")))
+        printf("%-12s key %s from era %lld on\n", "beacon", text_of(b, "next_key"),
+               (long long)json_integer_value(json_object_get(b, "next_era")));
+    if (json_is_true(json_object_get(b, "jailed")))
+        printf("%-12s jailed: withheld too often\n", "beacon");
+}
+
 static void show_stash(json_t *j)
 {
     size_t i;
@@ -269,6 +321,7 @@ static void show_stash(json_t *j)
         printf("%-12s %s\n", "guarantees", text_of(chunk, "account"));
         show_amount(chunk, "", "amount");
     }
+    show_beacon(json_object_get(j, "beacon"));
 }
 
 /* An answer of the chain node, as it is with --json, else by show. */
@@ -419,6 +472,9 @@ const struct cli_verb cli_verbs_stake[] = {
     { "stake validate", "", "stand for election as a validator",
       "crust stake validate --fee 50 --validator-key config/priv_validator_key.json",
       validate_options, 0, 0, cmd_stake_validate },
+    { "stake beacon-key", "FILE",
+      "register the validator's key for the beacon; makes FILE if missing",
+      "crust stake beacon-key ~/.crust/beacon.key", yes_options, 1, 1, cmd_stake_beacon_key },
     { "stake guarantee", "VALIDATOR AMOUNT", "let bonded CRU count for a validator",
       "crust stake guarantee cTHXEEX2J86rbupHna8VwFMo8wLBowxPTWYjzhfnnuTmrnHXp 500", yes_options, 2,
       2, cmd_stake_guarantee },
