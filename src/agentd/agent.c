@@ -295,8 +295,9 @@ static void on_contributed(void *ctx, enum err e, uint16_t status, struct span b
     /* A block that holds this very transaction: as good as being told that it is a repetition. */
     if (e == OK && answer.state == CHAIN_CLIENT_TX_DONE && answer.code == RESULT_OK)
         answer.code = RESULT_BEACON_REPEATED;
-    if (plan_beacon_sent(&a->beacon, &a->view, e, answer.code, agent_now(a)))
-        log_info("contributed", "slot=%llu", (unsigned long long)a->beacon.slot);
+    plan_beacon_sent(&a->beacon, &a->view, e, answer.code, agent_now(a));
+    log_info("contribution", "slot=%llu result=%s", (unsigned long long)a->beacon.slot,
+             e != OK ? err_name(e) : result_name(answer.code));
 }
 
 static bool step_beacon(struct agent *a)

@@ -31,18 +31,18 @@ bool plan_beacon_next(struct plan_beacon *p, struct span *tx, uint8_t room[PLAN_
     return true;
 }
 
-bool plan_beacon_sent(struct plan_beacon *p, const struct view *v, enum err e, uint32_t result,
+void plan_beacon_sent(struct plan_beacon *p, const struct view *v, enum err e, uint32_t result,
                       uint64_t now_ms)
 {
     p->busy = false;
     p->retry_ms = now_ms + PLAN_BEACON_RETRY_MS;
     if (e != OK)
-        return false;
+        return;
     if (result == RESULT_BEACON_REPEATED || result == RESULT_BEACON_UNKNOWN_KEY) {
         p->done_slot = p->slot + 1;
         p->given += result == RESULT_BEACON_REPEATED;
         p->refused += result == RESULT_BEACON_UNKNOWN_KEY;
-        return result == RESULT_BEACON_REPEATED;
+        return;
     }
     /* It waits, or the node is a block behind. A proposer may leave it out, a node may forget it:
      * asked again once it should be in a block. */
@@ -50,5 +50,4 @@ bool plan_beacon_sent(struct plan_beacon *p, const struct view *v, enum err e, u
         uint64_t wait = 2 * (uint64_t)v->chain.block_ms;
         p->retry_ms = now_ms + (wait < PLAN_BEACON_RETRY_MAX_MS ? wait : PLAN_BEACON_RETRY_MAX_MS);
     }
-    return false;
 }

@@ -25,9 +25,9 @@ struct plan_beacon {
 bool plan_beacon_next(struct plan_beacon *p, struct span *tx, uint8_t room[PLAN_BEACON_TX_MAX],
                       const struct view *v, const struct ed25519_key *key, uint64_t now_ms);
 
-/* plan_beacon_sent: what became of it. e OK: a chain node gave this result. True: a block holds the
- * contribution of plan_beacon.slot. */
-bool plan_beacon_sent(struct plan_beacon *p, const struct view *v, enum err e, uint32_t result,
+/* plan_beacon_sent: what became of it. e OK: a chain node gave this result; BEACON_REPEATED says
+ * that a block holds the contribution. */
+void plan_beacon_sent(struct plan_beacon *p, const struct view *v, enum err e, uint32_t result,
                       uint64_t now_ms);
 
 #endif

@@ -36,9 +36,12 @@ static bool next(uint64_t now)
     return plan_beacon_next(&p, &tx, room, &v, &key, now);
 }
 
+/* Whether a block is known to hold it then. */
 static bool sent(enum err e, uint32_t result, uint64_t now)
 {
-    return plan_beacon_sent(&p, &v, e, result, now);
+    uint64_t before = p.given;
+    plan_beacon_sent(&p, &v, e, result, now);
+    return p.given > before;
 }
 
 static void a_window_gets_a_valid_contribution(void **unused)

@@ -132,7 +132,7 @@ void beacon_apply(struct ledger *l, const struct tx *tx)
 
 void beacon_genesis(struct ledger *l, const uint8_t b0[32], const uint8_t (*keys)[32], size_t count)
 {
-    /* SPEC beacon 2: "Ed25519 keys, at most 256" */
+    /* SPEC beacon 2.1: "Ed25519 keys, at most 256" */
     ASSERT(count <= BEACON_CONTRIBUTORS_MAX);
     for (size_t i = 0; i < count; i++) {
         uint8_t k[CONTRIBUTOR_KEY_SIZE];

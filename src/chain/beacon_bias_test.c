@@ -155,6 +155,11 @@ static void the_page_has_the_right_numbers(void **state)
         double bits = rows[i].keys * log2(301) / WINDOW;
         CHECK(fabs(1 - exp2(-bits / DRAWS) - rows[i].p) < 0.0006);
     }
+    /* Seven keys and ten workers; bytes of workers for each key, when there are many workers; one
+     * miss allowed instead of two. */
+    CHECK(fabs(1 - exp2(-7 * log2(301) / WINDOW / (10 * DRAWS)) - 0.041) < 0.0006);
+    CHECK(fabs(log(301) / WINDOW / DRAWS - 0.0594) < 0.0001);
+    CHECK(fabs(1 - exp2(-log2(1 + WINDOW) / WINDOW / DRAWS) - 0.033) < 0.0006);
 }
 
 /* ---- what it pays ---- */

@@ -224,7 +224,6 @@ enum tx_result beacon_check_key(struct ledger *l, const uint8_t stash[32], const
     /* SPEC beacon 3.3: "A key registers once, by whomever" */
     if (row_get(l, &value, 'k', key))
         return RESULT_BEACON_KEY_USED;
-    /* SPEC beacon 3.2: "the key's ECVRF proof over H("crust/beacon-key/1", chain | stash)" */
     beacon_key_alpha(alpha, l->chain_hash, stash);
     return vrf_verify(beta, key, proof, span_of(alpha, sizeof(alpha))) == OK
                ? RESULT_OK
@@ -338,7 +337,7 @@ bool beacon_is_jailed(struct ledger *l, const uint8_t stash[32])
 }
 
 /* SPEC beacon 8.3: "Who misses `beacon_misses_max` times within `beacon_miss_slots` slots is
- * chilled, and may not stand for as many slots." */
+ * chilled, and may not stand for as many slots" */
 static void miss(struct ledger *l, uint64_t slot, const uint8_t stash[32])
 {
     struct misses m;

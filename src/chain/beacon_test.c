@@ -1,10 +1,15 @@
 /* The beacon among many contributors: docs/spec/beacon.md 3 to 8. */
 #include "base/check.h"
+#include "base/hex.h"
 #include "base/prng.h"
 #include "chain/testera.h"
 #include "crypto/vrf.h"
 
 static struct world w;
+
+static const char key_proof[] =
+    "361b16b5fb6d7a379ff58e418e666c3d59b7ed09c292618aacfb02a15b1c4436d427c5d4130ab823"
+    "e1f96377ee66ad50d1fcf6541a03a52f9079382631b39bf26dfca0fcac0f0db7d2fed0448d0f5503";
 
 enum { FIRST = 20 }; /* the first stash; those of validator i are FIRST + i */
 
@@ -178,6 +183,21 @@ static void a_key_registers_once(void **state)
     CHECK(beacon_keys_get(&w.chain.ledger, &keys, ts_id(FIRST), 1));
     CHECK(!keys.active && keys.next && memcmp(keys.next_key, key.public_key, 32) == 0);
     CHECK(register_key(FIRST, 0) == RESULT_BEACON_KEY_USED); /* and does not come back */
+}
+
+/* SPEC beacon 3.2: "proof" of a key, the vector of section 10. */
+static void the_proof_of_a_key_is_the_vector(void **state)
+{
+    (void)state;
+    struct ed25519_key key;
+    uint8_t chain[32], alpha[32], proof[VRF_PROOF_SIZE];
+    char text[2 * VRF_PROOF_SIZE + 1];
+    beacon_key_of(&key, 0);
+    sha256(chain, span_str("crust-test"));
+    beacon_key_alpha(alpha, chain, ts_id(FIRST));
+    CHECK_OK(vrf_prove(proof, &key, span_of(alpha, 32)));
+    hex_format(text, span_of(proof, sizeof(proof)));
+    CHECK(strcmp(text, key_proof) == 0);
 }
 
 /* ---- the committee ---- */
@@ -455,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_active_two_eras_later),
         cmocka_unit_test(a_key_registers_once),
+        cmocka_unit_test(the_proof_of_a_key_is_the_vector),
         cmocka_unit_test(the_committee_is_the_most_powerful),
         cmocka_unit_test(strength_is_counted_by_power),
         cmocka_unit_test(the_value_is_that_of_the_set),

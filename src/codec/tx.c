@@ -461,7 +461,6 @@ static void args_encode(struct writer *w, const struct tx_call *call)
         break;
     case TX_KIND_COUNT:
         ASSERT(call->kind != TX_KIND_COUNT);
-        break;
     }
 }
 

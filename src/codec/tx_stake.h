@@ -1,5 +1,5 @@
 /* tx_stake: the arguments of the calls stake.*, group.* and gov.* of codec/tx.h.
- * Format: docs/spec/transactions.md 3.16 to 3.22. Pure. Decoded structs borrow. */
+ * Format: docs/spec/transactions.md 3.16 to 3.25. Pure. Decoded structs borrow. */
 #ifndef CRUST_CODEC_TX_STAKE_H
 #define CRUST_CODEC_TX_STAKE_H
 

@@ -164,8 +164,7 @@ static struct tx sample(enum tx_kind kind)
         proposal_sample(c);
         break;
     case TX_BEACON:
-        tx = (struct tx){ .call.kind = TX_BEACON };
-        c->beacon.slot = 12;
+        tx = (struct tx){ .call = { .kind = TX_BEACON, .beacon.slot = 12 } };
         memset(c->beacon.proof, 0x99, sizeof(c->beacon.proof));
         break;
     case TX_PREPAY:
