@@ -5,7 +5,6 @@
  * Usage: proof_bench [FILES]   (files in the worker's tree; default 400000) */
 #include "crypto/random.h"
 #include "crypto/sha256_pair.h"
-#include "proof/content_pair.h"
 #include "proof/model_worker.h"
 
 #include <stdio.h>
@@ -62,14 +61,6 @@ static void tree_content(uint8_t out[32])
     content_chunk_root(out, span_of(block, BLOCK));
 }
 
-static void tree_pair(uint8_t out[32])
-{
-    static const struct content_key key = { .codec = CID_CODEC_RAW };
-    struct content_record record;
-    content_pair_record_of(&record, &key, span_of(block, BLOCK));
-    memcpy(out, record.chunk_root, 32);
-}
-
 static void tree_srd(uint8_t out[32])
 {
     srd_row_root(out, block);
@@ -82,12 +73,10 @@ static void bench_chunks(void)
     prng_fill(&g, block, BLOCK);
     double base = speed(plain);
     double content = speed(tree_content);
-    double pair = speed(tree_pair);
     double extent = speed(tree_srd);
-    printf("SHA-256 of 1 KiB messages     %8.0f MB/s\n", base);
+    printf("SHA-256 of 1 KiB messages     %8.0f MB/s  (two at once: %s)\n", base,
+           sha256_pair_accelerated() ? "yes" : "no");
     printf("chunk tree of 1 MiB blocks    %8.0f MB/s  ratio %.2f\n", content, content / base);
-    printf("the same, two chunks at once  %8.0f MB/s  ratio %.2f  (SHA instructions: %s)\n", pair,
-           pair / base, sha256_pair_accelerated() ? "yes" : "no");
     printf("SRD tree of 1 MiB rows        %8.0f MB/s  ratio %.2f\n", extent, extent / base);
 }
 

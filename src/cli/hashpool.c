@@ -1,7 +1,5 @@
 #include "cli/hashpool.h"
 
-#include "proof/content_pair.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -118,7 +116,7 @@ static void run(const struct hashpool *p, struct slot *const s[2], size_t count)
         r->block = block[i];
         struct content_key key;
         if (p->records && cid_key(&key, &r->node.cid) == OK)
-            content_pair_record_of(&r->record, &key, r->block);
+            content_record_of(&r->record, &key, r->block);
     }
 }
 

@@ -1,7 +1,6 @@
 #include "cli/import.h"
 #include "cli/hashpool.h"
 #include "cli/records.h"
-#include "proof/content_pair.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,7 +63,7 @@ static enum err sink_put(void *ctx, const struct block_key *key, struct span dat
         if (im->ready != NULL && cid_key_cmp(&im->ready->key, &content) == 0)
             record = *im->ready;
         else
-            content_pair_record_of(&record, &content, data);
+            content_record_of(&record, &content, data);
         TRY(records_add(&im->records, &record));
     }
     return block_sink_put(im->o->sink, key, data);

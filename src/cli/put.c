@@ -4,7 +4,6 @@
 #include "cli/local.h"
 #include "cli/records.h"
 #include "ipfs/dag_walk.h"
-#include "proof/content_pair.h"
 #include "rt/clock.h"
 
 #include <stdio.h>
@@ -87,7 +86,7 @@ static enum err commit_to(struct put *p, const struct block_source *source, cons
             e = dag_walk_next(&walk, &item);
             if (e != OK || item.end || cid_key(&key, &item.cid) != OK)
                 continue;
-            content_pair_record_of(&record, &key, item.block);
+            content_record_of(&record, &key, item.block);
             e = records_add(&records, &record);
         }
     }

@@ -1,5 +1,7 @@
 #include "proof/chunk_tree.h"
 
+#include "crypto/sha256_pair.h"
+
 /* Literal text with its length; tags carry no NUL. */
 const struct merkle_tags chunk_tree_content = {
     .leaf = { (const uint8_t *)"crust/chunk/1", 13 },
@@ -28,17 +30,53 @@ uint32_t chunk_tree_length(uint64_t length, uint64_t index)
     return length - start < CHUNK_SIZE ? (uint32_t)(length - start) : CHUNK_SIZE;
 }
 
+/* A batch of 16 chunks is a whole subtree: its leaves are hashed side by side, and so are the nodes
+ * of each level above them. */
+enum { BATCH = 16 };
+
+static const size_t batch_size = (size_t)BATCH * CHUNK_SIZE;
+
+static void batch_root(uint8_t out[32], const struct merkle_tags *tags, const uint8_t *data)
+{
+    uint8_t hashes[BATCH][32];
+    for (size_t i = 0; i < BATCH; i += 2)
+        sha256_pair(hashes[i], tags->leaf, span_of(data + i * CHUNK_SIZE, CHUNK_SIZE),
+                    span_of(data + (i + 1) * CHUNK_SIZE, CHUNK_SIZE));
+    size_t n = BATCH;
+    for (; n > 2; n /= 2)
+        for (size_t i = 0; i < n; i += 4)
+            sha256_pair(hashes[i / 2], tags->node, span_of(hashes[i], 64),
+                        span_of(hashes[i + 2], 64));
+    merkle_node(out, tags, hashes[0], hashes[1]);
+}
+
+/* merkle_add takes leaves; a batch root enters at its own height as if it were a leaf of a tree
+ * over batches, which has the same shape because every batch but the last is full. */
 void chunk_tree_root(uint8_t out[32], const struct merkle_tags *tags, struct span data)
 {
-    struct merkle tree;
+    struct merkle batches;
+    struct merkle rest;
     uint8_t hash[32];
-    uint64_t count = chunk_tree_count(data.n);
-    merkle_init(&tree, tags);
-    for (uint64_t i = 0; i < count; i++) {
-        merkle_leaf(hash, tags, span_sub(data, (size_t)i * CHUNK_SIZE, CHUNK_SIZE));
-        merkle_add(&tree, hash);
+    size_t at = 0;
+    merkle_init(&batches, tags);
+    merkle_init(&rest, tags);
+    for (; data.n - at >= batch_size; at += batch_size) {
+        batch_root(hash, tags, data.p + at);
+        merkle_add(&batches, hash);
     }
-    merkle_root(out, &tree);
+    while (at < data.n || data.n == 0) {
+        struct span chunk = span_sub(data, at, CHUNK_SIZE);
+        merkle_leaf(hash, tags, chunk);
+        merkle_add(&rest, hash);
+        at += CHUNK_SIZE;
+        if (data.n == 0)
+            break;
+    }
+    if (rest.count != 0) {
+        merkle_root(hash, &rest);
+        merkle_add(&batches, hash);
+    }
+    merkle_root(out, &batches);
 }
 
 /* The largest power of two below n; n >= 2. */

@@ -1,6 +1,7 @@
 /* chunk_tree: RFC 6962 trees over the 1 KiB chunks of a run of bytes. Both trees of that kind, over
  * a block and over an extent of sealed random data, differ in their tags only.
- * Format: docs/spec/proof.md 1. Pure; no allocation. */
+ * Format: docs/spec/proof.md 1. Pure; no allocation. This is a pass over all stored data: the hash
+ * runs two chunks side by side where the processor has SHA instructions. */
 #ifndef CRUST_PROOF_CHUNK_TREE_H
 #define CRUST_PROOF_CHUNK_TREE_H
 
