@@ -627,9 +627,14 @@ enum err app_snapshot(struct statedb_snapshot *s, uint8_t genesis[32], uint8_t b
 
 /* ---- restoring ---- */
 
+bool app_restorable(const struct app *app)
+{
+    return app->restoring || (!app->info.fresh && app->info.height == 0);
+}
+
 enum err app_restore_begin(struct app *app)
 {
-    if (!app->restoring && (app->info.fresh || app->info.height != 0))
+    if (!app_restorable(app))
         return ERR_STATE;
     if (!app->restoring)
         memcpy(app->chain_id, app->reading.id, sizeof(app->chain_id));

@@ -32,6 +32,7 @@ struct chain *app_chain(struct app *app);
  * height, app hash and chain. After a failure begin again, or close; a process that ends before
  * app_restore_end finds an empty database. While it goes on info says fresh. Returns also what
  * statedb_commit gives. */
+bool app_restorable(const struct app *app); /* else app_restore_begin gives ERR_STATE */
 NODISCARD enum err app_restore_begin(struct app *app);
 NODISCARD enum err app_restore_chunk(struct app *app, struct span chunk);
 NODISCARD enum err app_restore_end(struct app *app, uint64_t height, const uint8_t app_hash[32]);

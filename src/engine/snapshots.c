@@ -184,17 +184,15 @@ enum err snapshots_offer(struct snapshots *s, struct abci_response *out,
 {
     answer_free(s);
     restore_forget(s);
-    out->offer_snapshot.result = offer_verdict(s, in);
-    if (out->offer_snapshot.result == ABCI_OFFER_ACCEPT) {
-        enum err e = app_restore_begin(s->app);
-        if (e != OK && e != ERR_STATE)
-            return e;
-        if (e == ERR_STATE) {
-            log_warn("snapshot-refused", "next=\"a state is taken over by a node that has the "
-                                         "genesis file and no blocks\"");
-            out->offer_snapshot.result = ABCI_OFFER_ABORT;
-        }
+    if (!app_restorable(s->app)) {
+        log_warn("snapshot-refused", "next=\"a state is taken over by a node that has the genesis "
+                                     "file and no blocks\"");
+        out->offer_snapshot.result = ABCI_OFFER_ABORT;
+        return OK;
     }
+    out->offer_snapshot.result = offer_verdict(s, in);
+    if (out->offer_snapshot.result == ABCI_OFFER_ACCEPT)
+        TRY(app_restore_begin(s->app));
     s->restoring = out->offer_snapshot.result == ABCI_OFFER_ACCEPT;
     if (!s->restoring)
         restore_forget(s);
