@@ -441,6 +441,47 @@ static void a_kill_at_any_moment_leaves_a_whole_height(void **state)
     place_remove(&p);
 }
 
+static void a_restore_replaces_everything_or_leaves_nothing(void **state)
+{
+    (void)state;
+    struct place p;
+    uint8_t hash[STATEDB_HASH_SIZE] = { 9 };
+    place_make(&p);
+    struct statedb *db = open_at(&p, 0, 0);
+    put_text(db, "old", "genesis");
+    commit(db, 0);
+    for (int whole = 0; whole < 2; whole++) {
+        put_text(db, "lost", "in the overlay");
+        CHECK_OK(statedb_restore_begin(db));
+        CHECK(statedb_head(db).fresh && statedb_dirty(db) == 0);
+        struct kv rows = statedb_committed(db, STATEDB_STATE);
+        CHECK(has_text(&rows, "old", NULL) && has_text(&rows, "lost", NULL));
+        put_text(db, "a", "1");
+        CHECK_OK(statedb_restore_flush(db));
+        put_text(db, "b", "2");
+        if (whole == 0) {
+            CHECK_OK(statedb_restore_flush(db));
+            statedb_close(db); /* as a kill before the end */
+            db = open_at(&p, 0, 0);
+            rows = statedb_committed(db, STATEDB_STATE);
+            CHECK(statedb_head(db).fresh && has_text(&rows, "a", NULL));
+            continue;
+        }
+        CHECK_OK(statedb_commit(db, 77, hash, NULL, 0));
+    }
+    statedb_close(db);
+    db = open_at(&p, 0, 0);
+    struct kv rows = statedb_committed(db, STATEDB_STATE);
+    CHECK(!statedb_head(db).fresh && statedb_head(db).height == 77);
+    CHECK(has_text(&rows, "a", "1") && has_text(&rows, "b", "2") && has_text(&rows, "old", NULL));
+    CHECK_ERR(statedb_rollback(db), ERR_NOT_FOUND);
+    commit(db, 78);
+    CHECK_OK(statedb_rollback(db));
+    CHECK(statedb_head(db).height == 77);
+    statedb_close(db);
+    place_remove(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +493,7 @@ int main(void)
         cmocka_unit_test(snapshots_stay_consistent_while_the_map_grows),
         cmocka_unit_test(the_largest_map_is_a_limit_and_changes_nothing),
         cmocka_unit_test(a_full_disk_changes_nothing_and_can_be_retried),
+        cmocka_unit_test(a_restore_replaces_everything_or_leaves_nothing),
         cmocka_unit_test(a_kill_at_any_moment_leaves_a_whole_height),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
