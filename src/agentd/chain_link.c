@@ -168,7 +168,7 @@ static void stream_done(void *ctx, enum err e, uint16_t status)
 {
     struct chain_link *l = ctx;
     l->stream = NULL;
-    l->stream_retry_ms = loop_now_ms(l->loop) + 2 * CHAIN_LINK_PAUSE_MS;
+    l->stream_retry_ms = loop_now_ms(l->loop) + (uint64_t)2 * CHAIN_LINK_PAUSE_MS;
     log_debug("stream-ended", "reason=\"%s\" status=%u", err_text(e), status);
 }
 
@@ -196,7 +196,7 @@ void chain_link_follow(struct chain_link *l, uint64_t height)
                                           .ctx = l };
     if (http_client_fetch(l->http, &l->stream, &o) != OK) {
         l->stream = NULL;
-        l->stream_retry_ms = loop_now_ms(l->loop) + 4 * CHAIN_LINK_PAUSE_MS;
+        l->stream_retry_ms = loop_now_ms(l->loop) + (uint64_t)4 * CHAIN_LINK_PAUSE_MS;
     }
 }
 

@@ -128,8 +128,8 @@ static enum cli_exit renew(struct cli *c, const struct chain_client_order *o, st
 enum cli_exit cmd_order_renew(struct cli *c)
 {
     static struct order_found found;
-    struct chain_client_price price;
-    struct amount amount;
+    struct chain_client_price price = { 0 };
+    struct amount amount = AMOUNT_ZERO;
     char text[AMOUNT_TEXT_MAX + 8], what[160];
     enum cli_exit exit = order_one(c, &found, c->args[0]);
     if (exit != CLI_OK)

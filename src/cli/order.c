@@ -97,11 +97,11 @@ void order_duration(char out[32], uint64_t ms)
 {
     enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
     unsigned long long s = ms / 1000;
-    if (s < 2 * MINUTE)
+    if (s < 2ull * MINUTE)
         (void)snprintf(out, 32, "%llu s", s);
-    else if (s < 2 * HOUR)
+    else if (s < 2ull * HOUR)
         (void)snprintf(out, 32, "%llu min", s / MINUTE);
-    else if (s < 2 * DAY)
+    else if (s < 2ull * DAY)
         (void)snprintf(out, 32, "%llu h %llu min", s / HOUR, s % HOUR / MINUTE);
     else
         (void)snprintf(out, 32, "%llu d %llu h", s / DAY, s % DAY / HOUR);

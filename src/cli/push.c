@@ -240,6 +240,7 @@ static enum err transfer(struct sender *s, const struct push_node *node, const c
                          uint16_t *status)
 {
     struct archive *a = s->archive;
+    ASSERT(a != NULL); /* push_run has made it */
     struct dag_walk_table table;
     char path[CAR_PUSH_PATH_MAX], url[CHAIN_CLIENT_ORIGIN_MAX + CAR_PUSH_PATH_MAX];
     dag_walk_table_init(&table, s->seen_memory);

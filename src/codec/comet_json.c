@@ -92,8 +92,8 @@ enum err comet_read_time(struct comet_time *out, struct span text)
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > month_days(year, month) ||
         hour > 23 || minute > 59 || second > 59)
         return ERR_FORMAT;
-    out->seconds =
-        (days_before(year, month) + day - 1) * 86400 + hour * 3600 + minute * 60 + second;
+    out->seconds = (days_before(year, month) + day - 1) * 86400 + (int64_t)hour * 3600 +
+                   (int64_t)minute * 60 + second;
     out->nanos = nanos;
     return OK;
 }

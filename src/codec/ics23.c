@@ -186,7 +186,9 @@ static void take_inner(struct reader *r, struct taken *out, struct span in)
     reader_require(r, out->proof.depth < SMT_DEPTH_MAX, ERR_LIMIT);
     if (r->err != OK)
         return;
-    memcpy(out->proof.sibling[out->proof.depth], right ? prefix.p + 1 : suffix.p, SMT_HASH_SIZE);
+    const uint8_t *sibling = right ? prefix.p + 1 : suffix.p;
+    ASSERT(sibling != NULL); /* one of both has the size of a hash */
+    memcpy(out->proof.sibling[out->proof.depth], sibling, SMT_HASH_SIZE);
     out->right[out->proof.depth++] = right;
 }
 
@@ -231,6 +233,7 @@ static void take_exist(struct reader *r, struct taken *out, struct span in)
     if (r->err != OK)
         return;
     if (out->hashed) {
+        ASSERT(out->key.p != NULL && out->value.p != NULL); /* sized */
         memcpy(out->key_hash, out->key.p, SMT_HASH_SIZE);
         memcpy(out->value_hash, out->value.p, SMT_HASH_SIZE);
     } else {

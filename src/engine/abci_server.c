@@ -73,7 +73,7 @@ static void buffer_settle(struct buffer *b)
     if (b->from != b->to)
         return;
     b->from = b->to = 0;
-    if (b->size > 16 * INPUT_FIRST) {
+    if (b->size > (size_t)16 * INPUT_FIRST) {
         free(b->p);
         *b = (struct buffer){ 0 };
     }

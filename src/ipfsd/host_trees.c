@@ -177,6 +177,7 @@ static enum err flush(struct rebuild *r)
     size_t count = 0;
     for (size_t i = 0; i < r->count; i++)
         order[i] = &r->rows[i];
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is sorted */
     qsort(order, r->count, sizeof(order[0]), compare);
     for (size_t i = 0; i < r->count; i++) {
         /* Of rows for one place the last holds. */
