@@ -77,11 +77,9 @@ static struct smt_node fold(struct span commits, size_t first, uint8_t bits)
 /* SPEC snapshot 2.3: "An empty part is all zeros, and no part is of a fourth kind." */
 static bool nodes_are_sound(const struct snapshot_store *s)
 {
-    static const uint8_t empty[SMT_HASH_SIZE];
     for (size_t i = 0; i < (size_t)1 << s->bits; i++) {
         struct smt_node n = node_at(s->commits, i);
-        bool zeros = memcmp(n.hash, empty, sizeof(empty)) == 0;
-        if (n.kind > SMT_NODE_INNER || (n.kind == SMT_NODE_EMPTY) != zeros)
+        if (n.kind > SMT_NODE_INNER || (n.kind == SMT_NODE_EMPTY) != smt_is_empty(n.hash))
             return false;
     }
     return true;

@@ -31,11 +31,6 @@ enum {
     INNER_RIGHT_SIZE = 2 + 2 + 1 + SMT_HASH_SIZE, /* the child is the right one */
 };
 
-static bool key_bit(const uint8_t *key_hash, size_t depth)
-{
-    return key_hash[depth / 8] >> (7 - depth % 8) & 1;
-}
-
 /* ---- writing ------------------------------------------------------------------------------- */
 
 struct exist {
@@ -50,8 +45,8 @@ static size_t exist_size(const struct exist *x)
     size_t n = pb_bytes_size(EXIST_KEY, x->key.n) + pb_bytes_size(EXIST_VALUE, x->value.n) +
                pb_bytes_size(EXIST_LEAF, x->hashed ? LEAF_SIZE_HASHED : LEAF_SIZE);
     for (size_t i = 0; i < x->proof->depth; i++)
-        n +=
-            pb_bytes_size(EXIST_PATH, key_bit(x->key_hash, i) ? INNER_RIGHT_SIZE : INNER_LEFT_SIZE);
+        n += pb_bytes_size(EXIST_PATH,
+                           smt_key_bit(x->key_hash, i) ? INNER_RIGHT_SIZE : INNER_LEFT_SIZE);
     return n;
 }
 
@@ -70,7 +65,7 @@ static void exist_write(struct writer *w, const struct exist *x)
     for (size_t i = x->proof->depth; i-- > 0;) {
         uint8_t prefix[1 + SMT_HASH_SIZE] = { 0x01 };
         const uint8_t *sibling = x->proof->sibling[i];
-        bool right = key_bit(x->key_hash, i);
+        bool right = smt_key_bit(x->key_hash, i);
         pb_write_message(w, EXIST_PATH, right ? INNER_RIGHT_SIZE : INNER_LEFT_SIZE);
         pb_write_uint(w, INNER_HASH, HASH_SHA256);
         if (right)
@@ -243,7 +238,7 @@ static void take_exist(struct reader *r, struct taken *out, struct span in)
     turn_round(out);
     /* SPEC state-tree 6.3: "The side of step i MUST be bit i of the key hash." */
     for (size_t i = 0; i < out->proof.depth; i++)
-        reader_require(r, out->right[i] == key_bit(out->key_hash, i), ERR_FORMAT);
+        reader_require(r, out->right[i] == smt_key_bit(out->key_hash, i), ERR_FORMAT);
 }
 
 static enum err leads_to(const uint8_t *root, const struct taken *t)
@@ -251,17 +246,11 @@ static enum err leads_to(const uint8_t *root, const struct taken *t)
     return smt_verify(root, t->key_hash, t->value_hash, &t->proof) == OK ? OK : ERR_CORRUPT;
 }
 
-static bool is_empty(const uint8_t *hash)
-{
-    static const uint8_t empty[SMT_HASH_SIZE];
-    return memcmp(hash, empty, sizeof(empty)) == 0;
-}
-
 /* Nothing stands beyond this leaf, on the side above (or below), in the subtree at depth from. */
 static bool is_edge(const struct taken *t, size_t from, bool above)
 {
     for (size_t i = from; i < t->proof.depth; i++)
-        if (key_bit(t->key_hash, i) != above && !is_empty(t->proof.sibling[i]))
+        if (smt_key_bit(t->key_hash, i) != above && !smt_is_empty(t->proof.sibling[i]))
             return false;
     return true;
 }
@@ -271,9 +260,9 @@ static bool are_neighbours(const struct taken *left, const struct taken *right)
 {
     size_t i = 0;
     while (i < left->proof.depth && i < right->proof.depth &&
-           key_bit(left->key_hash, i) == key_bit(right->key_hash, i))
+           smt_key_bit(left->key_hash, i) == smt_key_bit(right->key_hash, i))
         i++;
-    return i < left->proof.depth && i < right->proof.depth && !key_bit(left->key_hash, i) &&
+    return i < left->proof.depth && i < right->proof.depth && !smt_key_bit(left->key_hash, i) &&
            is_edge(left, i + 1, true) && is_edge(right, i + 1, false);
 }
 
@@ -300,7 +289,7 @@ static enum err verify_absence(const uint8_t *root, struct span key, struct span
     if (!span_eq(named, key) && !span_eq(named, span_of(key_hash, SMT_HASH_SIZE)))
         return ERR_CORRUPT;
     if (!left.there && !right.there)
-        return is_empty(root) ? OK : ERR_FORMAT;
+        return smt_is_empty(root) ? OK : ERR_FORMAT;
     if (left.there) {
         TRY(leads_to(root, &left));
         if (memcmp(left.key_hash, key_hash, SMT_HASH_SIZE) >= 0)

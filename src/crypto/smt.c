@@ -376,11 +376,6 @@ enum err smt_get(const struct smt *t, uint8_t value_hash[SMT_HASH_SIZE],
     }
 }
 
-static bool key_bit(const uint8_t *key_hash, size_t depth)
-{
-    return key_hash[depth / 8] >> (7 - depth % 8) & 1;
-}
-
 /* Ends the path at the node of level d that covers slot at: empty, or one leaf among its slots. */
 static void prove_end(struct smt_proof *out, const struct page *page, size_t d, size_t at,
                       const uint8_t *key_hash)
@@ -506,7 +501,7 @@ static void climb(uint8_t hash[SMT_HASH_SIZE], const uint8_t *key_hash,
                   const struct smt_proof *proof)
 {
     for (size_t i = proof->depth; i-- > 0;) {
-        if (key_bit(key_hash, i))
+        if (smt_key_bit(key_hash, i))
             hash_node(hash, proof->sibling[i], hash);
         else
             hash_node(hash, hash, proof->sibling[i]);
@@ -534,7 +529,7 @@ enum err smt_verify(const uint8_t root[SMT_HASH_SIZE], const uint8_t key_hash[SM
         if (memcmp(proof->other_key_hash, key_hash, SMT_HASH_SIZE) == 0)
             return ERR_FORMAT;
         for (size_t i = 0; i < proof->depth; i++)
-            if (key_bit(proof->other_key_hash, i) != key_bit(key_hash, i))
+            if (smt_key_bit(proof->other_key_hash, i) != smt_key_bit(key_hash, i))
                 return ERR_FORMAT;
         hash_leaf(hash, proof->other_key_hash, proof->other_value_hash);
     }
@@ -565,7 +560,7 @@ void smt_subtree(struct smt_node *out, const struct smt_write *leaves, size_t co
     size_t low = 0, high = count;  /* the first leaf on the right side */
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (key_bit(leaves[mid].key_hash, depth))
+        if (smt_key_bit(leaves[mid].key_hash, depth))
             high = mid;
         else
             low = mid + 1;
@@ -576,7 +571,7 @@ void smt_subtree(struct smt_node *out, const struct smt_write *leaves, size_t co
     smt_join(out, &left, &right);
 }
 
-static bool is_empty(const uint8_t *hash)
+bool smt_is_empty(const uint8_t hash[SMT_HASH_SIZE])
 {
     static const uint8_t empty[SMT_HASH_SIZE];
     return memcmp(hash, empty, sizeof(empty)) == 0;
@@ -592,11 +587,11 @@ void smt_proof_encode(struct writer *w, const struct smt_proof *proof)
     }
     uint8_t map[SMT_DEPTH_MAX / 8] = { 0 };
     for (size_t i = 0; i < proof->depth; i++)
-        if (!is_empty(proof->sibling[i]))
+        if (!smt_is_empty(proof->sibling[i]))
             map[i / 8] |= (uint8_t)(1u << i % 8);
     write_bytes(w, map, (proof->depth + 7) / 8);
     for (size_t i = 0; i < proof->depth; i++)
-        if (!is_empty(proof->sibling[i]))
+        if (!smt_is_empty(proof->sibling[i]))
             write_bytes(w, proof->sibling[i], SMT_HASH_SIZE);
 }
 
@@ -627,7 +622,7 @@ enum err smt_proof_decode(struct smt_proof *out, struct span in)
         if (r.err != OK)
             break;
         read_into(&r, out->sibling[i], SMT_HASH_SIZE);
-        reader_require(&r, r.err != OK || !is_empty(out->sibling[i]), ERR_FORMAT);
+        reader_require(&r, r.err != OK || !smt_is_empty(out->sibling[i]), ERR_FORMAT);
     }
     if (reader_finish(&r) != OK)
         *out = (struct smt_proof){ 0 };

@@ -79,6 +79,15 @@ struct smt_proof {
 NODISCARD enum err smt_prove(const struct smt *t, struct smt_proof *out,
                              const uint8_t key_hash[SMT_HASH_SIZE]);
 
+/* The side of step depth on the path of a key: true is right. depth below SMT_DEPTH_MAX. */
+static inline bool smt_key_bit(const uint8_t key_hash[SMT_HASH_SIZE], size_t depth)
+{
+    return key_hash[depth / 8] >> (7 - depth % 8) & 1;
+}
+
+/* Is this the hash of an empty subtree? */
+bool smt_is_empty(const uint8_t hash[SMT_HASH_SIZE]);
+
 /* smt_neighbour finds the leaf nearest to key_hash on one side of it in the order of key hashes,
  * key_hash's own leaf left out. Returns: OK, ERR_NOT_FOUND (none on that side), ERR_CORRUPT, or
  * what kv gave; out is zeroed unless OK. */
