@@ -162,7 +162,7 @@ static enum cli_exit start_ledger(struct devnet *d, uint32_t i)
     argument(m, "--abci=unix:%s/validator%u/abci.sock", d->dir, i + 1);
     argument(m, "--cometbft=http://127.0.0.1:%u", d->rpc_ports[i]);
     argument(m, "--url-file=url");
-    argument(m, "--http-port=%d", i == 0 ? 7001 : 0);
+    argument(m, "--http-port=7001");
     argument(m, "--http-port-tries=100");
     if (i == 0)
         argument(m, "--beacon-key=%s/chain/beacon.key", d->dir);
@@ -220,7 +220,7 @@ static enum cli_exit start_ipfsd(struct devnet *d, const char *home, bool storag
     argument(m, "--chain=%s", d->members[0].url);
     argument(m, "--chain-id=%s", d->chain_id);
     argument(m, "--url-file=url");
-    argument(m, "--gateway-port=%d", storage ? 0 : 8080);
+    argument(m, "--gateway-port=%d", storage ? 8081 : 8080);
     argument(m, "--gateway-port-tries=100");
     argument(m, "--store-reserve=256M");
     argument(m, "--allow-private-origins");
@@ -242,7 +242,8 @@ static enum cli_exit start_agent(struct devnet *d, uint32_t number)
     argument(m, "--home=%s/node%u", d->dir, number);
     argument(m, "--chain=%s", d->members[0].url);
     argument(m, "--password-file=%s/password", d->dir);
-    argument(m, "--http-port=0");
+    argument(m, "--http-port=7101");
+    argument(m, "--http-port-tries=100");
     argument(m, "--url-file=agent-url");
     argument(m, "--srd-share=5"); /* a development machine has other uses for its disk */
     return start(d, m);

@@ -8,12 +8,12 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
 from chain_lib import BUILD, CHAIN, ROOT, Chaind
+from ports_lib import free_ports
 
 
 def engine(version="v0.38.25"):
@@ -23,16 +23,6 @@ def engine(version="v0.38.25"):
         if pathlib.Path(path).exists():
             return path
     return None
-
-
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Node(Chaind):

@@ -3,13 +3,13 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
 
 import chain_lib
 import harness as t
+from ports_lib import free_port
 
 CHAIN = "crust-net-e2e"
 PASSWORD = "test password"
@@ -21,12 +21,6 @@ def get(url, timeout=5):
             return json.load(r)
     except (OSError, ValueError):
         return None
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Program:
@@ -154,10 +148,9 @@ class Network:
                    "params": {"preset": "devnet", "block_ms": str(block_ms), "srd_extent_size": 1 << 20, **params},
                    "balances": [{"address": a, "amount": str(10**15)} for a in [self.user_account, *more] + [n.account for n in self.nodes]]}
         (self.chain_home / "genesis.json").write_text(json.dumps(genesis))
-        self.chain = Program("crust-chaind", self.chain_home, "--http-port", "0", "--beacon-key", "beacon.key", "--url-file", "url",
+        self.chain = Program("crust-chaind", self.chain_home, "--http-port", str(free_port()), "--beacon-key", "beacon.key", "--url-file", "url",
                              "--log-level", "warn")
         self.start_chain()
-        self.chain.args += ["--http-port", self.url.rsplit(":", 1)[1]]
         (self.user_home / "crust.conf").write_text(f"[cli]\nchain = {self.url}\n")
         self.params = {k: int(v) if isinstance(v, str) and v.isdigit() else v for k, v in self.get("/v1/params").items()}
         for n in self.nodes:
