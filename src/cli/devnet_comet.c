@@ -14,9 +14,11 @@
 #include "rt/path.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -213,22 +215,43 @@ enum err devnet_comet_genesis(const struct devnet *d, const char *genesis_hash, 
 
 /* ---- settings ---- */
 
-/* The next port from *from on that nobody listens on. */
+/* An abstract socket named after the port, or -1: another devnet or test has claimed it. Two that
+ * look for ports at the same time would find the same ones, since engines bind them only later. */
+static int claim_port(uint16_t port)
+{
+    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+    int n = snprintf(sa.sun_path + 1, sizeof(sa.sun_path) - 1, "crust-port-%u", port);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&sa, size) != 0)
+        path_close(&fd);
+    return fd;
+}
+
+static bool bindable(uint16_t port)
+{
+    struct sockaddr_storage sa;
+    socklen_t n;
+    char text[NETADDR_TEXT_MAX];
+    int on = 1;
+    (void)snprintf(text, sizeof(text), "127.0.0.1:%u", port);
+    AUTO(path_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || netaddr_parse(&sa, &n, text) != OK)
+        return false;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    return bind(fd, (const struct sockaddr *)&sa, n) == 0 && listen(fd, 1) == 0;
+}
+
+/* The next port from *from on that nobody listens on or has claimed. Its claim stays open until
+ * this process ends, and with it the network. */
 static bool free_port(uint16_t *port, uint16_t *from)
 {
     for (int i = 0; i < PORT_TRIES; i++) {
-        struct sockaddr_storage sa;
-        socklen_t n;
-        char text[NETADDR_TEXT_MAX];
-        int on = 1;
-        (void)snprintf(text, sizeof(text), "127.0.0.1:%u", *from);
-        AUTO(path_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         *port = (*from)++;
-        if (fd < 0 || netaddr_parse(&sa, &n, text) != OK)
-            return false;
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (bind(fd, (const struct sockaddr *)&sa, n) == 0 && listen(fd, 1) == 0)
+        int claim = claim_port(*port);
+        if (claim >= 0 && bindable(*port))
             return true;
+        path_close(&claim);
     }
     return false;
 }

@@ -69,7 +69,7 @@ class Chaind:
         url = self.home / "chain/url"
         url.unlink(missing_ok=True)
         self.process = subprocess.Popen(self.command(*more), stderr=open(self.home / "log", "a"))
-        deadline = time.time() + 30
+        deadline = time.time() + 60
         while not url.exists():
             if self.process.poll() is not None or time.time() > deadline:
                 raise RuntimeError("crust-chaind did not start:\n" + (self.home / "log").read_text()[-3000:])
@@ -82,7 +82,7 @@ class Chaind:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def run(self, *more):
         return subprocess.run(self.command(*more), capture_output=True, text=True, timeout=300)
@@ -107,7 +107,7 @@ class Chaind:
             at = answer["next"]
         return [e for e in found if e["height"] <= end]
 
-    def connect(self, timeout=10):
+    def connect(self, timeout=60):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def get(self, path, headers=None):
@@ -127,7 +127,7 @@ class Chaind:
             c.close()
         return r.status, answer
 
-    def wait_height(self, height, timeout=30):
+    def wait_height(self, height, timeout=120):
         deadline = time.time() + timeout
         while time.time() < deadline:
             if self.get("/v1/status")[1]["height"] >= height:
@@ -142,6 +142,7 @@ class Chaind:
 
 
 failures = 0
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what a test has started and written is removed
 
 
 def check(good, name, detail=""):

@@ -13,7 +13,7 @@ from chain_lib import CHAIN, Signer, check
 from comet_lib import Network, Node, engine
 
 AHEAD = 64  # transactions of one signer that may wait (docs/spec/transactions.md)
-SETTLE = 60  # seconds within which everything that was acknowledged must be in a block on all nodes
+SETTLE = 150  # seconds within which everything that was acknowledged must be in a block on all nodes
 
 
 def need_engine():
@@ -42,7 +42,7 @@ class Load:
             if i not in self.resting:
                 self.send(i)
 
-    def rest(self, i, seconds=60):
+    def rest(self, i, seconds=150):
         """Account i sends no more; whether all that its node has acknowledged is in blocks."""
         self.resting.add(i)
         node, key, deadline = self.net.nodes[i], self.accounts[i]["key"], time.time() + seconds
@@ -122,15 +122,6 @@ def replays(node, name):
     p = node.run("--verify-replay")
     found = re.search(r"replay ok: height (\d+), (\d+) transactions", p.stdout)
     check(p.returncode == 0 and found, f"{name}: executed again without CometBFT, the same app hash at every height", p.stdout + p.stderr[-500:])
-
-
-def stands_still(net, seconds, nodes=None):
-    """Whether no node makes a block for so long, after two seconds for what was under way."""
-    time.sleep(2)
-    nodes = nodes or net.nodes
-    before = [n.height() for n in nodes]
-    time.sleep(seconds)
-    return before == [n.height() for n in nodes], before
 
 
 # ---- network namespaces ----
@@ -235,10 +226,10 @@ def wired(wires):
                 c.connect()
             return c
 
-        def connect(self, timeout=10):
+        def connect(self, timeout=60):
             return self.dialed(super().connect(timeout))
 
-        def rpc_connect(self, timeout=10):
+        def rpc_connect(self, timeout=60):
             return self.dialed(super().rpc_connect(timeout))
 
     return WiredNode

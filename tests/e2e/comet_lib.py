@@ -69,6 +69,24 @@ class Node(Chaind):
         self.start()
         self.start_comet()
 
+    def ended(self):
+        """What of this node ended though nobody ended it, with the end of its own log; "" when nothing did."""
+        for name, log, p in (("ledger", "log", self.process), ("engine", "comet.log", self.comet)):
+            if p is not None and p.poll() not in (None, -signal.SIGKILL):
+                return f"the {name} of v{self.number} ended, exit {p.poll()}: " + self.log_end(log)
+        return ""
+
+    def log_end(self, name):
+        path = self.home / name
+        return path.read_text(errors="replace")[-1500:] if path.exists() else ""
+
+    def serves(self):
+        """Whether its engine answers."""
+        try:
+            return "result" in self.rpc_call("health")
+        except (OSError, http.client.HTTPException, ValueError):
+            return False
+
     def kill_comet(self):
         self.comet.send_signal(signal.SIGKILL)
         self.comet.wait()
@@ -79,7 +97,7 @@ class Node(Chaind):
                 p.send_signal(signal.SIGKILL)
                 p.wait()
 
-    def rpc_connect(self, timeout=10):
+    def rpc_connect(self, timeout=60):
         return http.client.HTTPConnection("127.0.0.1", self.rpc, timeout=timeout)
 
     def rpc_get(self, path):
@@ -143,18 +161,36 @@ class Network:
             n.configure(peers, fast)
 
     def start(self):
+        """All of them, until every engine answers. Raises with the name and the log's end of a program that ended."""
         for n in self.nodes:
             n.start_both()
+        deadline = time.monotonic() + 120
+        for n in self.nodes:
+            while not n.serves():
+                ended = "".join(o.ended() for o in self.nodes)
+                if ended or time.monotonic() > deadline:
+                    raise RuntimeError(ended or f"the engine of v{n.number} does not answer: " + n.log_end("comet.log"))
+                time.sleep(0.1)
 
-    def wait(self, height, nodes=None, timeout=60):
-        """Whether all of these reach the height."""
-        deadline = time.time() + timeout
+    def wait(self, height, nodes=None, timeout=150):
+        """Whether all of these reach the height. One whose ledger or engine has ended by itself never will."""
+        deadline = time.monotonic() + timeout
         for n in nodes or self.nodes:
             while n.height() < height:
-                if time.time() > deadline:
+                if time.monotonic() > deadline or n.ended():
                     return False
                 time.sleep(0.05)
         return True
+
+    def stands_still(self, nodes=None, seconds=4, tries=6):
+        """Whether these come to make no block for so long: what was under way may still be finished. With it, their heights."""
+        nodes = nodes or self.nodes
+        for _ in range(tries):
+            before = [n.height() for n in nodes]
+            time.sleep(seconds)
+            if before == [n.height() for n in nodes]:
+                return True, before
+        return False, before
 
     def height(self):
         return max(n.height() for n in self.nodes)
@@ -169,11 +205,12 @@ class Network:
         return wrong
 
     def logs(self):
-        out = ""
+        """What ended by itself first, then the ends of all logs."""
+        out = "".join(n.ended() + "\n" for n in self.nodes if n.ended())
         for n in self.nodes:
             for name in ("log", "comet.log"):
                 if (n.home / name).exists():
-                    out += f"--- v{n.number} {name}\n" + (n.home / name).read_text()[-1500:]
+                    out += f"--- v{n.number} {name}\n" + (n.home / name).read_text(errors="replace")[-1500:]
         return out
 
     def remove(self):

@@ -15,7 +15,7 @@ CHAIN = "crust-net-e2e"
 PASSWORD = "test password"
 
 
-def get(url, timeout=5):
+def get(url, timeout=30):
     try:
         with urllib.request.urlopen(url, timeout=timeout) as r:
             return json.load(r)
@@ -46,7 +46,7 @@ class Program:
     def stop(self):
         self.p.send_signal(signal.SIGTERM)
         try:
-            return self.p.wait(timeout=20)
+            return self.p.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.p.kill()
             return "it did not end"
@@ -207,7 +207,7 @@ class Network:
 
     def replay_is_equal(self):
         t.check("crust-chaind ends cleanly", self.chain.stop() == 0)
-        p = subprocess.run([*self.chain.args, "--verify-replay"], capture_output=True, text=True, timeout=120)
+        p = subprocess.run([*self.chain.args, "--verify-replay"], capture_output=True, text=True, timeout=300)
         t.check("the chain's state equals a replay from genesis", p.returncode == 0, p.stderr[-800:])
 
     def tell(self):

@@ -2,7 +2,7 @@
 
 A port that the kernel chose and that was closed again may be gone when the program binds it: the kernel gives the same range to every outgoing
 connection, and other tests run side by side. So these come from below that range, and each is claimed until this process ends by an abstract
-socket of its name."""
+socket of its name, as crust devnet does for the engines it starts."""
 import os
 import socket
 
@@ -13,7 +13,7 @@ _claims = []
 def _claim(port):
     claim = socket.socket(socket.AF_UNIX)
     try:
-        claim.bind(f"\0crust-test-port-{port}")
+        claim.bind(f"\0crust-port-{port}")
     except OSError:
         claim.close()
         return False

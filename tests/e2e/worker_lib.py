@@ -139,7 +139,7 @@ class Account:
         """The result's name, once it is in a block; or the refusal's at the door."""
         return self.send_bytes(self.sign(name, args, **kw))[0]
 
-    def send_bytes(self, tx, seconds=20):
+    def send_bytes(self, tx, seconds=60):
         status, answer = self.chain.post(tx)
         if status not in (200, 202):
             return answer.get("name") or str(answer), None
@@ -257,7 +257,7 @@ class Worker:
 
     def wait_window(self, room=3, first=None):
         """The work of a moment in which a report still fits into its slot; first: only a first (or a later) one."""
-        end = time.time() + 40
+        end = time.time() + 120
         while time.time() < end:
             w = self.work()
             if w["window_open"] and w["slot_offset"] + room <= self.chain.params["report_blocks"] and first in (None, w["first_report"]):
