@@ -70,7 +70,7 @@ static void write_head(struct writer *w, unsigned major, uint64_t arg)
 /* ---- values ---------------------------------------------------------------------------------- */
 
 /* RFC 3629: shortest form, no surrogates, at most U+10FFFF. */
-static bool utf8_valid(struct span s)
+bool cbor_text_valid(struct span s)
 {
     size_t i = 0;
     while (i < s.n) {
@@ -97,7 +97,7 @@ static struct span read_string(struct cbor_reader *c, uint64_t size, bool text)
     cbor_require(c, size <= c->r.n, ERR_SHORT);
     struct span s = read_span(&c->r, c->r.err == OK ? (size_t)size : 0);
     if (text && c->mode == CBOR_STRICT)
-        cbor_require(c, utf8_valid(s), ERR_FORMAT);
+        cbor_require(c, cbor_text_valid(s), ERR_FORMAT);
     return c->r.err == OK ? s : (struct span){ NULL, 0 };
 }
 
@@ -420,10 +420,20 @@ void cbor_write_bytes(struct writer *w, struct span s)
     write_span(w, s);
 }
 
+void cbor_write_negative(struct writer *w, uint64_t v)
+{
+    write_head(w, MAJOR_NEGATIVE, v);
+}
+
 void cbor_write_text(struct writer *w, struct span s)
 {
     write_head(w, MAJOR_TEXT, s.n);
     write_span(w, s);
+}
+
+void cbor_write_text_head(struct writer *w, size_t n)
+{
+    write_head(w, MAJOR_TEXT, n);
 }
 
 void cbor_write_str(struct writer *w, const char *s)

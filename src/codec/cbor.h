@@ -108,12 +108,17 @@ NODISCARD enum err cbor_validate(struct span in, enum cbor_mode mode);
 /* The canonical order of map keys: by length, then by bytes. <0, 0, >0. */
 int cbor_key_cmp(struct span a, struct span b);
 
+/* Whether s is UTF-8 as RFC 3629 has it: shortest form, no surrogates. */
+bool cbor_text_valid(struct span s);
+
 /* Writers. The caller writes map keys in canonical order and as many items as it announced. */
 void cbor_write_uint(struct writer *w, uint64_t v);
 void cbor_write_int(struct writer *w, int64_t v);
+void cbor_write_negative(struct writer *w, uint64_t v); /* -1 - v */
 void cbor_write_bytes(struct writer *w, struct span s);
 void cbor_write_text(struct writer *w, struct span s);
-void cbor_write_str(struct writer *w, const char *s); /* text or key from a C string */
+void cbor_write_str(struct writer *w, const char *s);  /* text or key from a C string */
+void cbor_write_text_head(struct writer *w, size_t n); /* n bytes of text must follow */
 void cbor_write_array(struct writer *w, uint64_t count);
 void cbor_write_map(struct writer *w, uint64_t count);
 void cbor_write_bool(struct writer *w, bool v);
