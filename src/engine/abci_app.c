@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "crypto/sha256.h"
 #include "engine/abci_block.h"
+#include "engine/verified.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ enum { QUERY_OK, QUERY_NO_RECORD, QUERY_NO_PATH, QUERY_NOT_SERVED, QUERY_NO_PROO
 struct abci_app {
     struct abci_app_options o;
     struct engine_app app;
-    uint8_t (*verified)[TX_ID_SIZE]; /* by the first two bytes of the id */
+    struct verified *verified;
     /* The block between FinalizeBlock and Commit. */
     struct abci_decided next;
     bool finalized;
@@ -44,7 +45,7 @@ enum err abci_app_open(struct abci_app **out, const struct abci_app_options *o)
         return ERR_MEMORY;
     a->o = *o;
     a->app = *o->app;
-    a->verified = calloc(ABCI_APP_VERIFIED, sizeof(*a->verified));
+    a->verified = verified_new();
     if (a->verified == NULL) {
         free(a);
         return ERR_MEMORY;
@@ -58,7 +59,7 @@ void abci_app_close(struct abci_app *a)
     if (a == NULL)
         return;
     abci_decided_free(&a->next);
-    free(a->verified);
+    verified_free(a->verified);
     free(a->room);
     free(a->candidates);
     free(a);
@@ -90,26 +91,14 @@ static enum err room_take(struct abci_app *a, struct writer *w, size_t n)
     return OK;
 }
 
-/* ---- signatures that were found good ---- */
-
-static uint8_t *verified_slot(const struct abci_app *a, const uint8_t id[TX_ID_SIZE])
-{
-    return a->verified[(size_t)id[0] << 8 | id[1]];
-}
-
-static bool is_verified(const struct abci_app *a, const uint8_t id[TX_ID_SIZE])
-{
-    return memcmp(verified_slot(a, id), id, TX_ID_SIZE) == 0;
-}
-
 /* Against the last commit; the signature only when it was not found good before. */
 static void check(struct abci_app *a, struct chain_check *out, struct span tx)
 {
     uint8_t id[TX_ID_SIZE];
     tx_id(id, tx);
-    a->app.check_tx(a->app.ctx, out, tx, is_verified(a, id));
+    a->app.check_tx(a->app.ctx, out, tx, verified_has(a->verified, id));
     if (out->code == RESULT_OK)
-        memcpy(verified_slot(a, id), id, TX_ID_SIZE);
+        verified_add(a->verified, id);
 }
 
 /* ---- Info, InitChain, Query, CheckTx ---- */
@@ -374,7 +363,7 @@ static void signatures_known(struct abci_app *a)
     for (size_t i = 0; i < a->next.tx_count; i++) {
         uint8_t id[TX_ID_SIZE];
         tx_id(id, a->next.txs[i]);
-        a->next.signatures[i] = is_verified(a, id);
+        a->next.signatures[i] = verified_has(a->verified, id);
     }
 }
 

@@ -10,9 +10,8 @@
 #include "engine/snapshots.h"
 
 enum {
-    ABCI_APP_VERSION = 1,        /* genesis: consensus_params.version.app */
-    ABCI_APP_VERIFIED = 1 << 16, /* transactions whose good signature is remembered */
-    ABCI_APP_ERROR_MAX = 320,    /* of an exception's text */
+    ABCI_APP_VERSION = 1,     /* genesis: consensus_params.version.app */
+    ABCI_APP_ERROR_MAX = 320, /* of an exception's text */
 };
 
 struct abci_app;

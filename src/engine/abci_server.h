@@ -9,6 +9,7 @@
 enum {
     ABCI_SERVER_CONNECTIONS_MAX = 16,
     ABCI_SERVER_OUTPUT_MAX = 8 << 20, /* answers that wait; more stops reading */
+    ABCI_SERVER_INPUT_MAX = 4 << 20,  /* requests taken off the socket before they are answered */
     ABCI_SERVER_RETRY_MS = 500,       /* when a commit did not fit on the disk */
 };
 
