@@ -71,11 +71,12 @@ static void write_role(struct json_out *j, const struct staking_ledger *s)
         json_out_hex(j, span_of(s->key, 32));
     else
         json_out_null(j);
-    json_out_key(j, "payee");
-    if (s->pays_account)
-        json_out_hex(j, span_of(s->payee, 32));
-    else
+    if (s->pays_account) {
+        chain_api_member_account(j, "payee", s->payee);
+    } else {
+        json_out_key(j, "payee");
         json_out_null(j);
+    }
     json_out_member_u64(j, "fee", s->fee);
 }
 

@@ -4,7 +4,8 @@
 #include "codec/cbor.h"
 
 /* In the store `staking`: 'G' | owner -> [members, allowed, workload]; 'M' | member -> owner;
- * 'B' | owner | account: may join; 'w' | account -> [workers, power]. */
+ * 'B' | owner | account: may join; 'w' | account -> [workers, power]. In the index: 'g' | owner |
+ * member. */
 struct key {
     uint8_t bytes[65];
     size_t n;
@@ -79,34 +80,34 @@ bool group_owner(struct ledger *l, uint8_t owner[32], const uint8_t member[32])
 
 bool group_allows(struct ledger *l, const uint8_t owner[32], const uint8_t account[32])
 {
-    struct key k = key_of('B', owner, account);
+    struct key k = key_of(GROUP_KEY_ALLOWED, owner, account);
     struct span value;
     return get(l, &value, &k);
 }
 
-/* What an account's own workers come to. */
-struct own {
-    uint64_t workers;
-    uint64_t power;
-};
-
-static struct own own_get(struct ledger *l, const uint8_t account[32])
+void group_own(struct ledger *l, struct group_own *out, const uint8_t account[32])
 {
     struct key k = key_of('w', account, NULL);
-    struct own o = { 0, 0 };
     struct span value;
+    *out = (struct group_own){ 0, 0 };
     if (!get(l, &value, &k))
-        return o;
+        return;
     struct cbor_reader c = cbor_reader_of(value, CBOR_STRICT);
     cbor_read_array_of(&c, 2);
-    o.workers = cbor_read_uint(&c);
-    o.power = cbor_read_uint(&c);
+    out->workers = cbor_read_uint(&c);
+    out->power = cbor_read_uint(&c);
     enum err e = cbor_finish(&c);
     ASSERT(e == OK);
+}
+
+static struct group_own own_get(struct ledger *l, const uint8_t account[32])
+{
+    struct group_own o;
+    group_own(l, &o, account);
     return o;
 }
 
-static void own_put(struct ledger *l, const uint8_t account[32], struct own o)
+static void own_put(struct ledger *l, const uint8_t account[32], struct group_own o)
 {
     uint8_t buf[32];
     struct writer w = writer_of(buf, sizeof(buf));
@@ -150,7 +151,7 @@ void group_add_worker(struct ledger *l, const uint8_t account[32])
 {
     if (!is_on(l))
         return;
-    struct own o = own_get(l, account);
+    struct group_own o = own_get(l, account);
     o.workers++;
     own_put(l, account, o);
 }
@@ -166,7 +167,7 @@ void group_power(struct ledger *l, const uint8_t account[32], uint64_t before, u
     uint8_t owner[32];
     if (!is_on(l))
         return;
-    struct own o = own_get(l, account);
+    struct group_own o = own_get(l, account);
     o.power = moved(o.power, before, after);
     own_put(l, account, o);
     if (!group_owner(l, owner, account) || !group_get(l, &g, owner))
@@ -257,7 +258,7 @@ enum tx_result group_check(struct ledger *l, const struct ledger_call *call)
 static void allow(struct ledger *l, struct group *g, const uint8_t owner[32],
                   const uint8_t account[32], bool yes)
 {
-    struct key k = key_of('B', owner, account);
+    struct key k = key_of(GROUP_KEY_ALLOWED, owner, account);
     bool was = group_allows(l, owner, account);
     if (yes && !was) {
         g->allowed++;
@@ -273,16 +274,21 @@ static void join(struct ledger *l, struct group *g, const uint8_t owner[32],
                  const uint8_t member[32])
 {
     struct key k = key_of('M', member, NULL);
+    struct key row = key_of(GROUP_INDEX_MEMBER, owner, member);
     allow(l, g, owner, member, false);
     put(l, &k, span_of(owner, 32));
+    state_put(l->st, STATE_INDEX, span_of(row.bytes, row.n), (struct span){ NULL, 0 });
     g->members++;
     g->workload = sat_add(g->workload, own_get(l, member).power);
 }
 
-static void leave(struct ledger *l, struct group *g, const uint8_t member[32])
+static void leave(struct ledger *l, struct group *g, const uint8_t owner[32],
+                  const uint8_t member[32])
 {
     struct key k = key_of('M', member, NULL);
+    struct key row = key_of(GROUP_INDEX_MEMBER, owner, member);
     del(l, &k);
+    state_del(l->st, STATE_INDEX, span_of(row.bytes, row.n));
     g->members--;
     g->workload = moved(g->workload, own_get(l, member).power, 0);
 }
@@ -322,7 +328,7 @@ void group_apply(struct ledger *l, const struct ledger_call *call)
         join(l, &g, owner, account);
     } else if (kind == TX_GROUP_QUIT || kind == TX_GROUP_KICK) {
         type = "group.left";
-        leave(l, &g, account);
+        leave(l, &g, owner, account);
     }
     group_put(l, owner, &g);
     emit(l, type, owner, account);
@@ -330,14 +336,17 @@ void group_apply(struct ledger *l, const struct ledger_call *call)
 
 /* ---- audit ---- */
 
-/* Counts and sums of one owner, by walking all members. */
+/* Counts and sums of one owner, by walking all members: those that say so, and those listed. */
 static void audit_owner(struct ledger *l, const char **what, const uint8_t owner[32])
 {
     const uint8_t prefix[1] = { 'M' };
     const struct state_range range = { .store = STATE_STAKING, .prefix = span_of(prefix, 1) };
+    const struct key listed = key_of(GROUP_INDEX_MEMBER, owner, NULL);
+    const struct state_range list = { .store = STATE_INDEX,
+                                      .prefix = span_of(listed.bytes, listed.n) };
     uint8_t from[33] = { 'M' };
     struct group g;
-    uint32_t members = 0;
+    uint32_t members = 0, rows = 0;
     uint64_t workload = 0;
     struct span key, value;
     group_get(l, &g, owner);
@@ -346,8 +355,16 @@ static void audit_owner(struct ledger *l, const char **what, const uint8_t owner
         memcpy(from, key.p, 33);
         members += ours;
         workload = ours ? sat_add(workload, own_get(l, from + 1).power) : workload;
+        struct key row = key_of(GROUP_INDEX_MEMBER, owner, from + 1);
+        if (ours != state_has(l->st, STATE_INDEX, span_of(row.bytes, row.n)))
+            *what = "the list of a group's members is not that of its members";
     }
-    if (members != g.members || workload != g.workload)
+    struct key at = listed;
+    for (; state_next(l->st, &key, &value, list, span_of(at.bytes, at.n), true); rows++) {
+        at.n = key.n;
+        memcpy(at.bytes, key.p, key.n);
+    }
+    if (members != g.members || rows != members || workload != g.workload)
         *what = "a group's members or workload are not those of its record";
 }
 

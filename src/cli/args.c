@@ -15,6 +15,7 @@ static const struct {
     { "orders", cli_verbs_orders },
     { "money", cli_verbs_accounts },
     { "stake and votes", cli_verbs_stake },
+    { "groups of storage nodes", cli_verbs_group },
     { "network and this node", cli_verbs_network },
     { "a network of one's own", cli_verbs_devnet },
 };

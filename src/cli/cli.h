@@ -100,6 +100,7 @@ extern const struct cli_verb cli_verbs_content[]; /* add, cat, get, ls, dag, blo
 extern const struct cli_verb cli_verbs_store[];   /* pin, repo */
 extern const struct cli_verb cli_verbs_market[];  /* put */
 extern const struct cli_verb cli_verbs_stake[];   /* stake, gov */
+extern const struct cli_verb cli_verbs_group[];   /* group */
 extern const struct cli_verb cli_verbs_devnet[];  /* devnet */
 extern const struct cli_verb cli_verbs_orders[];
 extern const struct cli_verb cli_verbs_accounts[];

@@ -2,6 +2,7 @@
 #include "chain/beacon.h"
 #include "cli/keyring.h"
 #include "cli/market.h"
+#include "cli/stake.h"
 #include "codec/multibase.h"
 #include "codec/ss58.h"
 #include "crypto/ed25519.h"
@@ -10,14 +11,12 @@
 #include "rt/path.h"
 #include "rt/seed_file.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ---- sending ---- */
 
-/* Asks, unlocks the key in use, sends the call and tells the outcome. what: "bond 5 CRU". */
-static enum cli_exit send_call(struct cli *c, const struct tx_call *call, const char *what)
+enum cli_exit cmd_stake_send(struct cli *c, const struct tx_call *call, const char *what)
 {
     AUTO(ed25519_wipe) struct ed25519_key key = { 0 };
     struct chain_client_tx tx;
@@ -29,8 +28,7 @@ static enum cli_exit send_call(struct cli *c, const struct tx_call *call, const 
     return exit == CLI_OK ? ledger_print_tx(c, &tx, what) : exit;
 }
 
-/* The account of the key in use. */
-static enum cli_exit own_account(struct cli *c, uint8_t out[32])
+enum cli_exit cmd_stake_own(struct cli *c, uint8_t out[32])
 {
     struct keystore k;
     enum cli_exit exit = keyring_read(c, &k, config_text(&c->config, "key"));
@@ -49,7 +47,7 @@ static enum cli_exit amount_call(struct cli *c, struct tx_call *call, const char
         return exit;
     ledger_amount(amount, call->stake.amount);
     (void)snprintf(what, sizeof(what), "%s %s", doing, amount);
-    return send_call(c, call, what);
+    return cmd_stake_send(c, call, what);
 }
 
 /* Is the account of the key in use a stash already? */
@@ -58,7 +56,7 @@ static enum cli_exit is_bonded(struct cli *c, bool *yes)
     char path[160], address[SS58_TEXT_MAX];
     uint8_t id[32];
     json_t *j = NULL;
-    enum cli_exit exit = own_account(c, id);
+    enum cli_exit exit = cmd_stake_own(c, id);
     *yes = false;
     if (exit != CLI_OK)
         return exit;
@@ -80,7 +78,7 @@ static enum cli_exit cmd_stake_bond(struct cli *c)
         call.kind = TX_STAKE_BOND_EXTRA;
     else if (exit == CLI_OK)
         exit = controller != NULL ? ledger_address(c, call.stake.account, controller)
-                                  : own_account(c, call.stake.account);
+                                  : cmd_stake_own(c, call.stake.account);
     return exit == CLI_OK ? amount_call(c, &call, bonded ? "bond another" : "bond", c->args[0])
                           : exit;
 }
@@ -100,13 +98,13 @@ static enum cli_exit cmd_stake_rebond(struct cli *c)
 static enum cli_exit cmd_stake_withdraw(struct cli *c)
 {
     const struct tx_call call = { .kind = TX_STAKE_WITHDRAW };
-    return send_call(c, &call, "withdraw what is no longer bonded");
+    return cmd_stake_send(c, &call, "withdraw what is no longer bonded");
 }
 
 static enum cli_exit cmd_stake_chill(struct cli *c)
 {
     const struct tx_call call = { .kind = TX_STAKE_CHILL };
-    return send_call(c, &call, "stand for election no longer, and guarantee nobody");
+    return cmd_stake_send(c, &call, "stand for election no longer, and guarantee nobody");
 }
 
 static enum cli_exit target_call(struct cli *c, enum tx_kind kind, const char *doing)
@@ -124,6 +122,39 @@ static enum cli_exit cmd_stake_guarantee(struct cli *c)
 static enum cli_exit cmd_stake_cut(struct cli *c)
 {
     return target_call(c, TX_STAKE_CUT, "guarantee less by");
+}
+
+/* ---- who gets the income, who speaks ---- */
+
+static enum cli_exit cmd_stake_payee(struct cli *c)
+{
+    struct tx_call call = { .kind = TX_STAKE_PAYEE };
+    char what[160], address[SS58_TEXT_MAX];
+    bool bonded = cli_has(c, "bonded");
+    if (bonded == (c->arg_count > 0))
+        return cli_usage(c, "give the account that income goes to, or --bonded");
+    enum cli_exit exit = bonded ? CLI_OK : ledger_address(c, call.stake.account, c->args[0]);
+    if (exit != CLI_OK)
+        return exit;
+    call.stake.has_account = !bonded;
+    ss58_format(address, call.stake.account);
+    if (bonded)
+        (void)snprintf(what, sizeof(what), "bond all income");
+    else
+        (void)snprintf(what, sizeof(what), "have all income paid to %s", address);
+    return cmd_stake_send(c, &call, what);
+}
+
+static enum cli_exit cmd_stake_controller(struct cli *c)
+{
+    struct tx_call call = { .kind = TX_STAKE_CONTROLLER };
+    char what[160], address[SS58_TEXT_MAX];
+    enum cli_exit exit = ledger_address(c, call.stake.account, c->args[0]);
+    if (exit != CLI_OK)
+        return exit;
+    ss58_format(address, call.stake.account);
+    (void)snprintf(what, sizeof(what), "let %s speak for the stake", address);
+    return cmd_stake_send(c, &call, what);
 }
 
 /* ---- validate ---- */
@@ -155,7 +186,7 @@ static enum cli_exit own_stash(struct cli *c, uint8_t stash[32])
     char path[160], address[SS58_TEXT_MAX];
     json_t *j = NULL;
     uint8_t id[32];
-    enum cli_exit exit = own_account(c, id);
+    enum cli_exit exit = cmd_stake_own(c, id);
     if (exit != CLI_OK)
         return exit;
     ss58_format(address, id);
@@ -190,7 +221,7 @@ static enum cli_exit send_key(struct cli *c, const char *path)
     sha256(message + sizeof(tag) - 1, span_str(status.chain_id));
     memcpy(call.stake.key, validator.public_key, 32);
     ed25519_sign(call.stake.proof, span_of(message, sizeof(message)), &validator);
-    return send_call(c, &call, "register the validator key");
+    return cmd_stake_send(c, &call, "register the validator key");
 }
 
 static enum cli_exit cmd_stake_validate(struct cli *c)
@@ -211,7 +242,7 @@ static enum cli_exit cmd_stake_validate(struct cli *c)
         return exit;
     (void)snprintf(what, sizeof(what), "stand for election, sharing %u %% with guarantors",
                    call.stake.fee / (PERBILL / 100));
-    return send_call(c, &call, what);
+    return cmd_stake_send(c, &call, what);
 }
 
 /* ---- the beacon ---- */
@@ -246,7 +277,7 @@ static enum cli_exit cmd_stake_beacon_key(struct cli *c)
     memcpy(call.stake.key, key.public_key, 32);
     if (vrf_prove(call.stake.vrf, &key, span_of(alpha, sizeof(alpha))) != OK)
         return cli_fail(c, CLI_FAILED, NULL, "this key cannot prove anything; make another");
-    return send_call(c, &call, "register the key of the validator's beacon contributions");
+    return cmd_stake_send(c, &call, "register the key of the validator's beacon contributions");
 }
 
 /* ---- payout ---- */
@@ -265,7 +296,7 @@ static enum cli_exit cmd_stake_payout(struct cli *c)
         return exit;
     call.stake.era = (uint32_t)era;
     (void)snprintf(what, sizeof(what), "claim the income of era %lu", era);
-    return send_call(c, &call, what);
+    return cmd_stake_send(c, &call, what);
 }
 
 /* ---- show ---- */
@@ -281,7 +312,7 @@ static void show_amount(json_t *j, const char *label, const char *name)
     printf("%-12s %s\n", label, text);
 }
 
-static const char *text_of(json_t *j, const char *name)
+const char *cmd_stake_text(json_t *j, const char *name)
 {
     const char *text = json_string_value(json_object_get(j, name));
     return text == NULL ? "" : text;
@@ -294,7 +325,7 @@ static void show_beacon(json_t *b)
                (long long)json_integer_value(json_object_get(b, "asked")),
                (long long)json_integer_value(json_object_get(b, "missed")));
     if (json_is_string(json_object_get(b, "next_key")))
-        printf("%-12s key %s from era %lld on\n", "beacon", text_of(b, "next_key"),
+        printf("%-12s key %s from era %lld on\n", "beacon", cmd_stake_text(b, "next_key"),
                (long long)json_integer_value(json_object_get(b, "next_era")));
     if (json_is_true(json_object_get(b, "jailed")))
         printf("%-12s jailed: withheld too often\n", "beacon");
@@ -304,8 +335,10 @@ static void show_stash(json_t *j)
 {
     size_t i;
     json_t *chunk;
-    printf("%-12s %s\n%-12s %s\n%-12s %s\n", "stash", text_of(j, "stash"), "controller",
-           text_of(j, "controller"), "role", text_of(j, "role"));
+    printf("%-12s %s\n%-12s %s\n%-12s %s\n", "stash", cmd_stake_text(j, "stash"), "controller",
+           cmd_stake_text(j, "controller"), "role", cmd_stake_text(j, "role"));
+    const char *payee = cmd_stake_text(j, "payee");
+    printf("%-12s %s\n", "income to", payee[0] == '\0' ? "the bond" : payee);
     show_amount(j, "bonded", "active");
     show_amount(j, "guaranteed", "guaranteed");
     show_amount(j, "limit", "limit");
@@ -318,15 +351,14 @@ static void show_stash(json_t *j)
     }
     json_array_foreach(json_object_get(j, "targets"), i, chunk)
     {
-        printf("%-12s %s\n", "guarantees", text_of(chunk, "account"));
+        printf("%-12s %s\n", "guarantees", cmd_stake_text(chunk, "account"));
         show_amount(chunk, "", "amount");
     }
     show_beacon(json_object_get(j, "beacon"));
 }
 
-/* An answer of the chain node, as it is with --json, else by show. */
-static enum cli_exit show_path(struct cli *c, const char *path, const char *missing,
-                               void (*show)(json_t *))
+enum cli_exit cmd_stake_show_path(struct cli *c, const char *path, const char *missing,
+                                  void (*show)(json_t *))
 {
     json_t *j = NULL;
     enum cli_exit exit = ledger_json(c, &j, path);
@@ -345,13 +377,14 @@ static enum cli_exit cmd_stake_show(struct cli *c)
 {
     char path[160], address[SS58_TEXT_MAX];
     uint8_t id[32];
-    enum cli_exit exit = c->arg_count > 0 ? ledger_address(c, id, c->args[0]) : own_account(c, id);
+    enum cli_exit exit =
+        c->arg_count > 0 ? ledger_address(c, id, c->args[0]) : cmd_stake_own(c, id);
     if (exit != CLI_OK)
         return exit;
     ss58_format(address, id);
     (void)snprintf(path, sizeof(path), "/v1/staking/%s", address);
-    return show_path(c, path, "the account has nothing bonded, or the network has no staking",
-                     show_stash);
+    return cmd_stake_show_path(
+        c, path, "the account has nothing bonded, or the network has no staking", show_stash);
 }
 
 /* ---- governance ---- */
@@ -370,7 +403,7 @@ static enum cli_exit cmd_gov_propose(struct cli *c)
         p->changes[i].value = span_str(equals + 1);
     }
     p->change_count = (uint32_t)c->arg_count;
-    return send_call(c, &call, "propose to change the parameters");
+    return cmd_stake_send(c, &call, "propose to change the parameters");
 }
 
 static enum cli_exit proposal_number(const struct cli *c, uint64_t *out)
@@ -392,7 +425,7 @@ static enum cli_exit cmd_gov_vote(struct cli *c)
     call.stake.yes = !cli_has(c, "no");
     (void)snprintf(what, sizeof(what), "%s proposal %s",
                    call.stake.yes ? "vote for" : "take back the vote for", c->args[0]);
-    return send_call(c, &call, what);
+    return cmd_stake_send(c, &call, what);
 }
 
 static void show_proposal(json_t *j)
@@ -400,12 +433,12 @@ static void show_proposal(json_t *j)
     size_t i;
     json_t *change;
     printf("proposal %lld: %s; votes in era %lld\n",
-           (long long)json_integer_value(json_object_get(j, "proposal")), text_of(j, "state"),
-           (long long)json_integer_value(json_object_get(j, "era")));
+           (long long)json_integer_value(json_object_get(j, "proposal")),
+           cmd_stake_text(j, "state"), (long long)json_integer_value(json_object_get(j, "era")));
     json_array_foreach(json_object_get(j, "changes"), i, change)
-        printf("  %s = %s\n", text_of(change, "name"), text_of(change, "value"));
+        printf("  %s = %s\n", cmd_stake_text(change, "name"), cmd_stake_text(change, "value"));
     json_array_foreach(json_object_get(j, "cancel"), i, change)
-        printf("  cancel the slash of %s\n", text_of(change, "stash"));
+        printf("  cancel the slash of %s\n", cmd_stake_text(change, "stash"));
     show_amount(j, "  yes", "yes");
     show_amount(j, "  of", "stake");
 }
@@ -424,12 +457,13 @@ static enum cli_exit cmd_gov_show(struct cli *c)
     char path[160];
     uint64_t id;
     if (c->arg_count == 0)
-        return show_path(c, "/v1/proposals", "the network has no staking", show_proposals);
+        return cmd_stake_show_path(c, "/v1/proposals", "the network has no staking",
+                                   show_proposals);
     enum cli_exit exit = proposal_number(c, &id);
     if (exit != CLI_OK)
         return exit;
     (void)snprintf(path, sizeof(path), "/v1/proposals/%llu", (unsigned long long)id);
-    return show_path(c, path, "no such proposal", show_proposal);
+    return cmd_stake_show_path(c, path, "no such proposal", show_proposal);
 }
 
 /* ---- the tables ---- */
@@ -448,6 +482,12 @@ static const struct cli_option bond_options[] = {
 static const struct cli_option validate_options[] = {
     { "fee", 0, "PERCENT", "share of the income for guarantors; default: 100" },
     { "validator-key", 0, "FILE", "CometBFT's priv_validator_key.json, registered first" },
+    { "yes", 'y', NULL, "do it without asking" },
+    { 0 },
+};
+
+static const struct cli_option payee_options[] = {
+    { "bonded", 0, NULL, "all income is bonded, as in the beginning" },
     { "yes", 'y', NULL, "do it without asking" },
     { 0 },
 };
@@ -481,6 +521,10 @@ const struct cli_verb cli_verbs_stake[] = {
     { "stake cut", "VALIDATOR AMOUNT", "guarantee less",
       "crust stake cut cTHXEEX2J86rbupHna8VwFMo8wLBowxPTWYjzhfnnuTmrnHXp 500", yes_options, 2, 2,
       cmd_stake_cut },
+    { "stake payee", "[ACCOUNT|KEY]", "where income goes: to an account, or into the bond",
+      "crust stake payee savings", payee_options, 0, 1, cmd_stake_payee },
+    { "stake controller", "ACCOUNT|KEY", "who speaks for the stake, from the stash's own key",
+      "crust stake controller hot --key cold", yes_options, 1, 1, cmd_stake_controller },
     { "stake chill", "", "stand for election no longer, and guarantee nobody", "crust stake chill",
       yes_options, 0, 0, cmd_stake_chill },
     { "stake payout", "ERA [VALIDATOR]", "claim a validator's income of an era for all its stakers",
