@@ -265,6 +265,28 @@ void node_http_answer(struct node_waiter *w, enum err e)
     answer_submission(n, w->rq, e == OK ? CHAIN_API_ACCEPTED : CHAIN_API_BUSY, &w->check);
 }
 
+/* What is refused now may have come into a block since the HTTP thread looked for it there. */
+static bool answered_by_block(struct node *n, struct http_request *rq)
+{
+    uint8_t id[TX_ID_SIZE];
+    struct statedb_snapshot *snap;
+    struct chain_api_source src;
+    struct chain_api_plan plan;
+    uint8_t *buf = malloc(BODY_FIRST);
+    if (buf == NULL || source_open(n, &snap, &src) != OK) {
+        free(buf);
+        return false;
+    }
+    struct writer w = writer_of(buf, BODY_FIRST);
+    tx_id(id, http_request_body(rq));
+    bool known = chain_api_known(&plan, &w, &src, id);
+    if (known)
+        respond(rq, &plan, writer_span(&w));
+    statedb_snapshot_close(snap);
+    free(buf);
+    return known;
+}
+
 /* On the loop. */
 static void submit_posted(struct http_request *rq)
 {
@@ -282,7 +304,8 @@ static void submit_posted(struct http_request *rq)
         loop_post_event(n->loop, &n->flush_event);
         return;
     case INTAKE_REFUSED:
-        answer_submission(n, rq, CHAIN_API_REFUSED, &check);
+        if (!answered_by_block(n, rq))
+            answer_submission(n, rq, CHAIN_API_REFUSED, &check);
         return;
     case INTAKE_CONFLICT:
         answer_submission(n, rq, CHAIN_API_CONFLICT, &check);

@@ -368,6 +368,15 @@ static void look_at(struct devnet *d, struct devnet_member *m)
     }
 }
 
+/* An engine ends itself when its ledger does, but may hang while it does so, and then holds its
+ * database for ever. */
+static void end_engine_of(struct devnet *d, const struct devnet_member *ledger)
+{
+    size_t i = (size_t)(ledger - d->members);
+    if (i < d->validators && d->validators + i < d->count && d->members[d->validators + i].running)
+        process_signal(&d->members[d->validators + i].process, SIGKILL);
+}
+
 bool devnet_revive(struct devnet *d)
 {
     for (size_t i = 0; i < d->count; i++) {
@@ -376,7 +385,10 @@ bool devnet_revive(struct devnet *d)
             continue; /* it was stopped on purpose */
         if (m->running && m->starting)
             look_at(d, m);
-        if ((!m->running || ended(m)) && !start_again(d, m))
+        if (m->running && !ended(m))
+            continue;
+        end_engine_of(d, m);
+        if (!start_again(d, m))
             return false;
     }
     return true;

@@ -38,12 +38,16 @@ class Node(Chaind):
         self.env = {}
         home.mkdir()
         subprocess.run([binary, "init", "--home", home / "comet"], capture_output=True, check=True)
+        self.keys()
         key = json.loads((home / "comet/config/priv_validator_key.json").read_text())
         self.key = base64.b64decode(key["pub_key"]["value"])
         self.validator_address = key["address"]
         self.id = subprocess.run([binary, "show-node-id", "--home", home / "comet"], capture_output=True, text=True, check=True).stdout.strip()
         # A Unix socket's path has 108 bytes at most.
         self.abci = f"unix:{home}/abci.sock"
+
+    def keys(self):
+        """For who wants others than the engine's own."""
 
     def command(self, *more):
         return [*self.within, BUILD / "bin/crust-chaind", "--home", self.home, "--http-port", "0", "--engine", "cometbft", "--abci", self.abci,
@@ -86,6 +90,18 @@ class Node(Chaind):
             return "result" in self.rpc_call("health")
         except (OSError, http.client.HTTPException, ValueError):
             return False
+
+    def engine_leaves(self, seconds=60):
+        """After its ledger's end: whether the engine ends itself, as it says. v0.38.25 sometimes hangs while it does so (seen on a loaded
+        machine); then it is killed here, as a supervisor has to."""
+        deadline = time.monotonic() + seconds
+        while self.comet.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self.comet.poll() is not None:
+            return True
+        self.kill_comet()
+        print(f"# the engine of v{self.number} did not end within {seconds} s")
+        return "Please restart CometBFT" in (self.home / "comet.log").read_text(errors="replace")
 
     def kill_comet(self):
         self.comet.send_signal(signal.SIGKILL)
@@ -153,6 +169,7 @@ class Network:
                 "flush_throttle_timeout": '"10ms"', "pex": "false", "addr_book_strict": "false", "allow_duplicate_ip": "true", "persistent_peers_max_dial_period": '"1s"',
                 "max_tx_bytes": "2228224", "max_body_bytes": "4194304", "log_level": '"error"', "indexer": '"null"', "max_request_batch_size": "100"}
         fast.update(settings or {})
+        self.settings = fast
         for n in self.nodes:
             peers = ",".join(f"{o.id}@{o.host}:{o.p2p}" for o in self.nodes if o is not n)
             n.flags = ["--beacon-key", "beacon.key", *flags] if n.number == 0 else list(flags)
@@ -171,6 +188,28 @@ class Network:
                 if ended or time.monotonic() > deadline:
                     raise RuntimeError(ended or f"the engine of v{n.number} does not answer: " + n.log_end("comet.log"))
                 time.sleep(0.1)
+
+    def join(self, number, node=Node):
+        """One more node, which the genesis does not know; it has the first four as peers."""
+        new = node(self.dir / f"v{number}", self.binary, number, free_ports(2))
+        new.flags = []
+        for name in ("genesis.json", "comet/config/genesis.json"):
+            shutil.copy(self.nodes[0].home / name, new.home / name)
+        new.configure(",".join(f"{o.id}@{o.host}:{o.p2p}" for o in self.nodes[:4]), self.settings)
+        self.nodes.append(new)
+        return new
+
+    def wants_snapshot(self, node):
+        """Before this node's first start: it takes a snapshot over, trusting block 2 of the first node."""
+        trust = self.nodes[0].rpc_get("/commit?height=2")["signed_header"]["commit"]
+        path = node.home / "comet/config/config.toml"
+        head, sync = path.read_text().split("[statesync]", 1)
+        servers = ",".join(f"http://127.0.0.1:{o.rpc}" for o in self.nodes[:2])
+        for key, value in {"enable": "true", "rpc_servers": f'"{servers}"', "trust_height": trust["height"], "trust_hash": f'"{trust["block_id"]["hash"]}"',
+                           "trust_period": '"48h0m0s"', "discovery_time": '"5s"', "chunk_request_timeout": '"10s"'}.items():
+            sync, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", sync)
+            assert n == 1, key
+        path.write_text(head + "[statesync]" + sync)
 
     def wait(self, height, nodes=None, timeout=150):
         """Whether all of these reach the height. One whose ledger or engine has ended by itself never will."""
