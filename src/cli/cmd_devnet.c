@@ -64,16 +64,17 @@ static enum cli_exit read_engine(struct cli *c, struct devnet *d)
 
 static enum cli_exit prepare(struct cli *c, struct devnet *d)
 {
-    uint64_t nodes = NODES_DEFAULT, disk = (uint64_t)DISK_DEFAULT << 30;
+    enum cli_exit engine = read_engine(c, d);
+    uint64_t nodes = d->validators > NODES_DEFAULT ? d->validators : NODES_DEFAULT;
+    uint64_t disk = (uint64_t)DISK_DEFAULT << 30;
     const char *storage = cli_value(c, "storage"), *bytes = cli_value(c, "disk");
+    if (engine != CLI_OK)
+        return engine;
     if (storage != NULL &&
         (config_number(&nodes, CONFIG_U64, storage) != OK || nodes < 1 || nodes > DEVNET_NODES_MAX))
         return cli_usage(c, "--storage takes 1 to %d nodes", DEVNET_NODES_MAX);
     if (bytes != NULL && config_number(&disk, CONFIG_SIZE, bytes) != OK)
         return cli_usage(c, "--disk takes a size, such as 4G");
-    enum cli_exit engine = read_engine(c, d);
-    if (engine != CLI_OK)
-        return engine;
     d->c = c;
     d->nodes = (uint32_t)nodes;
     d->disk_bytes = disk;
@@ -161,6 +162,7 @@ static enum cli_exit run_up(struct cli *c)
     if (write_pid(&d) != OK)
         exit = cli_fail(c, CLI_FAILED, NULL, "cannot write %s/pid", d.dir);
     print_members(&d);
+    devnet_stake_print(&d);
     const char *file = cli_value(c, "run");
     if (exit == CLI_OK && file != NULL)
         exit = become_user(c, &d);
@@ -221,7 +223,8 @@ static enum cli_exit run_status(struct cli *c)
 
 static const struct cli_option up_options[] = {
     { "dir", 0, "FOLDER", "where it lives; default: CRUST_HOME/devnet" },
-    { "storage", 0, "N", "storage nodes; default 3" },
+    { "storage", 0, "N",
+      "storage nodes; default 3, with cometbft at least one for each validator" },
     { "engine", 0, "NAME", "embedded (default: one ledger agrees with itself) or cometbft" },
     { "validators", 0, "N", "with cometbft: how many; default 4" },
     { "disk", 0, "SIZE", "what each of them offers; default 4G" },

@@ -318,6 +318,17 @@ const char *cmd_stake_text(json_t *j, const char *name)
     return text == NULL ? "" : text;
 }
 
+/* Bytes of proven storage, which the chain node tells as digits. */
+static void show_bytes(json_t *j, const char *label, const char *name)
+{
+    char size[24];
+    const char *digits = json_string_value(json_object_get(j, name));
+    if (digits == NULL)
+        return;
+    cli_format_size(size, strtoull(digits, NULL, 10));
+    printf("%-12s %s proven\n", label, size);
+}
+
 static void show_beacon(json_t *b)
 {
     if (json_is_string(json_object_get(b, "key")))
@@ -341,6 +352,7 @@ static void show_stash(json_t *j)
     printf("%-12s %s\n", "income to", payee[0] == '\0' ? "the bond" : payee);
     show_amount(j, "bonded", "active");
     show_amount(j, "guaranteed", "guaranteed");
+    show_bytes(j, "storage", "workload");
     show_amount(j, "limit", "limit");
     show_amount(j, "counts", "effective");
     json_array_foreach(json_object_get(j, "unbonding"), i, chunk)

@@ -7,6 +7,7 @@
 #include "codec/ss58.h"
 #include "rt/path.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +19,8 @@ struct page {
     bool has_key, account_known;
     uint8_t account[32];
     struct chain_client_account money;
-    bool has_store; /* stat is set */
+    json_t *staking, *stake, *validators; /* as the chain node tells them, or NULL */
+    bool has_store;                       /* stat is set */
     struct blockstore_stat stat;
     bool store_busy;
     bool daemon, storage;
@@ -35,6 +37,29 @@ struct page {
 };
 
 /* ---- reading -------------------------------------------------------------------------------- */
+
+static json_t *read_json(const struct cli *c, const char *path)
+{
+    struct ledger_reply r = { 0 };
+    if (ledger_quiet(c, &r, path) != OK)
+        return NULL;
+    json_t *j = json_loadb((const char *)r.body.p, r.body.n, JSON_REJECT_DUPLICATES, NULL);
+    ledger_free(&r);
+    return j;
+}
+
+/* Of a network with staking: its era, and what the account has at stake. */
+static void read_stake(const struct cli *c, struct page *p)
+{
+    char path[64 + SS58_TEXT_MAX], address[SS58_TEXT_MAX];
+    p->staking = p->chain_answers ? read_json(c, "/v1/staking") : NULL;
+    if (p->staking == NULL || !p->has_key)
+        return;
+    ss58_format(address, p->account);
+    (void)snprintf(path, sizeof(path), "/v1/staking/%s", address);
+    p->stake = read_json(c, path);
+    p->validators = p->stake == NULL ? NULL : read_json(c, "/v1/validators");
+}
 
 static void read_chain(const struct cli *c, struct page *p)
 {
@@ -175,6 +200,67 @@ static void print_account(const struct cli *c, const struct page *p)
     printf("money     %s to spend, %s held\n", usable, held);
 }
 
+static const char *text_of(const json_t *j, const char *name)
+{
+    const char *text = json_string_value(json_object_get(j, name));
+    return text == NULL ? "" : text;
+}
+
+static void amount_of(char out[AMOUNT_TEXT_MAX + 8], const json_t *j, const char *name)
+{
+    struct amount v;
+    if (amount_parse_units(&v, text_of(j, name)) != OK)
+        v = AMOUNT_ZERO;
+    ledger_amount(out, v);
+}
+
+/* The power that the engine gives the account's validator: decimal digits; "" when it is not in the
+ * set. */
+static const char *power_of(const struct page *p)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(p->validators, "set"), i, row)
+    {
+        if (strcmp(text_of(row, "stash"), text_of(p->stake, "stash")) == 0)
+            return text_of(row, "power");
+    }
+    return "";
+}
+
+static void print_stake(const struct page *p)
+{
+    char staked[AMOUNT_TEXT_MAX + 8], active[AMOUNT_TEXT_MAX + 8];
+    char counts[AMOUNT_TEXT_MAX + 8], limit[AMOUNT_TEXT_MAX + 8];
+    const json_t *beacon = json_object_get(p->stake, "beacon");
+    if (p->staking == NULL)
+        return;
+    amount_of(staked, p->staking, "stake");
+    printf("staking   era %lld, %lld validators, %s at stake\n",
+           (long long)json_integer_value(json_object_get(p->staking, "era")),
+           (long long)json_integer_value(json_object_get(p->staking, "validators")), staked);
+    if (p->stake == NULL)
+        return;
+    amount_of(active, p->stake, "active");
+    amount_of(counts, p->stake, "effective");
+    amount_of(limit, p->stake, "limit");
+    printf("stake     %s bonded, %s counts (proven storage allows %s)\n", active, counts, limit);
+    if (strcmp(text_of(p->stake, "role"), "candidate") != 0)
+        printf("          stands for no election: %s\n", text_of(p->stake, "role"));
+    else if (power_of(p)[0] != '\0')
+        printf("          validator with a power of %s\n", power_of(p));
+    else
+        printf("          stands for election; not in the set\n");
+    if (json_is_string(json_object_get(beacon, "key")))
+        printf("beacon    asked %lld times in this era, missed %lld%s\n",
+               (long long)json_integer_value(json_object_get(beacon, "asked")),
+               (long long)json_integer_value(json_object_get(beacon, "missed")),
+               json_is_true(json_object_get(beacon, "jailed")) ? "; JAILED" : "");
+    else if (json_is_string(json_object_get(beacon, "next_key")))
+        printf("beacon    its key holds from era %lld on\n",
+               (long long)json_integer_value(json_object_get(beacon, "next_era")));
+}
+
 static void print_local(const struct cli *c, const struct page *p)
 {
     char bytes[24], free[24];
@@ -279,6 +365,25 @@ static json_t *worker_json(const struct page *p)
     return o;
 }
 
+/* Borrowed from the page's answers. */
+static json_t *stake_json(const struct page *p)
+{
+    if (p->staking == NULL)
+        return json_null();
+    json_t *o = json_pack("{s:O, s:O, s:O}", "era", json_object_get(p->staking, "era"),
+                          "validators", json_object_get(p->staking, "validators"), "stake",
+                          json_object_get(p->staking, "stake"));
+    if (o == NULL || p->stake == NULL)
+        return o;
+    static const char *const names[] = {
+        "stash", "role", "active", "effective", "limit", "beacon"
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        json_object_set(o, names[i], json_object_get(p->stake, names[i]));
+    json_object_set_new(o, "power", json_string(power_of(p)));
+    return o;
+}
+
 static enum cli_exit print_json(const struct page *p)
 {
     json_t *store =
@@ -287,24 +392,37 @@ static enum cli_exit print_json(const struct page *p)
                                  (json_int_t)p->stat.pins, "free", (json_int_t)p->stat.free_bytes)
                      : json_null();
     return cli_print_json(json_pack(
-        "{s:o, s:o, s:o, s:{s:b, s:s, s:b}, s:o, s:s}", "network", network_json(p), "account",
-        account_json(p), "store", store, "daemon", "running", p->daemon, "gateway", p->gateway,
-        "storage", p->storage, "worker", worker_json(p), "next", p->next));
+        "{s:o, s:o, s:o, s:o, s:{s:b, s:s, s:b}, s:o, s:s}", "network", network_json(p), "account",
+        account_json(p), "staking", stake_json(p), "store", store, "daemon", "running", p->daemon,
+        "gateway", p->gateway, "storage", p->storage, "worker", worker_json(p), "next", p->next));
+}
+
+static void forget(const struct page *p)
+{
+    json_decref(p->staking);
+    json_decref(p->stake);
+    json_decref(p->validators);
 }
 
 enum cli_exit cmd_status_run(struct cli *c)
 {
     static struct page p;
     read_chain(c, &p);
+    read_stake(c, &p);
     read_store(c, &p);
     decide(c, &p);
     enum cli_exit exit = p.chain_answers ? CLI_OK : CLI_UNREACHABLE;
-    if (c->json)
-        return print_json(&p) == CLI_OK ? exit : CLI_FAILED;
+    if (c->json) {
+        exit = print_json(&p) == CLI_OK ? exit : CLI_FAILED;
+        forget(&p);
+        return exit;
+    }
     print_network(c, &p);
     print_account(c, &p);
+    print_stake(&p);
     print_local(c, &p);
     print_node(&p);
     printf("next      %s\n", p.next);
+    forget(&p);
     return exit;
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    START_PATIENCE_MS = 20000,
+    START_PATIENCE_MS = 90000, /* of a busy machine */
     STOP_PATIENCE_MS = 8000,
     POLL_MS = 20,
     LOG_TAIL = 3000,
@@ -148,7 +148,7 @@ static enum cli_exit start(struct devnet *d, struct devnet_member *m)
     return exit == CLI_OK ? wait_url(d, m) : exit;
 }
 
-/* The ledger of a validator; the first one serves the devnet's users and feeds the beacon. */
+/* The ledger of a validator; the first one serves the devnet's users. */
 static enum cli_exit start_ledger(struct devnet *d, uint32_t i)
 {
     char name[24], url[48];
@@ -164,8 +164,6 @@ static enum cli_exit start_ledger(struct devnet *d, uint32_t i)
     argument(m, "--url-file=url");
     argument(m, "--http-port=7001");
     argument(m, "--http-port-tries=100");
-    if (i == 0)
-        argument(m, "--beacon-key=%s/chain/beacon.key", d->dir);
     return start(d, m);
 }
 
@@ -233,14 +231,25 @@ static enum cli_exit start_ipfsd(struct devnet *d, const char *home, bool storag
     return start(d, m);
 }
 
+/* The agent of a storage node, of a validator, or of both: it holds the validator's beacon key, and
+ * asks the validator's own ledger first. */
 static enum cli_exit start_agent(struct devnet *d, uint32_t number)
 {
-    char name[24], url[48];
+    char name[24], url[48], home[24];
     (void)snprintf(name, sizeof(name), "agent%u", number);
-    (void)snprintf(url, sizeof(url), "node%u/agent-url", number);
+    (void)snprintf(home, sizeof(home), "node%u", number);
+    if (number > d->nodes)
+        devnet_stake_home(d, number - 1, home);
+    (void)snprintf(url, sizeof(url), "%s/agent-url", home);
     struct devnet_member *m = member_new(d, name, "crust-agentd", url);
-    argument(m, "--home=%s/node%u", d->dir, number);
-    argument(m, "--chain=%s", d->members[0].url);
+    argument(m, "--home=%s/%s", d->dir, home);
+    if (number <= d->validators) {
+        argument(m, "--beacon-key=%s/validator%u/beacon.key", d->dir, number);
+        argument(m, "--chain=%s%s%s", d->members[number - 1].url, number == 1 ? "" : ",",
+                 number == 1 ? "" : d->members[0].url);
+    } else {
+        argument(m, "--chain=%s", d->members[0].url);
+    }
     argument(m, "--password-file=%s/password", d->dir);
     argument(m, "--http-port=7101");
     argument(m, "--http-port-tries=100");
@@ -285,7 +294,10 @@ enum cli_exit devnet_start(struct devnet *d)
         (void)snprintf(home, sizeof(home), "node%u", i + 1);
         exit = start_ipfsd(d, home, true);
     }
-    for (uint32_t i = 0; exit == CLI_OK && i < d->nodes; i++)
+    /* Before the agents: they send transactions of the same accounts. */
+    if (exit == CLI_OK)
+        exit = devnet_stake_register(d);
+    for (uint32_t i = 0; exit == CLI_OK && i < d->nodes + devnet_stake_strangers(d); i++)
         exit = start_agent(d, i + 1);
     if (exit == CLI_OK)
         exit = devnet_files_env(d);

@@ -11,7 +11,9 @@
 enum {
     DEVNET_NODES_MAX = 8,
     DEVNET_VALIDATORS_MAX = 7,
-    DEVNET_MEMBERS_MAX = 2 + 2 * DEVNET_NODES_MAX + 2 * DEVNET_VALIDATORS_MAX,
+    DEVNET_MEMBERS_MAX = 2 + 2 * DEVNET_NODES_MAX + 3 * DEVNET_VALIDATORS_MAX,
+    DEVNET_BOND_CRU = 300, /* what each validator bonds; a devnet's unit of power is 1/1000 CRU */
+    DEVNET_POWER = 1000 * DEVNET_BOND_CRU,
     DEVNET_PATH_MAX = 700,
     DEVNET_URL_MAX = 128,
 };
@@ -56,6 +58,8 @@ struct devnet {
     uint8_t accounts[DEVNET_NODES_MAX][32]; /* the nodes' operators */
     uint32_t validators;                    /* of CometBFT; 0: the embedded engine */
     uint8_t validator_keys[DEVNET_VALIDATORS_MAX][32];
+    uint8_t stashes[DEVNET_VALIDATORS_MAX][32];   /* of node i for the first ones, then their own */
+    char contributors[DEVNET_VALIDATORS_MAX][65]; /* beacon keys, in hex */
     uint16_t p2p_ports[DEVNET_VALIDATORS_MAX], rpc_ports[DEVNET_VALIDATORS_MAX];
     char comet[DEVNET_PATH_MAX]; /* the cometbft program */
 };
@@ -96,6 +100,21 @@ NODISCARD enum err devnet_comet_genesis(const struct devnet *d, const char *gene
                                         uint64_t time_ms);
 enum cli_exit devnet_comet_settings(struct devnet *d);
 bool devnet_comet_serves(const char *url);
+
+/* Staking, with CometBFT. Validator i has the account of storage node i as its stash, so that what
+ * this node proves is what its stake may count; those beyond the nodes have one of their own. */
+
+/* How many validators have no storage node. */
+uint32_t devnet_stake_strangers(const struct devnet *d);
+/* The folder, below the devnet's, with the key of a validator's stash: "node1", "validator4". */
+void devnet_stake_home(const struct devnet *d, uint32_t validator, char out[24]);
+/* Of our genesis: the parameters, and who has bonded (given). */
+json_t *devnet_stake_params(const struct devnet *d);
+json_t *devnet_stake_bonds(const struct devnet *d);
+/* devnet_stake_register has each validator without a beacon key of its own register it: crust stake
+ * beacon-key, all at once. Waits until they are in blocks. */
+enum cli_exit devnet_stake_register(struct devnet *d);
+void devnet_stake_print(const struct devnet *d);
 
 /* devnet_run stores path in the running network, fetches it back and compares; see make run. */
 enum cli_exit devnet_run(struct devnet *d, const char *path);

@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 enum {
-    POWER = 10,
     P2P_PORT = 26656, /* where the search for free ports begins */
     RPC_PORT = 26756,
     PORT_TRIES = 1000,
@@ -169,7 +168,7 @@ static json_t *genesis_validators(const struct devnet *d)
     for (uint32_t i = 0; i < d->validators; i++) {
         char name[24], key[BASE64_MAX], power[24];
         (void)snprintf(name, sizeof(name), "validator%u", i + 1);
-        (void)snprintf(power, sizeof(power), "%d", POWER);
+        (void)snprintf(power, sizeof(power), "%d", DEVNET_POWER);
         base64(key, d->validator_keys[i], 32);
         json_array_append_new(list, json_pack("{s:{s:s, s:s}, s:s, s:s}", "pub_key", "type",
                                               "tendermint/PubKeyEd25519", "value", key, "power",
@@ -184,9 +183,9 @@ json_t *devnet_comet_validators(const struct devnet *d)
     for (uint32_t i = 0; i < d->validators; i++) {
         char key[65], address[SS58_TEXT_MAX];
         hex_format(key, span_of(d->validator_keys[i], 32));
-        ss58_format(address, d->accounts[i % d->nodes]);
-        json_array_append_new(
-            list, json_pack("{s:s, s:i, s:s}", "key", key, "power", POWER, "address", address));
+        ss58_format(address, d->stashes[i]);
+        json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "key", key, "power", DEVNET_POWER,
+                                              "address", address));
     }
     return list;
 }

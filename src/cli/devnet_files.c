@@ -68,13 +68,16 @@ static enum err make_key(const struct devnet *d, const char *home, const char *p
     return path_write_file(path, span_of(text, n), 0600);
 }
 
-/* Runs crust-chaind to make the key of its beacon contributions; its public half goes to out. */
-static enum err make_beacon_key(const struct devnet *d, char out[65])
+/* Runs crust-chaind to make a key of beacon contributions, HOME/beacon.key; its public half goes to
+ * out. */
+static enum err make_beacon_key(const struct devnet *d, const char *home, char out[65])
 {
-    char program[DEVNET_PATH_MAX], key[DEVNET_PATH_MAX], printed[DEVNET_PATH_MAX];
+    char program[DEVNET_PATH_MAX], key[DEVNET_PATH_MAX], printed[DEVNET_PATH_MAX], name[48];
     TRY(path_join(program, sizeof(program), d->programs, "crust-chaind"));
-    TRY(join(d, key, "chain/beacon.key"));
-    TRY(join(d, printed, "chain/beacon.pub"));
+    (void)snprintf(name, sizeof(name), "%s/beacon.key", home);
+    TRY(join(d, key, name));
+    (void)snprintf(name, sizeof(name), "%s/beacon.pub", home);
+    TRY(join(d, printed, name));
     AUTO(path_close) int fd = open(printed, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return ERR_IO;
@@ -104,22 +107,48 @@ static json_t *balance(const uint8_t account[32], unsigned cru)
     return json_pack("{s:s, s:s}", "address", address, "amount", amount);
 }
 
-static enum err write_genesis(struct devnet *d, const uint8_t user[32], const char *contributor)
+static json_t *balances_of(const struct devnet *d, const uint8_t user[32])
+{
+    json_t *list = json_array();
+    json_array_append_new(list, balance(user, USER_CRU));
+    for (uint32_t i = 0; i < d->nodes; i++)
+        json_array_append_new(list, balance(d->accounts[i], OPERATOR_CRU));
+    for (uint32_t i = d->nodes; i < d->validators; i++)
+        json_array_append_new(list, balance(d->stashes[i], OPERATOR_CRU));
+    return list;
+}
+
+/* One for the embedded engine, one of each validator of CometBFT. */
+static json_t *contributors_of(const struct devnet *d)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i == 0 || i < d->validators; i++)
+        json_array_append_new(list, json_string(d->contributors[i]));
+    return list;
+}
+
+static json_t *genesis_of(const struct devnet *d, const uint8_t user[32], const char *beacon,
+                          uint64_t now_ms)
+{
+    json_t *genesis =
+        json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s}", "chain_id", d->chain_id, "time_ms",
+                  (json_int_t)now_ms, "params", devnet_stake_params(d), "balances",
+                  balances_of(d, user), "contributors", contributors_of(d), "validators",
+                  devnet_comet_validators(d), "beacon", beacon);
+    if (d->validators != 0)
+        json_object_set_new(genesis, "staking", devnet_stake_bonds(d));
+    return genesis;
+}
+
+static enum err write_genesis(struct devnet *d, const uint8_t user[32])
 {
     uint8_t random[32];
     char path[DEVNET_PATH_MAX], beacon[65];
     random_bytes(random, sizeof(random));
     hex_format(beacon, span_of(random, sizeof(random)));
     (void)snprintf(d->chain_id, sizeof(d->chain_id), "crust-devnet-%.8s", beacon);
-    json_t *balances = json_array();
-    json_array_append_new(balances, balance(user, USER_CRU));
-    for (uint32_t i = 0; i < d->nodes; i++)
-        json_array_append_new(balances, balance(d->accounts[i], OPERATOR_CRU));
     uint64_t now_ms = clock_wall_ms();
-    json_t *genesis = json_pack("{s:s, s:I, s:{s:s}, s:o, s:[s], s:o, s:s}", "chain_id",
-                                d->chain_id, "time_ms", (json_int_t)now_ms, "params", "preset",
-                                "devnet", "balances", balances, "contributors", contributor,
-                                "validators", devnet_comet_validators(d), "beacon", beacon);
+    json_t *genesis = genesis_of(d, user, beacon, now_ms);
     char *text = json_dumps(genesis, JSON_INDENT(1)), hash_text[65];
     uint8_t hash[32];
     json_decref(genesis);
@@ -149,23 +178,47 @@ static enum err read_genesis(struct devnet *d)
     const char *id = json_string_value(json_object_get(genesis, "chain_id"));
     size_t balances = json_array_size(json_object_get(genesis, "balances"));
     size_t validators = json_array_size(json_object_get(genesis, "validators"));
-    bool good = id != NULL && strlen(id) < sizeof(d->chain_id) && balances == d->nodes + 1 &&
-                validators == d->validators;
+    bool good = id != NULL && strlen(id) < sizeof(d->chain_id) &&
+                balances == 1 + d->nodes + devnet_stake_strangers(d) && validators == d->validators;
     if (good)
         (void)snprintf(d->chain_id, sizeof(d->chain_id), "%s", id);
-    for (uint32_t i = 0; good && i < d->nodes; i++) {
+    for (uint32_t i = 0; good && i + 1 < balances; i++) {
         const json_t *b = json_array_get(json_object_get(genesis, "balances"), i + 1);
         const char *address = json_string_value(json_object_get(b, "address"));
-        good = address != NULL && ss58_parse(d->accounts[i], span_str(address)) == OK;
+        uint8_t *out = i < d->nodes ? d->accounts[i] : d->stashes[i];
+        good = address != NULL && ss58_parse(out, span_str(address)) == OK;
+        if (good && i < d->validators)
+            memmove(d->stashes[i], out, 32);
     }
     json_decref(genesis);
     return good ? OK : ERR_FORMAT;
 }
 
+/* Keys of the user and of each node; of each validator, its stash's included. */
+static enum err make_keys(struct devnet *d, uint8_t user[32])
+{
+    char home[24], password[2 * PASSWORD_BYTES + 1];
+    TRY(make_password(d, password));
+    TRY(make_key(d, "user", password, user));
+    for (uint32_t i = 0; i < d->nodes; i++) {
+        (void)snprintf(home, sizeof(home), "node%u", i + 1);
+        TRY(make_key(d, home, password, d->accounts[i]));
+        if (i < d->validators)
+            memcpy(d->stashes[i], d->accounts[i], 32);
+    }
+    TRY(devnet_comet_keys(d));
+    for (uint32_t i = 0; i < d->validators; i++) {
+        (void)snprintf(home, sizeof(home), "validator%u", i + 1);
+        if (i >= d->nodes)
+            TRY(make_key(d, home, password, d->stashes[i]));
+        TRY(make_beacon_key(d, home, d->contributors[i]));
+    }
+    return d->validators != 0 ? OK : make_beacon_key(d, "chain", d->contributors[0]);
+}
+
 enum cli_exit devnet_files_make(struct devnet *d)
 {
-    char path[DEVNET_PATH_MAX], home[24], contributor[65];
-    char password[2 * PASSWORD_BYTES + 1];
+    char path[DEVNET_PATH_MAX];
     uint8_t user[32];
     enum err e = read_genesis(d);
     if (e == OK)
@@ -177,19 +230,9 @@ enum cli_exit devnet_files_make(struct devnet *d)
     if (e == OK)
         e = path_make_dirs(path, 0700);
     if (e == OK)
-        e = make_password(d, password);
+        e = make_keys(d, user);
     if (e == OK)
-        e = make_key(d, "user", password, user);
-    for (uint32_t i = 0; e == OK && i < d->nodes; i++) {
-        (void)snprintf(home, sizeof(home), "node%u", i + 1);
-        e = make_key(d, home, password, d->accounts[i]);
-    }
-    if (e == OK)
-        e = devnet_comet_keys(d);
-    if (e == OK)
-        e = make_beacon_key(d, contributor);
-    if (e == OK)
-        e = write_genesis(d, user, contributor);
+        e = write_genesis(d, user);
     return e == OK ? CLI_OK : failed(d, "the files of the devnet", e);
 }
 
@@ -205,6 +248,14 @@ static enum err genesis_hash(const struct devnet *d, char out[65])
     free(text.p);
     hex_format(out, span_of(hash, sizeof(hash)));
     return OK;
+}
+
+static enum err write_conf(const struct devnet *d, const char *home, const char *text)
+{
+    char path[DEVNET_PATH_MAX], name[48];
+    (void)snprintf(name, sizeof(name), "%s/crust.conf", home);
+    TRY(join(d, path, name));
+    return path_write_file(path, span_str(text), 0600);
 }
 
 enum cli_exit devnet_files_env(struct devnet *d)
@@ -227,9 +278,18 @@ enum cli_exit devnet_files_env(struct devnet *d)
                    "gateway = %s\npassword-file = %s/password\n%s%s%s",
                    chain->url, d->chain_id, genesis, user->url, d->dir,
                    agents[0] == '\0' ? "" : "agents = ", agents, agents[0] == '\0' ? "" : "\n");
-    e = join(d, path, "user/crust.conf");
-    if (e == OK)
-        e = path_write_file(path, span_str(text), 0600);
+    e = write_conf(d, "user", text);
+    /* So that CRUST_HOME=DIR/node1 crust stake show works as it is. */
+    for (uint32_t i = 0; e == OK && i < d->nodes; i++) {
+        char home[24];
+        (void)snprintf(home, sizeof(home), "node%u", i + 1);
+        e = write_conf(d, home, text);
+    }
+    for (uint32_t i = d->nodes; e == OK && i < d->validators; i++) {
+        char home[24];
+        devnet_stake_home(d, i, home);
+        e = write_conf(d, home, text);
+    }
     if (e == OK)
         e = join(d, path, "env");
     (void)snprintf(text, sizeof(text),
