@@ -1,5 +1,7 @@
 #include "codec/varint_frame.h"
 
+#include "base/writer.h"
+
 enum err varint_frame_head(size_t *size, size_t *head, struct span in, size_t max)
 {
     uint64_t v = 0;
@@ -33,4 +35,13 @@ enum err varint_frame_take(struct span *body, size_t *taken, struct span in, siz
     *body = span_sub(in, head, size);
     *taken = head + size;
     return OK;
+}
+
+struct span varint_frame_close(uint8_t *buffer, size_t body)
+{
+    size_t head = uvarint_size(body);
+    ASSERT(head <= VARINT_FRAME_HEAD_MAX);
+    struct writer w = writer_of(buffer + VARINT_FRAME_HEAD_MAX - head, head);
+    write_uvarint(&w, body);
+    return span_of(w.p, head + body);
 }

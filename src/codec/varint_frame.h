@@ -21,4 +21,8 @@ NODISCARD enum err varint_frame_head(size_t *size, size_t *head, struct span in,
  * Returns: as varint_frame_head; ERR_SHORT also when the message is not whole yet. */
 NODISCARD enum err varint_frame_take(struct span *body, size_t *taken, struct span in, size_t max);
 
+/* varint_frame_close puts the length before a message of body bytes that stands at
+ * buffer + VARINT_FRAME_HEAD_MAX, and gives length and message, borrowed from buffer. */
+struct span varint_frame_close(uint8_t *buffer, size_t body);
+
 #endif
