@@ -635,7 +635,8 @@ static void model_drain(struct model *m)
                     continue;
                 yamux_finish(&m->p->s[side].y, id);
                 m->flows[id][side].finished = true;
-                model_read(m, side, id);
+                for (int i = 0; i < 10; i++)
+                    model_read(m, side, id);
                 if (yamux_at_end(&m->p->s[side].y, id) || m->flows[id][0].reset) {
                     yamux_close(&m->p->s[side].y, id);
                     m->held[id][side] = false;
