@@ -1,6 +1,7 @@
 #include "codec/tx.h"
 
 #include "codec/cbor.h"
+#include "crypto/ed25519_many.h"
 #include "crypto/sha256.h"
 
 static const char signature_tag[] = "crust/tx/1";
@@ -595,6 +596,50 @@ enum err tx_check_signature(const struct tx *tx, struct span encoded)
     uint8_t message[SIGNED_SIZE];
     signed_message(message, encoded);
     return ed25519_verify(tx->sig, span_of(message, sizeof(message)), tx->by);
+}
+
+enum { CHECKED_AT_ONCE = 8 };
+
+/* Signatures that are looked at together. */
+struct claims {
+    struct tx txs[CHECKED_AT_ONCE];
+    uint8_t messages[CHECKED_AT_ONCE][SIGNED_SIZE];
+    struct ed25519_claim list[CHECKED_AT_ONCE];
+    bool *answers[CHECKED_AT_ONCE];
+    size_t count;
+};
+
+static void claims_settle(struct claims *c)
+{
+    bool ok[CHECKED_AT_ONCE];
+    ed25519_verify_many(ok, c->list, c->count);
+    for (size_t i = 0; i < c->count; i++)
+        *c->answers[i] = ok[i];
+    c->count = 0;
+}
+
+void tx_check_signatures(bool *ok, const struct span *txs, size_t count)
+{
+    struct claims c;
+    c.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct tx *tx = &c.txs[c.count];
+        if (ok[i] || tx_decode(tx, txs[i]) != OK)
+            continue;
+        if (!tx_is_signed(tx)) {
+            ok[i] = true;
+            continue;
+        }
+        uint8_t *message = c.messages[c.count];
+        signed_message(message, txs[i]);
+        c.list[c.count] = (struct ed25519_claim){ .signature = tx->sig,
+                                                  .public_key = tx->by,
+                                                  .message = span_of(message, SIGNED_SIZE) };
+        c.answers[c.count++] = &ok[i];
+        if (c.count == CHECKED_AT_ONCE)
+            claims_settle(&c);
+    }
+    claims_settle(&c);
 }
 
 void tx_id(uint8_t out[TX_ID_SIZE], struct span encoded)

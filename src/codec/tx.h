@@ -154,6 +154,11 @@ NODISCARD enum err tx_sign(struct span *out, struct tx *tx, struct mspan room,
  * kinds. Pure, so the engine runs it in worker threads. */
 NODISCARD enum err tx_check_signature(const struct tx *tx, struct span encoded);
 
+/* tx_check_signatures sets ok[i] to whether txs[i] decodes and tx_check_signature accepts it, many
+ * for less than one by one (crypto/ed25519_many.h). Entries that are true already are left alone:
+ * they were checked before. */
+void tx_check_signatures(bool *ok, const struct span *txs, size_t count);
+
 /* tx_id: SHA-256 of the encoded bytes. */
 void tx_id(uint8_t out[TX_ID_SIZE], struct span encoded);
 

@@ -4,7 +4,7 @@
  * signature it accepts iff S is below the group order, A and R are not of small order, A is
  * canonically encoded, and the encoding of S*B - H(R || A || M)*A equals R byte for byte (the
  * equation without cofactor). Every node links the same libsodium rule; a batch or cofactored
- * verifier must not replace it. */
+ * verifier must not replace it. ed25519_many.h calculates the same equation, each for itself. */
 #ifndef CRUST_CRYPTO_ED25519_H
 #define CRUST_CRYPTO_ED25519_H
 

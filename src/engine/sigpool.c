@@ -9,7 +9,7 @@
 
 enum {
     THREADS_MAX = 16,
-    BATCH = 16, /* transactions taken at once: about a millisecond of work */
+    BATCH = 16, /* transactions taken at once: less than a millisecond of work */
 };
 
 struct sigpool {
@@ -26,13 +26,6 @@ struct sigpool {
     atomic_size_t next;
 };
 
-static void check_one(bool *ok, struct span bytes)
-{
-    struct tx tx;
-    if (!*ok)
-        *ok = tx_decode(&tx, bytes) == OK && tx_check_signature(&tx, bytes) == OK;
-}
-
 static void work_off(struct sigpool *pool)
 {
     for (;;) {
@@ -40,8 +33,7 @@ static void work_off(struct sigpool *pool)
         if (at >= pool->count)
             return;
         size_t end = at + BATCH < pool->count ? at + BATCH : pool->count;
-        for (; at < end; at++)
-            check_one(&pool->ok[at], pool->txs[at]);
+        tx_check_signatures(pool->ok + at, pool->txs + at, end - at);
     }
 }
 
