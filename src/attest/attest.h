@@ -2,40 +2,23 @@
  * Spec: docs/spec/attest.md. Pure: no allocation of ours, no I/O, no clock.
  *
  * Evidence is canonical DAG-CBOR {"data": bytes, "kind": text}. Kinds: "software" (no hardware: the
- * worker key signs for itself, which proves nothing about the machine), "sgx", "tdx", "snp". Kinds
- * this build cannot verify are refused, never waved through. */
+ * worker key signs for itself, which proves nothing about the machine), "sgx" and "tdx" (a DCAP
+ * quote), "snp" (a SEV-SNP report, and the host's certificate table behind it). Verification says
+ * what is true; whether it is good enough is policy.h's question. */
 #ifndef CRUST_ATTEST_ATTEST_H
 #define CRUST_ATTEST_ATTEST_H
 
 #include "attest/attest_made.h"
+#include "attest/verdict.h"
 
-enum {
-    ATTEST_EVIDENCE_MAX = 16 << 10,
-    ATTEST_MEASUREMENT_MAX = 48,
-};
-
-enum attest_kind {
-    ATTEST_SOFTWARE = 0,
-    ATTEST_SGX = 1,
-    ATTEST_TDX = 2,
-    ATTEST_SNP = 3,
-};
+enum { ATTEST_EVIDENCE_MAX = 16 << 10 };
 
 /* What the verifier knows besides the evidence. */
 struct attest_context {
     struct attest_binding binding;
     bool allow_software; /* a parameter of the chain: false on every network with value */
-    uint64_t time_ms;    /* of the block that carries the registration; for certificates */
-};
-
-struct attest_verdict {
-    enum attest_kind kind;
-    uint8_t measurement[ATTEST_MEASUREMENT_MAX]; /* zeros for software */
-    uint8_t measurement_size;                    /* 0 for software, else 32 or 48 */
-    uint8_t report_data[ATTEST_REPORT_DATA_SIZE];
-    /* Names the machine, for caps on workers and bytes a machine. Software has none: it is then a
-     * hash of the worker key, different for each worker. */
-    uint8_t platform_id[32];
+    /* Roots, collateral and time for hardware evidence; NULL: none is verified, all refused. */
+    const struct attest_inputs *inputs;
 };
 
 /* "software", "sgx", "tdx", "snp"; "?" otherwise. Static storage. */
@@ -43,12 +26,24 @@ const char *attest_kind_name(enum attest_kind kind);
 
 /* attest_verify checks that the evidence is genuine and binds context->binding.
  *
- * Out:     *out, zeroed on failure.
+ * Out:     *out: claims; on failure nothing but code and what.
  * Returns: OK; ERR_SHORT, ERR_TRAILING, ERR_FORMAT, ERR_LIMIT (the bytes); ERR_UNSUPPORTED (a kind
  *          this build does not verify, or an unknown one); ERR_DENIED (software, not allowed);
  *          ERR_SIGNATURE (not genuine, or it binds something else).
  * Whether the measurement is an allowed one is the chain's question. */
 NODISCARD enum err attest_verify(struct attest_verdict *out, struct span evidence,
                                  const struct attest_context *context);
+
+/* attest_verify_bare verifies what a machine gives, without a binding: a DCAP quote, or a report of
+ * SNP_REPORT_SIZE bytes with or without a certificate table behind it, whose certificates then come
+ * before those of the collateral. Out and Returns as above. */
+NODISCARD enum err attest_verify_bare(struct attest_verdict *out, struct span data,
+                                      const struct attest_inputs *inputs);
+
+/* attest_is_quote tells a DCAP quote from a SEV-SNP report by its first bytes. */
+bool attest_is_quote(struct span data);
+
+/* The vendors' own roots; static storage. What every production build trusts. */
+const struct attest_roots *attest_vendor_roots(void);
 
 #endif

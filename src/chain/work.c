@@ -28,7 +28,6 @@ static enum tx_result verify_evidence(struct ledger *l, struct attest_verdict *o
                      .release_id = r->release,
                      .block_hash = block_hash },
         .allow_software = l->params->allow_software,
-        .time_ms = l->time_ms,
     };
     enum err e = attest_verify(out, r->evidence, &context);
     if (e == ERR_DENIED || e == ERR_UNSUPPORTED)
