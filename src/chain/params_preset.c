@@ -267,8 +267,8 @@ static const char *check_prices(const struct params *p)
 
 static const char *check_blocks(const struct params *p)
 {
-    if (p->block_bytes_max < 4 * TX_SIZE_SMALL_MAX || p->block_bytes_max > 64 * 1024 * 1024)
-        return "block_bytes_max: must be from 512 KiB to 64 MiB";
+    if (p->block_bytes_max < 4 * TX_SIZE_SMALL_MAX || p->block_bytes_max > 24 * 1024 * 1024)
+        return "block_bytes_max: must be from 512 KiB to 24 MiB";
     if (p->block_report_bytes < TX_SIZE_SMALL_MAX ||
         p->block_report_bytes > p->block_bytes_max - TX_SIZE_SMALL_MAX)
         return "block_report_bytes: must leave 128 KiB of a block, and be at least that";
@@ -287,6 +287,11 @@ static const char *check_eras(const struct params *p)
         return "slash_defer_eras: must be below bonding_eras";
     if (p->history_eras < 1 || p->history_eras > 1000)
         return "history_eras: must be from 1 to 1000";
+    /* CometBFT takes no 0 for either. */
+    if (p->misbehaviour_blocks < 1)
+        return "misbehaviour_blocks: must be at least 1";
+    if (p->misbehaviour_ms < 1)
+        return "misbehaviour_ms: must be at least 1";
     if (p->misbehaviour_ms > (uint64_t)365 * 86400 * 1000)
         return "misbehaviour_ms: must be at most a year";
     if (p->reward_year_eras < 1)

@@ -20,7 +20,7 @@ static const char ts_profile[] =
     "\"existential_deposit\":1,\"fee_base\":0,\"fee_byte\":0,\"expiry_max_blocks\":100000,"
     "\"era_slots\":3,\"bonding_eras\":3,\"stake_per_byte\":2500,\"guarantors_rewarded\":4,"
     "\"market_pot_eras\":5,\"reward_year_eras\":17532,\"slash_defer_eras\":0,"
-    "\"misbehaviour_blocks\":0,\"misbehaviour_ms\":0,\"power_unit\":1,\"group_size_max\":4,"
+    "\"misbehaviour_blocks\":1,\"misbehaviour_ms\":1,\"power_unit\":1,\"group_size_max\":4,"
     "\"slot_blocks\":10,\"report_blocks\":7";
 
 /* Account i of the tests: the first six are the world's. */

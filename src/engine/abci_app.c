@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "crypto/sha256.h"
 #include "engine/abci_block.h"
+#include "engine/abci_params.h"
 #include "engine/verified.h"
 
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct abci_app {
     size_t room_size;
     struct chain_candidate *candidates;
     uint8_t contribution[CONTRIBUTION_MAX];
+    uint8_t key_types[ABCI_PARAMS_ROOM];
     char error[ABCI_APP_ERROR_MAX];
 };
 
@@ -159,6 +161,9 @@ static enum err answer_init_chain(struct abci_app *a, struct abci_response *out,
         sha256(g.hash, in->init_chain.app_state);
     if (in->init_chain.initial_height > 1 || (!info.fresh && info.height != 0))
         return refuse(a, out, "InitChain: the chain has begun, or is to begin above height 1");
+    const char *wrong = abci_params_check(&in->init_chain.params, ABCI_APP_VERSION);
+    if (wrong != NULL)
+        return refuse(a, out, wrong);
     if (info.fresh && reference)
         return refuse(a, out, "InitChain: app_state names a genesis file; give it by --genesis");
     if (info.fresh) {
@@ -180,6 +185,8 @@ static enum err answer_init_chain(struct abci_app *a, struct abci_response *out,
     TRY(room_take(a, &w, 32));
     write_bytes(&w, info.app_hash, 32);
     out->init_chain.app_hash = writer_span(&w);
+    abci_params_of(&out->init_chain.params, a->app.params(a->app.ctx, false), ABCI_APP_VERSION,
+                   a->key_types);
     return OK;
 }
 
@@ -411,6 +418,9 @@ static enum err finalize_run(struct abci_app *a, struct abci_response *out)
     enum err e = a->app.finalize(a->app.ctx, o, a->next.results, &block);
     if (e == OK)
         e = results_write(a, out, o);
+    if (e == OK)
+        abci_params_change(&out->finalize.params, a->app.params(a->app.ctx, false),
+                           a->app.params(a->app.ctx, true));
     free(o);
     a->finalized = e == OK;
     return e == ERR_STATE ? ERR_CORRUPT : e;

@@ -43,6 +43,7 @@ struct abci_server {
     struct conn *conns;
     uint32_t conn_count;
     int64_t asked; /* the height that Info told, while nothing else was asked; 0: none */
+    bool refused;  /* InitChain: this genesis is not ours */
 };
 
 /* ---- buffers ---- */
@@ -163,6 +164,8 @@ static void server_left(struct abci_server *s)
             (long long)s->asked);
     if (s->conn_count == 0)
         s->asked = 0;
+    if (s->conn_count == 0 && s->refused && s->o.failed != NULL)
+        s->o.failed(s->o.ctx, ERR_STATE);
 }
 
 /* Answers one message. ERR_BUSY: it is asked again later. */
@@ -188,6 +191,9 @@ static enum err conn_answer(struct conn *c, struct span message)
         log_error("abci-refused", "call=%s reason=\"%.*s\"", abci_name(rq.kind),
                   (int)rs.exception.error.n, (const char *)rs.exception.error.p);
         c->ending = true;
+        /* SPEC abci 6.4: "A node that has refused InitChain ends itself, with an error, when
+         * CometBFT has gone." */
+        s->refused = s->refused || rq.kind == ABCI_INIT_CHAIN;
     } else if (e != OK) {
         log_error("ledger-stopped", "call=%s reason=\"%s\"", abci_name(rq.kind), err_text(e));
         c->ending = true;
@@ -196,6 +202,7 @@ static enum err conn_answer(struct conn *c, struct span message)
         return OK;
     }
     c->waiting = false;
+    s->refused = s->refused && rs.kind != ABCI_INIT_CHAIN;
     server_note(s, &rs);
     if (conn_send(c, &rs) != OK) {
         log_error("abci-answer-lost", "call=%s reason=\"out of memory\"", abci_name(rq.kind));

@@ -191,6 +191,17 @@ static void the_embedded_engine_comes_to_the_same_state(void **state)
     driver_remove(&b);
 }
 
+/* Those of the preset "devnet". */
+static void check_params(const struct abci_params *p)
+{
+    struct abci_list types = p->validator.key_types;
+    struct span type;
+    CHECK(p->present && p->block.max_bytes > 4 << 20 && p->block.max_gas == -1);
+    CHECK(p->evidence.max_age_blocks == 40 && p->evidence.max_age.seconds == 10);
+    CHECK(p->evidence.max_bytes == 512 << 10 && p->version.app == ABCI_APP_VERSION);
+    CHECK(abci_list_bytes(&type, &types) && span_eq(type, span_str("ed25519")));
+}
+
 static void another_genesis_is_refused(void **state)
 {
     (void)state;
@@ -199,7 +210,7 @@ static void another_genesis_is_refused(void **state)
     uint8_t room[128];
     char text[128];
     driver_make(&d);
-    for (int change = 0; change < 7; change++) {
+    for (int change = 0; change < 10; change++) {
         struct abci_request m = driver_init_chain(&d, room, text);
         if (change == 0)
             m.init_chain.chain_id = span_str("another");
@@ -213,11 +224,19 @@ static void another_genesis_is_refused(void **state)
             m.init_chain.app_state = span_str("{}");
         if (change == 5)
             room[room[1] + 1] ^= 1; /* the validator's power */
-        if (change == 6)
+        m.init_chain.params.present = change > 5;
+        m.init_chain.params.version =
+            (struct abci_version_params){ .present = true, .app = change == 6 ? 2 : 1 };
+        m.init_chain.params.validator.present = change == 7; /* without a key type */
+        m.init_chain.params.abci =
+            (struct abci_abci_params){ .present = true, .vote_extensions_height = change == 8 };
+        if (change == 9)
             m.init_chain.app_state = span_str(text); /* right */
         link_open(&k, &d);
         struct abci_response r = link_call(&k, &m);
-        CHECK(r.kind == (change == 6 ? ABCI_INIT_CHAIN : ABCI_EXCEPTION));
+        CHECK(r.kind == (change == 9 ? ABCI_INIT_CHAIN : ABCI_EXCEPTION));
+        if (change == 9)
+            check_params(&r.init_chain.params);
         link_close(&k);
     }
     link_open(&k, &d);

@@ -535,6 +535,13 @@ static enum err commit(void *ctx, const struct statedb_row *rows, size_t row_cou
     return info_read(app);
 }
 
+static const struct params *params_of(void *ctx, bool finalized)
+{
+    struct app *app = ctx;
+    ASSERT(!finalized || app->finalized);
+    return finalized ? &app->writing.params : &app->reading.params;
+}
+
 static bool validator_account(void *ctx, uint8_t account[32], const uint8_t *address)
 {
     struct app *app = ctx;
@@ -591,6 +598,7 @@ struct engine_app app_engine(struct app *app)
                                 .process = process,
                                 .finalize = finalize,
                                 .commit = commit,
+                                .params = params_of,
                                 .validator_account = validator_account,
                                 .query = query,
                                 .prove = prove };

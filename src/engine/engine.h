@@ -83,6 +83,10 @@ struct engine_app {
      * may be repeated. */
     enum err (*commit)(void *ctx, const struct statedb_row *rows, size_t row_count);
 
+    /* The parameters as of the last commit; finalized: as the block of the last finalize leaves
+     * them. Borrowed until the next call. */
+    const struct params *(*params)(void *ctx, bool finalized);
+
     /* The account behind a validator's address of 20 bytes, as of the last commit: it gets the
      * author's part of the fees. False: unknown. */
     bool (*validator_account)(void *ctx, uint8_t account[32], const uint8_t *address);
