@@ -142,7 +142,8 @@ class Node(Chaind):
 class Network:
     chain_id = CHAIN
 
-    def __init__(self, count, accounts=(), binary=None, settings=None, params=None, flags=(), more=None, node=Node):
+    def __init__(self, count, accounts=(), binary=None, settings=None, params=None, flags=(), more=None, node=Node, address=None):
+        """address(node, other): where the engine of one finds that of another, else at its own port."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="crust-comet-"))
         self.binary = binary or engine()
         ports = free_ports(2 * count)
@@ -171,7 +172,7 @@ class Network:
         fast.update(settings or {})
         self.settings = fast
         for n in self.nodes:
-            peers = ",".join(f"{o.id}@{o.host}:{o.p2p}" for o in self.nodes if o is not n)
+            peers = ",".join(f"{o.id}@" + (address(n, o) if address else f"{o.host}:{o.p2p}") for o in self.nodes if o is not n)
             n.flags = ["--beacon-key", "beacon.key", *flags] if n.number == 0 else list(flags)
             (n.home / "genesis.json").write_text(text)
             (n.home / "comet/config/genesis.json").write_text(json.dumps(comet))
