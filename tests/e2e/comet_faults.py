@@ -199,13 +199,6 @@ class Wires:
         for i in numbers:
             ip("link", "set", self.cable(i), "master", self.bridge(which))
 
-    def bad_line(self, i, *netem):
-        """Delay or loss on what node i sends; False: this kernel has no netem."""
-        return subprocess.run(["tc", "-n", self.space(i), "qdisc", "replace", "dev", "eth0", "root", "netem", *netem], capture_output=True).returncode == 0
-
-    def good_line(self, i):
-        subprocess.run(["tc", "-n", self.space(i), "qdisc", "del", "dev", "eth0", "root"], capture_output=True)
-
     def remove(self):
         for kind, name in reversed(self.made):
             subprocess.run(["ip", kind, "del", name], capture_output=True)
