@@ -15,6 +15,7 @@
 enum {
     CANDIDATES_MAX = 3 * CHAIN_BLOCK_TXS_MAX, /* looked at for one proposal */
     CONTRIBUTION_MAX = 1024,                  /* a beacon transaction is about 200 bytes */
+    AHEAD_TX_MAX = 1024,                      /* what a larger one costs is not the signature */
     RESULT_ITEM_MAX = 96,                     /* one ExecTxResult of ours, encoded */
     UPDATE_ITEM_MAX = 64,
     QUERY_PATH_MAX = 64,
@@ -101,6 +102,35 @@ static void check(struct abci_app *a, struct chain_check *out, struct span tx)
     a->app.check_tx(a->app.ctx, out, tx, verified_has(a->verified, id));
     if (out->code == RESULT_OK)
         verified_add(a->verified, id);
+}
+
+/* Cheapest first here too: what is refused without its signature is not worth looking at. */
+static bool is_worth_a_look(struct abci_app *a, uint8_t id[TX_ID_SIZE], struct span tx)
+{
+    struct chain_check result;
+    tx_id(id, tx);
+    if (tx.n > AHEAD_TX_MAX || verified_has(a->verified, id))
+        return false;
+    a->app.check_tx(a->app.ctx, &result, tx, true);
+    return result.code == RESULT_OK;
+}
+
+void abci_app_ahead(struct abci_app *a, const struct span *txs, size_t count)
+{
+    uint8_t ids[ABCI_APP_AHEAD_MAX][TX_ID_SIZE];
+    struct span list[ABCI_APP_AHEAD_MAX];
+    bool ok[ABCI_APP_AHEAD_MAX] = { false };
+    size_t kept = 0;
+    ASSERT(count <= ABCI_APP_AHEAD_MAX);
+    if (a->app.info(a->app.ctx).fresh)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (is_worth_a_look(a, ids[kept], txs[i]))
+            list[kept++] = txs[i];
+    sigpool_check(a->o.sigs, ok, list, kept);
+    for (size_t i = 0; i < kept; i++)
+        if (ok[i])
+            verified_add(a->verified, ids[i]);
 }
 
 /* ---- Info, InitChain, Query, CheckTx ---- */

@@ -12,6 +12,7 @@
 enum {
     ABCI_APP_VERSION = 1,     /* genesis: consensus_params.version.app */
     ABCI_APP_ERROR_MAX = 320, /* of an exception's text */
+    ABCI_APP_AHEAD_MAX = 128, /* requests looked at before they are answered */
 };
 
 struct abci_app;
@@ -41,6 +42,10 @@ void abci_app_close(struct abci_app *a);
  * ledger cannot go on: stop the process). */
 NODISCARD enum err abci_app_answer(struct abci_app *a, struct abci_response *out,
                                    const struct abci_request *in);
+
+/* abci_app_ahead is told of transactions whose CheckTx comes next, at most ABCI_APP_AHEAD_MAX: the
+ * signatures that will matter are checked together, on all cores. It changes no answer. */
+void abci_app_ahead(struct abci_app *a, const struct span *txs, size_t count);
 
 /* abci_app_exception makes *out an exception with this text, borrowed until the next call. */
 void abci_app_exception(struct abci_app *a, struct abci_response *out, const char *text);

@@ -92,6 +92,110 @@ static void a_good_signature_vouches_for_these_bytes_only(void **state)
     driver_remove(&d);
 }
 
+enum { MANY = 60 };
+
+/* What is asked as the i-th: good transfers, others with a broken signature, some that nobody can
+ * pay, and nonsense. */
+static struct span many_tx(const struct driver *d, uint8_t room[512], size_t i)
+{
+    struct driver poor = *d;
+    if (i % 10 == 7)
+        return span_str("nonsense");
+    if (i % 10 == 5)
+        poor.alice = d->bob; /* has nothing */
+    struct span tx = driver_transfer(&poor, room, i);
+    if (i % 3 == 1)
+        room[50 + i % 4] ^= 4;
+    return tx;
+}
+
+/* Answers the same asked together as one by one. */
+static void looking_ahead_changes_no_answer(void **state)
+{
+    (void)state;
+    struct driver d;
+    struct driver_link k;
+    static uint8_t frames[MANY * 400];
+    struct writer w = writer_of(frames, sizeof(frames));
+    struct abci_request m = { .kind = ABCI_CHECK_TX };
+    const struct abci_request flush = { .kind = ABCI_FLUSH };
+    uint8_t tx[512];
+    uint32_t codes[MANY];
+    driver_make(&d);
+    link_open(&k, &d);
+    driver_start(&k);
+    for (size_t i = 0; i < MANY; i++) {
+        m.check_tx.tx = many_tx(&d, tx, i);
+        codes[i] = link_call(&k, &m).check_tx.code;
+        CHECK((codes[i] == RESULT_OK) == (i % 3 != 1 && i % 10 != 5 && i % 10 != 7));
+        CHECK((codes[i] == RESULT_BAD_SIGNATURE) == (i % 3 == 1 && i % 10 != 7));
+        abci_request_encode(&w, &m);
+        if (i % 4 != 0)
+            abci_request_encode(&w, &flush);
+    }
+    CHECK_OK(w.err);
+    link_close(&k);
+    driver_close(&d);
+    driver_open(&d); /* remembers nothing */
+    link_open(&k, &d);
+    link_write(&k, writer_span(&w), true);
+    for (size_t i = 0; i < MANY; i++) {
+        struct abci_response r;
+        uint8_t *keep;
+        CHECK(link_answer(&k, &r, &keep) && r.kind == ABCI_CHECK_TX);
+        CHECK(r.check_tx.code == codes[i]);
+        free(keep);
+        CHECK(i % 4 == 0 || (link_answer(&k, &r, &keep) && r.kind == ABCI_FLUSH));
+        if (i % 4 != 0)
+            free(keep);
+    }
+    link_close(&k);
+    driver_remove(&d);
+}
+
+/* A Commit among them: what comes behind it is checked against its state. */
+static void a_block_in_between_counts(void **state)
+{
+    (void)state;
+    struct driver d;
+    struct driver_link k;
+    static uint8_t frames[8192];
+    uint8_t tx[512], list[1024], room[256], *keep;
+    const struct abci_request commit = { .kind = ABCI_COMMIT };
+    struct writer w = writer_of(frames, sizeof(frames)), txs = writer_of(list, sizeof(list));
+    struct abci_request m = { .kind = ABCI_CHECK_TX };
+    struct abci_response r;
+    driver_make(&d);
+    link_open(&k, &d);
+    driver_start(&k);
+    abci_list_add_bytes(&txs, driver_transfer(&d, tx, 0));
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t nonce = 0; nonce < 3; nonce++) {
+            m.check_tx.tx = driver_transfer(&d, tx, nonce);
+            abci_request_encode(&w, &m);
+        }
+        if (round == 0) {
+            const struct abci_request block =
+                driver_block(&d, ABCI_FINALIZE_BLOCK, 1, writer_span(&txs), 1,
+                             (struct mspan){ room, sizeof(room) });
+            abci_request_encode(&w, &block);
+            abci_request_encode(&w, &commit);
+        }
+    }
+    CHECK_OK(w.err);
+    link_write(&k, writer_span(&w), true);
+    for (int i = 0; i < 8; i++) {
+        CHECK(link_answer(&k, &r, &keep));
+        if (i == 3 || i == 4)
+            CHECK(r.kind == (i == 3 ? ABCI_FINALIZE_BLOCK : ABCI_COMMIT));
+        else
+            CHECK(r.kind == ABCI_CHECK_TX && (r.check_tx.code == RESULT_OK) == (i != 5));
+        free(keep);
+    }
+    link_close(&k);
+    driver_remove(&d);
+}
+
 int main(void)
 {
     if (random_init() != OK)
@@ -100,6 +204,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_taken_off_the_socket_while_others_are_answered),
         cmocka_unit_test(a_good_signature_vouches_for_these_bytes_only),
+        cmocka_unit_test(looking_ahead_changes_no_answer),
+        cmocka_unit_test(a_block_in_between_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ struct conn {
     struct loop_timer *again; /* requests are left, or a commit is tried again */
     int fd;
     struct buffer in, out;
+    size_t ahead; /* requests at the head of `in` that were looked at */
     bool waiting; /* for the disk: the first request in `in` is asked again */
     bool ending;  /* closed once the output is written */
 };
@@ -249,6 +250,25 @@ static void conn_drain(struct conn *c)
         ;
 }
 
+/* CheckTx of many at once: their signatures are checked together. */
+static void conn_look_ahead(struct conn *c)
+{
+    struct span left = buffer_span(&c->in), message, txs[ABCI_APP_AHEAD_MAX];
+    struct abci_request rq;
+    size_t count = 0;
+    while (c->ahead < ABCI_APP_AHEAD_MAX &&
+           abci_frame_next(&message, &left, c->server->o.frame_max) == OK &&
+           abci_request_decode(&rq, message) == OK) {
+        c->ahead++;
+        if (rq.kind == ABCI_CHECK_TX && rq.check_tx.type == ABCI_CHECK_NEW)
+            txs[count++] = rq.check_tx.tx;
+        else if (rq.kind != ABCI_FLUSH)
+            break; /* after a Commit, another state answers */
+    }
+    if (count > 1)
+        abci_app_ahead(c->server->o.app, txs, count);
+}
+
 /* True when whole frames may be left and the turn's share is used up. */
 static bool conn_answers(struct conn *c)
 {
@@ -258,6 +278,8 @@ static bool conn_answers(struct conn *c)
             return false;
         if (i % REQUESTS_PER_READ == REQUESTS_PER_READ - 1)
             conn_drain(c);
+        if (c->ahead == 0)
+            conn_look_ahead(c);
         struct span left = buffer_span(&c->in), message;
         enum err e = abci_frame_next(&message, &left, c->server->o.frame_max);
         if (e == ERR_SHORT)
@@ -271,6 +293,7 @@ static bool conn_answers(struct conn *c)
             return false;
         }
         c->in.from = c->in.to - left.n;
+        c->ahead -= c->ahead != 0;
     }
     return true;
 }

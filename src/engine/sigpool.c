@@ -17,8 +17,9 @@ struct sigpool {
     pthread_cond_t work, done;
     pthread_t threads[THREADS_MAX];
     uint32_t thread_count;
-    uint32_t busy;
+    uint32_t busy;  /* helpers at work */
     uint64_t round; /* counts calls of sigpool_check */
+    bool open;      /* there may be work left of it */
     bool stop;
     const struct span *txs;
     bool *ok;
@@ -43,11 +44,12 @@ static void *helper(void *arg)
     uint64_t seen = 0;
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (!pool->stop && pool->round == seen)
+        while (!pool->stop && (pool->round == seen || !pool->open))
             pthread_cond_wait(&pool->work, &pool->lock);
         if (pool->stop)
             break;
         seen = pool->round;
+        pool->busy++;
         pthread_mutex_unlock(&pool->lock);
         work_off(pool);
         pthread_mutex_lock(&pool->lock);
@@ -109,13 +111,14 @@ void sigpool_check(struct sigpool *pool, bool *ok, const struct span *txs, size_
     /* A few are done faster than a thread wakes. */
     bool alone = count <= BATCH;
     if (!alone) {
-        pool->busy = pool->thread_count;
+        pool->open = true;
         pool->round++;
         pthread_cond_broadcast(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);
     work_off(pool);
     pthread_mutex_lock(&pool->lock);
+    pool->open = false; /* a helper that has not begun by now is not waited for */
     while (pool->busy != 0)
         pthread_cond_wait(&pool->done, &pool->lock);
     pool->txs = NULL;
