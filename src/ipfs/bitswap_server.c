@@ -1,0 +1,418 @@
+#include "ipfs/bitswap_server.h"
+
+#include "base/prng.h"
+#include "codec/varint_frame.h"
+#include "ipfs/dag_block.h"
+
+#define NONE BITSWAP_SERVER_NONE
+
+void bitswap_server_init(struct bitswap_server *s, const struct bitswap_server_memory *memory,
+                         const struct block_source *source, uint64_t seed)
+{
+    struct prng g;
+    ASSERT(memory->bucket_count > 0 && (memory->bucket_count & (memory->bucket_count - 1)) == 0);
+    *s = (struct bitswap_server){ .m = *memory, .source = source, .want_free = NONE };
+    prng_init(&g, seed);
+    for (size_t i = 0; i < sizeof(s->hash_keys) / sizeof(s->hash_keys[0]); i++)
+        s->hash_keys[i] = prng_u64(&g);
+    for (size_t i = 0; i < memory->bucket_count; i++)
+        memory->buckets[i] = NONE;
+    for (size_t i = memory->want_count; i-- > 0;) {
+        memory->wants[i].next = s->want_free;
+        s->want_free = (uint32_t)i;
+    }
+    for (size_t i = 0; i < memory->peer_count; i++)
+        memory->peers[i].used = false;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+/* Where a CID is looked for: under its last 32 bytes, which are the digest whatever the codec. The
+ * hash is multilinear (Lemire, Kaser: "Strongly universal string hashing is fast"): peers choose
+ * the CIDs, but do not know the keys. */
+static uint32_t *bucket_of(struct bitswap_server *s, struct span cid)
+{
+    struct span tail = span_sub(cid, cid.n > 32 ? cid.n - 32 : 0, 32);
+    uint64_t h = s->hash_keys[0];
+    for (size_t i = 0; i < tail.n / 4; i++)
+        h += s->hash_keys[i + 1] * load_le32(tail.p + 4 * i);
+    return &s->m.buckets[(h >> 32) & (s->m.bucket_count - 1)];
+}
+
+static struct span cid_of(const struct bitswap_server_want *w)
+{
+    return span_of(w->cid, w->cid_size);
+}
+
+static uint32_t find(struct bitswap_server *s, uint32_t peer, struct span cid)
+{
+    uint32_t i = *bucket_of(s, cid);
+    while (i != NONE && (s->m.wants[i].peer != peer || !span_eq(cid_of(&s->m.wants[i]), cid)))
+        i = s->m.wants[i].next;
+    return i;
+}
+
+static void unlink_want(struct bitswap_server *s, uint32_t i)
+{
+    uint32_t *at = bucket_of(s, cid_of(&s->m.wants[i]));
+    while (*at != i)
+        at = &s->m.wants[*at].next;
+    *at = s->m.wants[i].next;
+    s->m.wants[i].next = s->want_free;
+    s->want_free = i;
+}
+
+/* ---- a peer's list --------------------------------------------------------------------------- */
+
+/* SPEC bitswap 3.6: "Within a peer the highest priority goes first, then the oldest" */
+static bool before(const struct bitswap_server_slot *a, const struct bitswap_server_slot *b)
+{
+    return a->priority != b->priority ? a->priority > b->priority : a->order < b->order;
+}
+
+static void place(struct bitswap_server *s, struct bitswap_server_peer *p, uint32_t at,
+                  struct bitswap_server_slot slot)
+{
+    p->list[at] = slot;
+    s->m.wants[slot.want].at = at;
+}
+
+static void swap(struct bitswap_server *s, struct bitswap_server_peer *p, uint32_t a, uint32_t b)
+{
+    struct bitswap_server_slot t = p->list[a];
+    place(s, p, a, p->list[b]);
+    place(s, p, b, t);
+}
+
+static void sift_up(struct bitswap_server *s, struct bitswap_server_peer *p, uint32_t i)
+{
+    for (; i > 0 && before(&p->list[i], &p->list[(i - 1) / 2]); i = (i - 1) / 2)
+        swap(s, p, i, (i - 1) / 2);
+}
+
+static void sift_down(struct bitswap_server *s, struct bitswap_server_peer *p, uint32_t i)
+{
+    for (;;) {
+        uint32_t best = i;
+        for (uint32_t c = 2 * i + 1; c <= 2 * i + 2 && c < p->ready_count; c++)
+            if (before(&p->list[c], &p->list[best]))
+                best = c;
+        if (best == i)
+            return;
+        swap(s, p, i, best);
+        i = best;
+    }
+}
+
+/* From the waiting ones to the heap. */
+static void make_ready(struct bitswap_server *s, struct bitswap_server_peer *p, uint32_t at)
+{
+    if (at < p->ready_count)
+        return;
+    /* A peer that begins to wait for us does not bring credit from when it wanted nothing. */
+    if (p->ready_count == 0 && p->served < s->clock)
+        p->served = s->clock;
+    swap(s, p, at, p->ready_count);
+    sift_up(s, p, p->ready_count++);
+}
+
+/* From the heap to the waiting ones; returns where it stands then. */
+static uint32_t make_waiting(struct bitswap_server *s, struct bitswap_server_peer *p, uint32_t at)
+{
+    uint32_t last = --p->ready_count;
+    swap(s, p, at, last);
+    if (at < last) {
+        sift_down(s, p, at);
+        sift_up(s, p, at);
+    }
+    return last;
+}
+
+static void remove_want(struct bitswap_server *s, uint32_t i)
+{
+    struct bitswap_server_want *w = &s->m.wants[i];
+    struct bitswap_server_peer *p = &s->m.peers[w->peer];
+    uint32_t at = w->at;
+    if (at < p->ready_count)
+        at = make_waiting(s, p, at);
+    swap(s, p, at, --p->count);
+    unlink_want(s, i);
+}
+
+/* Makes place for a want of this priority; false when everything is worth more. */
+static bool make_place(struct bitswap_server *s, struct bitswap_server_peer *p, int32_t priority)
+{
+    if (p->count < BITSWAP_SERVER_WANTS && s->want_free != NONE)
+        return true;
+    uint32_t worst = 0;
+    for (uint32_t i = 1; i < p->count; i++)
+        if (before(&p->list[worst], &p->list[i]))
+            worst = i;
+    if (p->count == 0 || p->list[worst].priority >= priority)
+        return false;
+    remove_want(s, p->list[worst].want);
+    return true;
+}
+
+/* ---- peers ----------------------------------------------------------------------------------- */
+
+enum err bitswap_server_join(struct bitswap_server *s, uint32_t *peer, enum bitswap_rank rank)
+{
+    *peer = NONE;
+    for (uint32_t i = 0; i < s->m.peer_count; i++) {
+        struct bitswap_server_peer *p = &s->m.peers[i];
+        if (p->used)
+            continue;
+        p->used = true;
+        p->rank = rank;
+        p->count = p->ready_count = p->order = p->message = 0;
+        p->served = s->clock;
+        p->under_way = 0;
+        *peer = i;
+        return OK;
+    }
+    return ERR_LIMIT;
+}
+
+static struct bitswap_server_peer *peer_at(struct bitswap_server *s, uint32_t peer)
+{
+    ASSERT(peer < s->m.peer_count && s->m.peers[peer].used);
+    return &s->m.peers[peer];
+}
+
+void bitswap_server_leave(struct bitswap_server *s, uint32_t peer)
+{
+    struct bitswap_server_peer *p = peer_at(s, peer);
+    while (p->count > 0)
+        remove_want(s, p->list[p->count - 1].want);
+    p->used = false;
+}
+
+void bitswap_server_rank(struct bitswap_server *s, uint32_t peer, enum bitswap_rank rank)
+{
+    peer_at(s, peer)->rank = rank;
+}
+
+/* SPEC bitswap 3.2: "Identity CIDs, CIDs that do not parse and CIDs of more than 72 bytes are
+ * passed over" */
+static bool acceptable(struct span cid)
+{
+    struct cid c;
+    return cid.n <= BITSWAP_SERVER_CID && cid_decode(&c, cid) == OK && c.hash != CID_HASH_IDENTITY;
+}
+
+static void change(struct bitswap_server *s, struct bitswap_server_peer *p, uint32_t i,
+                   const struct bitswap_entry *e)
+{
+    struct bitswap_server_want *w = &s->m.wants[i];
+    w->have = w->have && e->have;
+    w->send_dont_have = e->send_dont_have;
+    w->message = p->message;
+    if (w->at < p->ready_count) {
+        uint32_t at = make_waiting(s, p, w->at);
+        p->list[at].priority = e->priority;
+    } else {
+        p->list[w->at].priority = e->priority;
+    }
+    make_ready(s, p, w->at);
+}
+
+void bitswap_server_want(struct bitswap_server *s, uint32_t peer, const struct bitswap_entry *e)
+{
+    struct bitswap_server_peer *p = peer_at(s, peer);
+    uint32_t i = find(s, peer, e->cid);
+    if (e->cancel) {
+        if (i != NONE)
+            remove_want(s, i);
+        return;
+    }
+    if (i != NONE) {
+        change(s, p, i, e);
+        return;
+    }
+    if (!acceptable(e->cid))
+        return;
+    if (!make_place(s, p, e->priority)) {
+        s->refused++;
+        return;
+    }
+    i = s->want_free;
+    struct bitswap_server_want *w = &s->m.wants[i];
+    s->want_free = w->next;
+    uint32_t *bucket = bucket_of(s, e->cid);
+    *w = (struct bitswap_server_want){ .next = *bucket,
+                                       .peer = peer,
+                                       .message = p->message,
+                                       .have = e->have,
+                                       .send_dont_have = e->send_dont_have,
+                                       .cid_size = (uint8_t)e->cid.n };
+    memcpy(w->cid, e->cid.p, e->cid.n);
+    *bucket = i;
+    uint32_t at = p->count++;
+    place(s, p, at, (struct bitswap_server_slot){ e->priority, p->order++, i });
+    make_ready(s, p, at);
+}
+
+void bitswap_server_full(struct bitswap_server *s, uint32_t peer)
+{
+    struct bitswap_server_peer *p = peer_at(s, peer);
+    /* Downwards, so that what is moved into a gap has been looked at; the heap is made anew. */
+    for (uint32_t i = p->count; i-- > 0;) {
+        uint32_t want = p->list[i].want, at = i;
+        if (s->m.wants[want].message == p->message)
+            continue;
+        if (at < p->ready_count) {
+            swap(s, p, at, --p->ready_count);
+            at = p->ready_count;
+        }
+        swap(s, p, at, --p->count);
+        unlink_want(s, want);
+    }
+    for (uint32_t i = p->ready_count / 2; i-- > 0;)
+        sift_down(s, p, i);
+}
+
+void bitswap_server_message(struct bitswap_server *s, uint32_t peer)
+{
+    peer_at(s, peer)->message++;
+}
+
+void bitswap_server_came(struct bitswap_server *s, const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    struct span d = span_of(digest, BLOCK_DIGEST_SIZE);
+    for (uint32_t i = *bucket_of(s, d); i != NONE; i = s->m.wants[i].next) {
+        struct bitswap_server_want *w = &s->m.wants[i];
+        struct span cid = cid_of(w);
+        if (cid.n >= d.n && span_eq(span_sub(cid, cid.n - d.n, d.n), d))
+            make_ready(s, &s->m.peers[w->peer], w->at);
+    }
+}
+
+bool bitswap_server_next(const struct bitswap_server *s, uint32_t *peer)
+{
+    const struct bitswap_server_peer *best = NULL;
+    *peer = NONE;
+    for (uint32_t i = 0; i < s->m.peer_count; i++) {
+        const struct bitswap_server_peer *p = &s->m.peers[i];
+        if (!p->used || p->ready_count == 0 || p->under_way >= BITSWAP_SERVER_UNDER_WAY)
+            continue;
+        bool later = best != NULL && (p->rank == BITSWAP_LAST) != (best->rank == BITSWAP_LAST)
+                         ? p->rank == BITSWAP_LAST
+                         : best != NULL && p->served >= best->served;
+        if (later)
+            continue;
+        best = p;
+        *peer = i;
+    }
+    return best != NULL;
+}
+
+/* ---- composing ------------------------------------------------------------------------------- */
+
+enum answer { ANSWER_DONE, ANSWER_WAITS, ANSWER_LATER, ANSWER_NO_ROOM };
+
+static enum answer send_block(struct bitswap_server *s, struct writer *w, const struct cid *cid,
+                              size_t *blocks)
+{
+    size_t mark = w->len, size = 0;
+    struct block_key key;
+    struct span block = { NULL, 0 };
+    enum err e = dag_block_key(&key, cid);
+    if (e != OK)
+        return ANSWER_WAITS;
+    if (s->source->size != NULL && s->source->size(s->source->ctx, &size, &key) == OK && mark > 0 &&
+        mark + size + BITSWAP_BLOCK_OVERHEAD > BITSWAP_SERVER_TARGET)
+        return ANSWER_NO_ROOM;
+    /* The block is read to where its data will stand if its head is as long as can be. */
+    if (w->n - mark < BITSWAP_BLOCK_OVERHEAD + BITSWAP_BLOCK_MAX)
+        return ANSWER_NO_ROOM;
+    struct mspan room = { w->p + mark + BITSWAP_BLOCK_OVERHEAD, BITSWAP_BLOCK_MAX };
+    e = dag_block_get(&block, room, s->source, cid);
+    if (e == ERR_BUSY)
+        return ANSWER_LATER;
+    if (e != OK)
+        return ANSWER_WAITS;
+    bitswap_write_block_head(w, cid, block.n);
+    ASSERT(w->err == OK && w->len - mark <= BITSWAP_BLOCK_OVERHEAD);
+    if (block.n > 0)
+        memmove(w->p + w->len, block.p, block.n);
+    w->len += block.n;
+    *blocks += block.n;
+    s->blocks_sent++;
+    return ANSWER_DONE;
+}
+
+static bool is_here(struct bitswap_server *s, const struct cid *cid, bool *small)
+{
+    struct block_key key;
+    size_t size = 0;
+    uint8_t buf[BITSWAP_SERVER_INLINE];
+    struct span block;
+    *small = false;
+    if (dag_block_key(&key, cid) != OK)
+        return false;
+    if (s->source->size != NULL && s->source->size(s->source->ctx, &size, &key) == OK) {
+        *small = size <= BITSWAP_SERVER_INLINE;
+        return true;
+    }
+    enum err e = dag_block_get(&block, (struct mspan){ buf, sizeof(buf) }, s->source, cid);
+    *small = e == OK;
+    return e == OK || e == ERR_LIMIT;
+}
+
+static enum answer answer(struct bitswap_server *s, struct writer *w,
+                          const struct bitswap_server_want *want, size_t *blocks)
+{
+    struct cid cid;
+    bool small = false;
+    enum answer a = ANSWER_WAITS;
+    enum err e = cid_decode(&cid, cid_of(want));
+    ASSERT(e == OK);
+    if (want->have && is_here(s, &cid, &small) && !small) {
+        bitswap_write_presence(w, cid_of(want), true);
+        return ANSWER_DONE;
+    }
+    if (!want->have || small)
+        a = send_block(s, w, &cid, blocks);
+    if (a == ANSWER_WAITS && want->send_dont_have)
+        bitswap_write_presence(w, cid_of(want), false);
+    return a;
+}
+
+enum err bitswap_server_compose(struct bitswap_server *s, uint32_t peer, struct mspan buffer,
+                                struct span *frame, size_t *blocks)
+{
+    struct bitswap_server_peer *p = peer_at(s, peer);
+    ASSERT(buffer.n >= BITSWAP_SERVER_BUFFER);
+    struct writer w = writer_of(buffer.p + VARINT_FRAME_HEAD_MAX, buffer.n - VARINT_FRAME_HEAD_MAX);
+    enum answer a = ANSWER_DONE;
+    *frame = (struct span){ NULL, 0 };
+    *blocks = 0;
+    if (p->served > s->clock)
+        s->clock = p->served;
+    while (p->ready_count > 0 && w.len < BITSWAP_SERVER_TARGET) {
+        uint32_t i = p->list[0].want;
+        a = answer(s, &w, &s->m.wants[i], blocks);
+        ASSERT(w.err == OK);
+        if (a == ANSWER_DONE)
+            remove_want(s, i);
+        else if (a == ANSWER_WAITS)
+            (void)make_waiting(s, p, 0);
+        else
+            break;
+    }
+    if (w.len > 0) {
+        *frame = varint_frame_close(buffer.p, w.len);
+        p->served += frame->n;
+        p->under_way += frame->n;
+        s->bytes_sent += *blocks;
+    }
+    return a == ANSWER_LATER ? ERR_BUSY : OK;
+}
+
+void bitswap_server_sent(struct bitswap_server *s, uint32_t peer, size_t n)
+{
+    struct bitswap_server_peer *p = peer_at(s, peer);
+    ASSERT(n <= p->under_way);
+    p->under_way -= n;
+}
