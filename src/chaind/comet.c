@@ -34,7 +34,8 @@ struct comet {
     uint64_t handed; /* sequence up to which all that waits was handed over */
     uint64_t again_ms;
     uint32_t posts;
-    bool unreachable; /* said once, not with every try */
+    uint64_t block_us; /* what the calls about the block in hand have taken so far */
+    bool unreachable;  /* said once, not with every try */
 };
 
 /* ---- transactions go to CometBFT's mempool ---- */
@@ -185,9 +186,35 @@ static void committed(void *ctx, uint64_t height, size_t tx_count)
         loop_post_event(c->n->loop, &c->contribute);
 }
 
+static bool is_about_a_block(enum abci_kind kind)
+{
+    return kind == ABCI_PREPARE_PROPOSAL || kind == ABCI_PROCESS_PROPOSAL ||
+           kind == ABCI_FINALIZE_BLOCK || kind == ABCI_COMMIT;
+}
+
+static void timed(void *ctx, enum abci_kind kind, uint64_t us, enum err e)
+{
+    struct comet *c = ctx;
+    struct node_metrics *m = &c->n->metrics;
+    if (kind == ABCI_CHECK_TX)
+        atomic_fetch_add(&m->check_us_sum, us);
+    if (!is_about_a_block(kind))
+        return;
+    c->block_us += us;
+    if (kind != ABCI_COMMIT)
+        return;
+    if (e != OK) {
+        atomic_fetch_add(&m->commit_failures, 1);
+        return;
+    }
+    atomic_store(&m->block_us, c->block_us);
+    atomic_fetch_add(&m->block_us_sum, c->block_us);
+    c->block_us = 0;
+}
+
 static void failed(void *ctx, enum err e)
 {
-    struct node *n = ctx;
+    struct node *n = ((struct comet *)ctx)->n;
     (void)e;
     n->failed = true;
     loop_stop(n->loop);
@@ -220,7 +247,7 @@ static enum err listen_abci(struct comet *c)
     TRY(abci_app_open(&c->app, &app));
     enum err e = address_of(at, sizeof(at), c->n);
     const struct abci_server_options server = {
-        .at = at, .app = c->app, .failed = failed, .ctx = c->n
+        .at = at, .app = c->app, .failed = failed, .timed = timed, .ctx = c
     };
     if (e == OK)
         e = abci_server_open(&c->server, c->n->loop, &server);

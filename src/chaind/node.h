@@ -30,6 +30,7 @@ struct node_metrics {
     atomic_uint_fast64_t txs;          /* in blocks since the start */
     atomic_uint_fast64_t block_us;     /* time of the last block: propose, execute, commit */
     atomic_uint_fast64_t block_us_sum; /* of all since the start */
+    atomic_uint_fast64_t check_us_sum; /* of CheckTx, with CometBFT */
     atomic_uint_fast64_t blocks;       /* since the start */
     atomic_uint_fast64_t submitted, refused;
     atomic_uint_fast64_t requests, errors;

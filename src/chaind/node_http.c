@@ -130,6 +130,7 @@ static void respond_metrics(struct node *n, struct http_request *rq)
     metric(&w, "crust_chain_transactions_total", "counter", atomic_load(&m->txs));
     metric(&w, "crust_chain_block_microseconds", "gauge", atomic_load(&m->block_us));
     metric(&w, "crust_chain_block_microseconds_total", "counter", atomic_load(&m->block_us_sum));
+    metric(&w, "crust_chain_check_microseconds_total", "counter", atomic_load(&m->check_us_sum));
     metric(&w, "crust_chain_commit_failures_total", "counter", atomic_load(&m->commit_failures));
     metric(&w, "crust_chain_mempool_transactions", "gauge", txs);
     metric(&w, "crust_chain_mempool_bytes", "gauge", bytes);

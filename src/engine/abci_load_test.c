@@ -196,6 +196,43 @@ static void a_block_in_between_counts(void **state)
     driver_remove(&d);
 }
 
+struct told {
+    size_t count[ABCI_KIND_COUNT];
+    size_t failed;
+};
+
+static void timed(void *ctx, enum abci_kind kind, uint64_t us, enum err e)
+{
+    struct told *t = ctx;
+    CHECK(us < 60000000u);
+    t->count[kind]++;
+    t->failed += e != OK;
+}
+
+static void each_call_is_timed(void **state)
+{
+    (void)state;
+    struct driver d;
+    struct driver_link k;
+    struct told told = { 0 };
+    uint8_t hash[32];
+    driver_make(&d);
+    abci_server_close(d.server);
+    const struct abci_server_options o = { .at = d.at, .app = d.app, .timed = timed, .ctx = &told };
+    CHECK_OK(abci_server_open(&d.server, d.loop, &o));
+    link_open(&k, &d);
+    driver_start(&k);
+    driver_decide(&k, hash, 1, (struct span){ NULL, 0 }, 0);
+    CHECK(told.count[ABCI_FINALIZE_BLOCK] == 1 && told.count[ABCI_COMMIT] == 1);
+    CHECK(told.failed == 0);
+    d.commits_to_fail = 2;
+    driver_decide(&k, hash, 2, (struct span){ NULL, 0 }, 0);
+    CHECK(told.count[ABCI_FINALIZE_BLOCK] == 2 && told.count[ABCI_COMMIT] == 4);
+    CHECK(told.failed == 2);
+    link_close(&k);
+    driver_remove(&d);
+}
+
 int main(void)
 {
     if (random_init() != OK)
@@ -206,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_good_signature_vouches_for_these_bytes_only),
         cmocka_unit_test(looking_ahead_changes_no_answer),
         cmocka_unit_test(a_block_in_between_counts),
+        cmocka_unit_test(each_call_is_timed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

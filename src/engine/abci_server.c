@@ -1,5 +1,6 @@
 #include "engine/abci_server.h"
 
+#include "rt/clock.h"
 #include "rt/ipc_link.h"
 #include "rt/log.h"
 #include "rt/netaddr.h"
@@ -169,6 +170,12 @@ static void server_left(struct abci_server *s)
         s->o.failed(s->o.ctx, ERR_STATE);
 }
 
+static void server_timed(struct abci_server *s, enum abci_kind kind, uint64_t start_us, enum err e)
+{
+    if (s->o.timed != NULL)
+        s->o.timed(s->o.ctx, kind, clock_mono_us() - start_us, e);
+}
+
 /* Answers one message. ERR_BUSY: it is asked again later. */
 static enum err conn_answer(struct conn *c, struct span message)
 {
@@ -180,7 +187,9 @@ static enum err conn_answer(struct conn *c, struct span message)
         conn_refuse(c, e == ERR_UNSUPPORTED ? "unknown request" : "malformed request");
         return OK;
     }
+    uint64_t start = clock_mono_us();
     e = abci_app_answer(s->o.app, &rs, &rq);
+    server_timed(s, rq.kind, start, e);
     if (e == ERR_FULL || e == ERR_BUSY || e == ERR_MEMORY) {
         if (!c->waiting)
             log_error("abci-waits", "call=%s reason=\"%s\" next=\"make room; it is tried again\"",
@@ -265,8 +274,11 @@ static void conn_look_ahead(struct conn *c)
         else if (rq.kind != ABCI_FLUSH)
             break; /* after a Commit, another state answers */
     }
-    if (count > 1)
-        abci_app_ahead(c->server->o.app, txs, count);
+    if (count < 2)
+        return;
+    uint64_t start = clock_mono_us();
+    abci_app_ahead(c->server->o.app, txs, count);
+    server_timed(c->server, ABCI_CHECK_TX, start, OK);
 }
 
 /* True when whole frames may be left and the turn's share is used up. */

@@ -21,6 +21,8 @@ struct abci_server_options {
     size_t frame_max;     /* 0: ABCI_FRAME_MAX */
     /* The ledger cannot go on. May be NULL. */
     void (*failed)(void *ctx, enum err e);
+    /* Told after each call how long it took and what came of it. May be NULL. */
+    void (*timed)(void *ctx, enum abci_kind kind, uint64_t us, enum err e);
     void *ctx;
 };
 

@@ -118,6 +118,10 @@ class Chaind:
         c.close()
         return r.status, json.loads(body) if r.getheader("Content-Type", "").startswith("application/json") else body
 
+    def metrics(self):
+        lines = self.get("/metrics")[1].decode().splitlines()
+        return {name: int(value) for name, value in (line.split() for line in lines if not line.startswith("#"))}
+
     def post(self, body, connection=None, key=None):
         c = connection or self.connect()
         c.request("POST", "/v1/tx", body=body, headers=dict({"Content-Type": "application/vnd.ipld.dag-cbor"}, **({"Idempotency-Key": key} if key else {})))
