@@ -1,0 +1,196 @@
+#include "codec/multiaddr.h"
+
+#include "codec/multiaddr_table.h"
+
+#include <string.h>
+
+/* What makes a value of this kind one that has a text form, and one only. */
+static bool value_ok(const struct multiaddr_protocol *p, struct span v)
+{
+    switch (p->kind) {
+    case MULTIADDR_KIND_NONE:
+    case MULTIADDR_KIND_IP4:
+    case MULTIADDR_KIND_IP6:
+    case MULTIADDR_KIND_PORT:
+    case MULTIADDR_KIND_U64:
+        return true;
+    case MULTIADDR_KIND_U8:
+        return v.p[0] <= 128; /* the length of a prefix */
+    case MULTIADDR_KIND_NAME:
+        for (size_t i = 0; i < v.n; i++)
+            if (v.p[i] <= ' ' || v.p[i] > '~' || v.p[i] == '/')
+                return false;
+        return v.n >= 1 && v.n <= MULTIADDR_NAME_MAX;
+    case MULTIADDR_KIND_PEER: {
+        struct peer_id id;
+        return peer_id_decode(&id, v) == OK;
+    }
+    case MULTIADDR_KIND_HASH: {
+        struct reader r = reader_of(v);
+        (void)read_uvarint(&r);
+        uint64_t n = read_uvarint(&r);
+        reader_require(&r, n == r.n, ERR_FORMAT);
+        return r.err == OK && n != 0 && n <= MULTIADDR_HASH_MAX;
+    }
+    case MULTIADDR_KIND_PATH:
+        /* "/" and something: the text form has no way to say less. */
+        return v.n >= 2 && v.p[0] == '/' && memchr(v.p, 0, v.n) == NULL;
+    case MULTIADDR_KIND_ESCAPED:
+        return v.n != 0;
+    }
+    return false;
+}
+
+bool multiaddr_next(struct reader *r, struct multiaddr_part *out)
+{
+    *out = (struct multiaddr_part){ 0 };
+    if (r->n == 0 || r->err != OK)
+        return false;
+    uint64_t code = read_uvarint(r);
+    const struct multiaddr_protocol *p = multiaddr_protocol_of(code);
+    reader_require(r, p != NULL, ERR_UNSUPPORTED);
+    if (r->err != OK)
+        return false;
+    uint64_t n = (uint64_t)p->size;
+    if (p->size < 0)
+        n = read_uvarint(r);
+    reader_require(r, n <= r->n, ERR_SHORT);
+    struct span v = read_span(r, r->err == OK ? (size_t)n : 0);
+    reader_require(r, r->err != OK || value_ok(p, v), ERR_FORMAT);
+    /* A path has no end in the text form, so nothing can follow it. */
+    reader_require(r, p->kind != MULTIADDR_KIND_PATH || r->n == 0, ERR_FORMAT);
+    if (r->err != OK)
+        return false;
+    out->code = p->code;
+    out->value = v;
+    return true;
+}
+
+enum err multiaddr_decode(struct multiaddr *out, struct span in)
+{
+    struct multiaddr_part part;
+    struct reader r = reader_of(in);
+    size_t parts = 0;
+    *out = (struct multiaddr){ 0 };
+    if (in.n > MULTIADDR_SIZE_MAX)
+        return ERR_LIMIT;
+    while (multiaddr_next(&r, &part))
+        reader_require(&r, ++parts <= MULTIADDR_PARTS_MAX, ERR_LIMIT);
+    TRY(reader_finish(&r));
+    if (parts == 0)
+        return ERR_FORMAT;
+    out->size = (uint16_t)in.n;
+    memcpy(out->bytes, in.p, in.n);
+    return OK;
+}
+
+enum err multiaddr_add(struct multiaddr *a, uint32_t code, struct span value)
+{
+    const struct multiaddr_protocol *p = multiaddr_protocol_of(code);
+    if (p == NULL)
+        return ERR_UNSUPPORTED;
+    if (p->size >= 0 && value.n != (size_t)p->size)
+        return ERR_FORMAT;
+    uint8_t buf[MULTIADDR_SIZE_MAX];
+    struct writer w = writer_of(buf, sizeof(buf));
+    write_span(&w, multiaddr_span(a));
+    write_uvarint(&w, code);
+    if (p->size < 0)
+        write_uvarint(&w, value.n);
+    write_span(&w, value);
+    TRY(w.err);
+    struct multiaddr longer;
+    TRY(multiaddr_decode(&longer, writer_span(&w)));
+    *a = longer;
+    return OK;
+}
+
+bool multiaddr_eq(const struct multiaddr *a, const struct multiaddr *b)
+{
+    return span_eq(multiaddr_span(a), multiaddr_span(b));
+}
+
+static void set_host(struct multiaddr_tcp *out, const struct multiaddr_part *part)
+{
+    out->host = part->code;
+    if (part->code == MULTIADDR_IP4 || part->code == MULTIADDR_IP6)
+        memcpy(out->ip, part->value.p, part->value.n);
+    else
+        memcpy(out->name, part->value.p, part->value.n);
+}
+
+enum err multiaddr_tcp_of(struct multiaddr_tcp *out, const struct multiaddr *a)
+{
+    struct reader r = reader_of(multiaddr_span(a));
+    struct multiaddr_part part;
+    *out = (struct multiaddr_tcp){ 0 };
+    struct multiaddr_tcp t = { 0 };
+    if (!multiaddr_next(&r, &part))
+        return ERR_UNSUPPORTED;
+    bool host = part.code == MULTIADDR_IP4 || part.code == MULTIADDR_IP6 ||
+                part.code == MULTIADDR_DNS || part.code == MULTIADDR_DNS4 ||
+                part.code == MULTIADDR_DNS6;
+    if (!host)
+        return ERR_UNSUPPORTED;
+    set_host(&t, &part);
+    if (!multiaddr_next(&r, &part) || part.code != MULTIADDR_TCP)
+        return ERR_UNSUPPORTED;
+    t.port = (uint16_t)(part.value.p[0] << 8 | part.value.p[1]);
+    if (multiaddr_next(&r, &part) &&
+        (part.code != MULTIADDR_P2P || peer_id_decode(&t.peer, part.value) != OK))
+        return ERR_UNSUPPORTED;
+    if (reader_finish(&r) != OK)
+        return ERR_UNSUPPORTED;
+    *out = t;
+    return OK;
+}
+
+struct multiaddr multiaddr_of_ip(struct span ip, uint16_t port)
+{
+    ASSERT(ip.n == 4 || ip.n == 16);
+    struct multiaddr a = { 0 };
+    uint8_t be[2];
+    store_be16(be, port);
+    enum err e = multiaddr_add(&a, ip.n == 4 ? MULTIADDR_IP4 : MULTIADDR_IP6, ip);
+    ASSERT(e == OK);
+    e = multiaddr_add(&a, MULTIADDR_TCP, span_of(be, 2));
+    ASSERT(e == OK);
+    return a;
+}
+
+/* Prefixes that the internet does not route to a host. */
+static bool ip4_special(uint32_t ip)
+{
+    /* clang-format off */
+    static const struct { uint32_t net; uint8_t bits; } nets[] = {
+        { 0x00000000, 8 },  { 0x0a000000, 8 },  { 0x64400000, 10 }, { 0x7f000000, 8 },
+        { 0xa9fe0000, 16 }, { 0xac100000, 12 }, { 0xc0000000, 24 }, { 0xc0000200, 24 },
+        { 0xc0586300, 24 }, { 0xc0a80000, 16 }, { 0xc6120000, 15 }, { 0xc6336400, 24 },
+        { 0xcb007100, 24 }, { 0xe0000000, 4 },  { 0xf0000000, 4 },
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++)
+        if ((ip ^ nets[i].net) >> (32 - nets[i].bits) == 0)
+            return true;
+    return false;
+}
+
+bool multiaddr_ip_global(struct span ip)
+{
+    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
+    if (ip.n == 4)
+        return !ip4_special(load_be32(ip.p));
+    if (ip.n != 16)
+        return false;
+    if (memcmp(ip.p, nat64, 12) == 0)
+        return !ip4_special(load_be32(ip.p + 12));
+    if (memcmp(ip.p, mapped, 12) == 0)
+        return !ip4_special(load_be32(ip.p + 12));
+    /* Only 2000::/3 is given out. In it: 2001::/23 for protocols, 2001:db8::/32 and 3fff::/20 for
+     * documentation, 2002::/16 a dead tunnel that names an IPv4 address. */
+    uint32_t high = load_be32(ip.p);
+    if (high >> 29 != 1 || high >> 16 == 0x2002 || high == 0x20010db8)
+        return false;
+    return high >> 9 != 0x20010000 >> 9 && high >> 12 != 0x3fff0000 >> 12;
+}
