@@ -107,9 +107,4 @@ NODISCARD enum err multiaddr_tcp_of(struct multiaddr_tcp *out, const struct mult
 /* multiaddr_of_ip makes /ip4 or /ip6 (size 4 or 16, asserted) /tcp/PORT. */
 struct multiaddr multiaddr_of_ip(struct span ip, uint16_t port);
 
-/* multiaddr_ip_global: an address of 4 or 16 bytes that the public internet routes: not
- * unspecified, loopback, private, shared, link-local, documentation, benchmarking, multicast or
- * reserved (the IANA special-purpose registries, RFC 6890 and its updates). */
-bool multiaddr_ip_global(struct span ip);
-
 #endif

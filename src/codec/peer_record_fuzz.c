@@ -1,6 +1,6 @@
 /* Any bytes as a signed peer record; and any bytes as the payload of a well-signed one, which is
  * what a peer with a key of its own can send. */
-#include "codec/envelope.h"
+#include "codec/peer_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,7 +13,7 @@ static void read_addresses(const struct peer_record *record)
         ASSERT(a.size != 0);
         n++;
     }
-    ASSERT(n <= record->count && record->count <= ENVELOPE_ADDRESSES_MAX);
+    ASSERT(n <= record->count && record->count <= PEER_RECORD_ADDRESSES_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,4 +1,4 @@
-#include "codec/envelope.h"
+#include "codec/peer_record.h"
 
 #include "base/check.h"
 #include "codec/pb.h"
@@ -18,7 +18,7 @@ static int setup(void **state)
 
 static struct span sample(uint8_t *buf, size_t n, size_t count)
 {
-    static struct multiaddr addresses[ENVELOPE_ADDRESSES_MAX + 1];
+    static struct multiaddr addresses[PEER_RECORD_ADDRESSES_MAX + 1];
     struct writer w = writer_of(buf, n);
     for (size_t i = 0; i < count; i++) {
         uint8_t ip[4] = { 1, 2, 3, (uint8_t)i };
@@ -32,7 +32,7 @@ static void test_record_round_trip(void **state)
 {
     (void)state;
     static uint8_t buf[ENVELOPE_PAYLOAD_MAX + 256];
-    for (size_t count = 0; count <= ENVELOPE_ADDRESSES_MAX; count += 32) {
+    for (size_t count = 0; count <= PEER_RECORD_ADDRESSES_MAX; count += 32) {
         struct peer_record record;
         struct peer_key key, mine = peer_key_of(&pair);
         struct span in = sample(buf, sizeof(buf), count);
@@ -48,7 +48,7 @@ static void test_record_round_trip(void **state)
         }
         CHECK(!peer_record_next(&r, &a) && a.size == 0);
     }
-    CHECK(sample(buf, sizeof(buf), ENVELOPE_ADDRESSES_MAX + 1).n == 0);
+    CHECK(sample(buf, sizeof(buf), PEER_RECORD_ADDRESSES_MAX + 1).n == 0);
 }
 
 static void test_every_prefix_and_every_bit(void **state)
