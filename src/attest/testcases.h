@@ -6,6 +6,8 @@
 #include "attest/attest.h"
 #include "attest/dcap.h"
 #include "attest/pem.h"
+#include "attest/quote.h"
+#include "attest/tcbinfo.h"
 #include "codec/json.h"
 
 #include <stdio.h>
