@@ -1,22 +1,28 @@
 /* gateway: the HTTP doors that content is read through: the trustless gateway (raw blocks, CAR
- * streams) and the path gateway (files, folders, native IPLD blocks).
- * Spec: specs.ipfs.tech/http-gateways (trustless, path); ours: docs/spec/gateway.md. Pure but for
- * the block_source, which may block: call it where that is allowed.
+ * streams, IPNS records), the path gateway (files, folders, native IPLD blocks, TAR archives), and
+ * the gateways that give each content a host of its own (subdomains, DNSLink sites).
+ * Spec: specs.ipfs.tech/http-gateways; ours: docs/spec/gateway.md. Pure but for the block_source
+ * and the names, which may block: call gateway_open and gateway_next where that is allowed.
  *
  *   gateway_parse    what is asked for; no block is touched
- *   gateway_open     looks blocks up: status, headers, how the body is made
+ *   gateway_open     looks names and blocks up: status, headers, how the body is made
  *   gateway_next     the next bytes of the body */
 #ifndef CRUST_API_GATEWAY_H
 #define CRUST_API_GATEWAY_H
 
-#include "base/arena.h"
+#include "api/gateway_names.h"
 #include "ipfs/car_stream.h"
 
 enum {
     GATEWAY_PATH_MAX = 4096, /* of the path in the URL, decoded */
     GATEWAY_NAME_MAX = 255,  /* of ?filename= */
+    GATEWAY_HOST_MAX = 259,  /* a name of 253 characters with its port */
     GATEWAY_HEADERS_MAX = 24,
-    GATEWAY_TEXT_MAX = 24 << 10,   /* header values and short bodies of an answer */
+    GATEWAY_TEXT_MAX = 24 << 10, /* header values and short bodies of an answer */
+    GATEWAY_ROOTS_MAX = 2048,
+    GATEWAY_RANGES_MAX = 16, /* in one answer */
+    GATEWAY_BOUNDARY_MAX = 33,
+    GATEWAY_PART_HEAD_MAX = 256,
     GATEWAY_SEEN_MEMORY = 4 << 20, /* 80,000 blocks of a CAR without repeats */
     GATEWAY_MEMORY = UNIXFS_READ_MEMORY + BLOCK_SIZE_MAX + GATEWAY_SEEN_MEMORY,
 };
@@ -33,10 +39,17 @@ enum gateway_format {
     GATEWAY_IPNS_RECORD,
 };
 
+/* Where the content's root stands in the URL. */
+enum gateway_mount {
+    GATEWAY_MOUNT_PATH,      /* /ipfs/CID, /ipns/NAME */
+    GATEWAY_MOUNT_SUBDOMAIN, /* CID.ipfs.HOST, NAME.ipns.HOST */
+    GATEWAY_MOUNT_SITE,      /* the host itself, by its DNSLink */
+};
+
 /* A request as HTTP gave it; strings are borrowed, absent headers NULL. */
 struct gateway_request {
     bool head;
-    const char *path;  /* still %-encoded */
+    const char *path;  /* still %-encoded; http://HOST/PATH when a proxy is asked */
     const char *query; /* "" for none */
     const char *accept;
     const char *range;
@@ -44,12 +57,25 @@ struct gateway_request {
     const char *if_range;
     const char *cache_control;
     const char *service_worker;
+    const char *host;
+    const char *forwarded_host, *forwarded_proto; /* X-Forwarded-... */
+    /* Not from HTTP: */
+    const char *gateway_hosts;         /* hosts whose subdomains we serve, with commas; or NULL */
+    const struct gateway_names *names; /* or NULL: /ipns/ is refused */
+    int64_t now_s;                     /* Unix time */
 };
 
 /* What is asked for. */
 struct gateway_query {
+    enum gateway_mount mount;
+    char host[GATEWAY_HOST_MAX + 1]; /* SUBDOMAIN: without the content's labels. SITE: all of it */
+    bool by_name;                    /* /ipns/ or a site: name instead of root */
+    bool is_key;                     /* the name is a key's, else a domain */
+    struct peer_id key;
+    char name[GATEWAY_HOST_MAX + 1]; /* canonical: of a key in base36, a domain in lower case */
     struct cid root;
     char path[GATEWAY_PATH_MAX]; /* below the root, decoded, as sent: "" or "/a/b" */
+    const char *raw_path;        /* the same, not decoded; borrowed from the request */
     bool trailing_slash;
     bool head;
     bool only_cached; /* Cache-Control: only-if-cached */
@@ -75,9 +101,29 @@ enum gateway_body {
     GATEWAY_BODY_FILE,
     GATEWAY_BODY_CAR,
     GATEWAY_BODY_LISTING,
+    GATEWAY_BODY_TAR,
+    GATEWAY_BODY_RANGES,
 };
 
 #define GATEWAY_SIZE_UNKNOWN UINT64_MAX
+
+struct gateway_range {
+    uint64_t from, size;
+};
+
+/* Several ranges in one answer: api/gateway_multi.h. */
+struct gateway_multi {
+    struct gateway_range list[GATEWAY_RANGES_MAX];
+    uint32_t count, at;
+    bool in_part;
+    const char *type;
+    uint64_t total;
+    char boundary[GATEWAY_BOUNDARY_MAX];
+    char head[GATEWAY_PART_HEAD_MAX]; /* of the part that comes next */
+    size_t head_size, head_at;
+};
+
+struct gateway_tar; /* api/gateway_tar.h */
 
 struct gateway_answer {
     uint16_t status;
@@ -89,14 +135,23 @@ struct gateway_answer {
     enum err err;  /* why it is no 2xx or 3xx; ERR_NOT_FOUND: a block is missing, see missing */
     struct cid missing;
     /* private */
-    struct cid cid;   /* what is served */
-    struct cid named; /* what the path names: cid, or the folder whose index.html it is */
+    const struct gateway_query *query;
+    const struct block_source *source;
+    struct cid root; /* of what the name stands for, or as asked */
+    char
+        path[GATEWAY_VALUE_MAX + GATEWAY_PATH_MAX]; /* below root: the name's own path, then ours */
+    size_t path_own;                                /* bytes of the name's own */
+    uint64_t max_age_s;                             /* how long the name stands for this */
+    uint16_t page_status;          /* of a page that stands in for a missing one; 0: none */
+    char roots[GATEWAY_ROOTS_MAX]; /* X-Ipfs-Roots */
+    struct cid cid;                /* what is served */
+    struct cid named;              /* what the path names: cid, or the folder of an index.html */
     size_t body_at;
     struct span rest; /* of the file part that is being copied out */
     uint32_t listing_state;
     bool has_item;
     struct unixfs_read_item item; /* of a listing: read, but not yet written */
-    const struct gateway_query *query;
+    struct gateway_multi multi;
     size_t text_used;
     char text[GATEWAY_TEXT_MAX];
     struct mspan memory;
@@ -105,11 +160,16 @@ struct gateway_answer {
     union {
         struct unixfs_read_walk walk;
         struct car_stream car;
+        struct gateway_tar *tar; /* in memory */
     } u;
 };
 
+/* gateway_wants tells whether a request is for content: by its path, or by its host. */
+bool gateway_wants(const struct gateway_request *request);
+
 /* gateway_parse reads the request line and headers.
- * Out:     *q, or, when it is refused, *a: a 4xx with a text that says why (q is not usable).
+ * Out:     *q, or, when it is answered already, *a: a redirect, or a 4xx with a text that says why
+ *          (q is not usable).
  * Returns: true when *q is to be served. */
 bool gateway_parse(struct gateway_query *q, struct gateway_answer *a,
                    const struct gateway_request *request);
@@ -128,9 +188,6 @@ NODISCARD enum err gateway_next(struct gateway_answer *a, size_t *size, struct m
  * its store; gateway_raw_headers then makes the answer (200, 206, 304 or 416) for its length and
  * gives the range of bytes to send. */
 bool gateway_is_raw(const struct gateway_query *q);
-struct gateway_range {
-    uint64_t from, size;
-};
 void gateway_raw_headers(struct gateway_answer *a, struct gateway_range *range,
                          const struct gateway_query *q, uint64_t length);
 

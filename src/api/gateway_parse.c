@@ -1,25 +1,9 @@
+#include "api/gateway_host.h"
 #include "api/gateway_text.h"
 
 #include <stdio.h>
 
 /* ---- the query string ----------------------------------------------------------------------- */
-
-/* Finds the first ?key= and decodes its value. False when it is absent. */
-static bool parameter(const char *query, const char *key, char *out, size_t size, enum err *e)
-{
-    size_t n = strlen(key);
-    for (const char *s = query; *s != '\0';) {
-        size_t len = strcspn(s, "&");
-        if (len > n && memcmp(s, key, n) == 0 && s[n] == '=') {
-            *e = gateway_text_unescape(out, size, span_of(s + n + 1, len - n - 1), true);
-            return true;
-        }
-        s += len;
-        while (*s == '&')
-            s++;
-    }
-    return false;
-}
 
 static const struct {
     const char *name;
@@ -139,9 +123,10 @@ static bool parse_car(struct gateway_query *q, struct gateway_answer *a, struct 
     char value[64];
     enum err e = OK;
     const char *query = q->request->query;
-    (void)parameter(query, "car-version", wishes->version, sizeof(wishes->version), &e);
-    (void)parameter(query, "car-order", wishes->order, sizeof(wishes->order), &e);
-    (void)parameter(query, "car-dups", wishes->dups, sizeof(wishes->dups), &e);
+    (void)gateway_text_parameter(query, "car-version", wishes->version, sizeof(wishes->version),
+                                 &e);
+    (void)gateway_text_parameter(query, "car-order", wishes->order, sizeof(wishes->order), &e);
+    (void)gateway_text_parameter(query, "car-dups", wishes->dups, sizeof(wishes->dups), &e);
     if (e != OK)
         return refuse(a, "a CAR parameter", "?");
     if (wishes->version[0] != '\0' && strcmp(wishes->version, "1") != 0)
@@ -153,7 +138,7 @@ static bool parse_car(struct gateway_query *q, struct gateway_answer *a, struct 
         return refuse(a, "car-dups", wishes->dups);
     q->dups = wishes->dups[0] == 'y';
     q->scope = CAR_STREAM_ALL;
-    if (parameter(query, "dag-scope", value, sizeof(value), &e)) {
+    if (gateway_text_parameter(query, "dag-scope", value, sizeof(value), &e)) {
         if (e == OK && strcmp(value, "block") == 0)
             q->scope = CAR_STREAM_BLOCK;
         else if (e == OK && strcmp(value, "entity") == 0)
@@ -161,7 +146,7 @@ static bool parse_car(struct gateway_query *q, struct gateway_answer *a, struct 
         else if (e != OK || strcmp(value, "all") != 0)
             return refuse(a, "dag-scope", e == OK ? value : "?");
     }
-    if (parameter(query, "entity-bytes", value, sizeof(value), &e)) {
+    if (gateway_text_parameter(query, "entity-bytes", value, sizeof(value), &e)) {
         if (e != OK || entity_bytes(&q->bytes, value) != OK)
             return refuse(a, "entity-bytes", e == OK ? value : "?");
         q->has_bytes = true;
@@ -176,7 +161,7 @@ static bool parse_format(struct gateway_query *q, struct gateway_answer *a)
     enum err e = OK;
     struct car_wishes wishes = { 0 };
     accept_format(q, &wishes, q->request->accept);
-    if (parameter(q->request->query, "format", value, sizeof(value), &e)) {
+    if (gateway_text_parameter(q->request->query, "format", value, sizeof(value), &e)) {
         q->format = GATEWAY_ANY;
         for (size_t i = 0; i < FORMATS; i++) {
             if (e == OK && strcmp(value, formats[i].name) == 0)
@@ -206,25 +191,9 @@ static bool has_dots(const char *path)
 
 static bool parse_path(struct gateway_query *q, struct gateway_answer *a)
 {
-    const char *path = q->request->path;
-    if (strncmp(path, "/ipns/", 6) == 0) {
-        gateway_text_refuse(a, 501, "IPNS names are not served yet\n");
+    if (!gateway_host_route(q, a))
         return false;
-    }
-    if (strncmp(path, "/ipfs/", 6) != 0) {
-        gateway_text_refuse(a, 404, "content is under /ipfs/CID\n");
-        return false;
-    }
-    path += 6;
-    size_t n = strcspn(path, "/");
-    enum err e = cid_parse(&q->root, span_of(path, n));
-    if (e != OK) {
-        gateway_text_refuse(a, 400, "\"%.*s\" is no CID: %s\n", (int)(n > 120 ? 120 : n), path,
-                            err_text(e));
-        return false;
-    }
-    path += n;
-    e = gateway_text_unescape(q->path, sizeof(q->path), span_str(path), false);
+    enum err e = gateway_text_unescape(q->path, sizeof(q->path), span_str(q->raw_path), false);
     if (e != OK || has_dots(q->path)) {
         gateway_text_refuse(a, e == ERR_LIMIT ? 414 : 400, "the path cannot be used: %s\n",
                             e == OK ? "it has a . or .. segment" : err_text(e));
@@ -232,6 +201,9 @@ static bool parse_path(struct gateway_query *q, struct gateway_answer *a)
     }
     size_t len = strlen(q->path);
     q->trailing_slash = len > 0 && q->path[len - 1] == '/';
+    /* The root of a host is the same with and without its slash. */
+    if (q->mount != GATEWAY_MOUNT_PATH && strcmp(q->path, "/") == 0)
+        q->path[0] = '\0';
     return true;
 }
 
@@ -248,16 +220,17 @@ bool gateway_parse(struct gateway_query *q, struct gateway_answer *a,
     q->head = request->head;
     q->only_cached =
         request->cache_control != NULL && strstr(request->cache_control, "only-if-cached") != NULL;
-    if (!parse_path(q, a) || !parse_format(q, a))
+    if (!parse_format(q, a) || !parse_path(q, a))
         return false;
     if (request->service_worker != NULL && strcmp(request->service_worker, "script") == 0 &&
-        q->path[0] == '\0') {
+        q->mount == GATEWAY_MOUNT_PATH && q->path[0] == '\0') {
         gateway_text_refuse(a, 400, "a service worker may not be registered at the root\n");
         return false;
     }
-    if (parameter(request->query, "filename", q->filename, sizeof(q->filename), &e) && e != OK)
+    if (gateway_text_parameter(request->query, "filename", q->filename, sizeof(q->filename), &e) &&
+        e != OK)
         return refuse(a, "filename", "?");
-    if (parameter(request->query, "download", value, sizeof(value), &e))
+    if (gateway_text_parameter(request->query, "download", value, sizeof(value), &e))
         q->download = e == OK && strcmp(value, "true") == 0;
     a->err = OK;
     return true;

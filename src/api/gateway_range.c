@@ -1,9 +1,7 @@
 #include "api/gateway_range.h"
 #include "api/gateway_text.h"
 
-/* "bytes=from-to" and its two short forms, once; anything else is as if it were not there, as
- * RFC 9110 14.2 allows. Returns false when it cannot be satisfied. */
-static bool parse_range(struct gateway_range *out, bool *partial, const char *text, uint64_t size)
+bool gateway_range_parse(struct gateway_range *out, bool *partial, const char *text, uint64_t size)
 {
     uint64_t v[2] = { 0, 0 };
     bool have[2] = { false, false };
@@ -72,7 +70,7 @@ void gateway_range_apply(struct gateway_answer *a, struct gateway_range *range,
     const char *wanted = rq->range;
     if (rq->if_range != NULL && strcmp(rq->if_range, etag) != 0)
         wanted = NULL;
-    if (!parse_range(range, &partial, wanted, size)) {
+    if (!gateway_range_parse(range, &partial, wanted, size)) {
         gateway_text_refuse(a, 416, "there are %llu bytes\n", (unsigned long long)size);
         gateway_text_header(a, "Content-Range", "bytes */%llu", (unsigned long long)size);
         return;

@@ -239,7 +239,7 @@ static void statuses(void **state)
         { "", "format=car&entity-bytes=5", 400, "" },
         { "", "format=car&entity-bytes=9:3", 400, "" },
         { "", "format=zip", 400, "" },
-        { "", "format=tar", 406, "" },
+        { "", "format=tar", 200, "application/x-tar" },
         { "", "format=dag-cbor", 406, "" },
     };
     struct place *p = *state;
@@ -383,7 +383,7 @@ static void headers_name_the_path(void **state)
     CHECK(strcmp(header(p, "X-Content-Type-Options"), "nosniff") == 0);
     get(p, &p->root, "/hello.txt", "filename=t%C3%A9st.txt&download=true");
     CHECK(strcmp(header(p, "Content-Disposition"),
-                 "attachment; filename=\"t__st.txt\"; filename*=UTF-8''t%C3%A9st.txt") == 0);
+                 "attachment; filename=\"t_st.txt\"; filename*=UTF-8''t%C3%A9st.txt") == 0);
     get(p, &p->root, "/hello.txt", "filename=a%0D%0ASet-Cookie:%20x");
     CHECK(strchr(header(p, "Content-Disposition"), '\n') == NULL);
     get(p, &p->root, "/sub", "a=b");

@@ -94,6 +94,33 @@ enum err gateway_text_unescape(char *out, size_t size, struct span in, bool plus
     return OK;
 }
 
+void gateway_text_raw_url(struct writer *w, struct span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        bool good = s.p[i] > 0x20 && s.p[i] < 0x7f && strchr("\"<>\\^`{|}", s.p[i]) == NULL;
+        if (good)
+            write_u8(w, s.p[i]);
+        else
+            gateway_text_url(w, span_sub(s, i, 1));
+    }
+}
+
+bool gateway_text_parameter(const char *query, const char *key, char *out, size_t size, enum err *e)
+{
+    size_t n = strlen(key);
+    for (const char *s = query; *s != '\0';) {
+        size_t len = strcspn(s, "&");
+        if (len > n && memcmp(s, key, n) == 0 && s[n] == '=') {
+            *e = gateway_text_unescape(out, size, span_of(s + n + 1, len - n - 1), true);
+            return true;
+        }
+        s += len;
+        while (*s == '&')
+            s++;
+    }
+    return false;
+}
+
 void gateway_text_html(struct writer *w, struct span s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -207,6 +234,24 @@ static bool ends_with(struct span name, const char *ending)
     return true;
 }
 
+/* An object or an array with a value that may begin so: text that opens with a bracket is seldom
+ * anything else. */
+static bool looks_like_json(struct span start)
+{
+    size_t at = 0;
+    for (int i = 0; i < 2; i++) {
+        while (at < start.n && strchr(" \t\r\n", start.p[at]) != NULL)
+            at++;
+        if (at == start.n || start.p[at] == '\0')
+            return false;
+        if (i == 0 && start.p[at] != '{' && start.p[at] != '[')
+            return false;
+        at += i == 0;
+    }
+    bool object = start.p[0] != '[' && memchr(start.p, '{', at) != NULL;
+    return strchr(object ? "\"}" : "\"{[]-0123456789tfn", start.p[at]) != NULL;
+}
+
 const char *gateway_text_type(struct span name, struct span start)
 {
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -217,6 +262,8 @@ const char *gateway_text_type(struct span name, struct span start)
         if (start.n >= magics[i].n && memcmp(start.p, magics[i].magic, magics[i].n) == 0)
             return magics[i].type;
     }
+    if (looks_like_json(start))
+        return "application/json";
     enum { LOOK = 512 };
     size_t n = start.n < LOOK ? start.n : LOOK;
     for (size_t i = 0; i < n; i++) {

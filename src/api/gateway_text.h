@@ -27,6 +27,15 @@ NODISCARD enum err gateway_text_unescape(char *out, size_t size, struct span in,
 void gateway_text_html(struct writer *w, struct span s);
 void gateway_text_url(struct writer *w, struct span s);
 
+/* Makes what is an address already fit for a header: everything but printable ASCII is escaped, and
+ * the few signs that no address may hold; '%' stays. */
+void gateway_text_raw_url(struct writer *w, struct span s);
+
+/* Finds the first KEY=value of a query and decodes the value. False when it is absent; *e tells
+ * whether it could be decoded. */
+bool gateway_text_parameter(const char *query, const char *key, char *out, size_t size,
+                            enum err *e);
+
 /* The media type of a file by its name's ending, else by its first bytes. Static storage. */
 const char *gateway_text_type(struct span name, struct span start);
 

@@ -173,6 +173,15 @@ static enum err step_cbor(struct unixfs_path *p, struct span block)
     return OK;
 }
 
+enum err unixfs_path_step_value(struct unixfs_path *p, struct span cbor)
+{
+    if (p->done)
+        return OK;
+    if (p->steps++ == UNIXFS_PATH_STEPS)
+        return ERR_LIMIT;
+    return p->in_shard ? ERR_FORMAT : step_cbor(p, cbor);
+}
+
 enum err unixfs_path_step(struct unixfs_path *p, struct span block)
 {
     if (p->done)

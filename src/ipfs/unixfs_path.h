@@ -40,4 +40,7 @@ NODISCARD enum err unixfs_path_init(struct unixfs_path *p, const struct cid *roo
  * stands on failure. */
 NODISCARD enum err unixfs_path_step(struct unixfs_path *p, struct span block);
 
+/* The same for a block of another codec whose value the caller has as DAG-CBOR. */
+NODISCARD enum err unixfs_path_step_value(struct unixfs_path *p, struct span cbor);
+
 #endif

@@ -126,6 +126,11 @@ static enum err open_behind(struct ipfsd *n)
                                        .ask = push_ask_chain,
                                        .ctx = &n->chain };
     TRY(push_open(&n->push, &push));
+    const struct names_options names = { .folder = s->names, .dnslinks = s->dnslinks };
+    enum err e = names_open(&n->names, &names);
+    if (e != OK)
+        log_error("dnslinks-refused", "reason=\"%s\" want=\"DOMAIN:/ipfs/CID\"", err_text(e));
+    TRY(e);
     n->local = blocks_source(&n->blocks);
     n->source = n->local;
     if (!s->gateway_remote)
@@ -159,6 +164,8 @@ enum err door_open(struct ipfsd *n)
     const struct gateway_http_options o = { .store = n->repo.store,
                                             .source = &n->source,
                                             .local = &n->local,
+                                            .names = n->names,
+                                            .gateway_hosts = n->settings.gateway_hosts,
                                             .host = n->settings.gateway_host,
                                             .port = n->settings.gateway_port.port,
                                             .port_tries = n->settings.gateway_port.tries,
@@ -184,6 +191,8 @@ void door_close(struct ipfsd *n)
     gateway_http_close(n->gateway);
     push_close(n->push);
     remote_close(n->remote);
+    names_close(n->names);
+    n->names = NULL;
     n->gateway = NULL;
     n->push = NULL;
     n->remote = NULL;

@@ -1,6 +1,7 @@
 #include "ipfsd/gateway_http.h"
 #include "api/gateway.h"
 #include "api/gateway_text.h"
+#include "rt/clock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,7 +41,7 @@ struct context {
     struct gateway_query query;
     struct gateway_answer answer;
     char strings[2][4096]; /* copies of path and query, which outlive the handler */
-    char headers[6][512];
+    char headers[9][512];
     struct context *next; /* in the free list or the queue */
 };
 
@@ -53,6 +54,7 @@ struct gateway_http {
     struct context *free_list, *queue_head, *queue_tail;
     struct context *contexts;
     size_t context_count;
+    struct gateway_names names;
     pthread_t workers[WORKERS_MAX];
     size_t worker_count;
     atomic_uint_fast64_t requests, blocks_sent, fetched, refused;
@@ -369,6 +371,12 @@ static bool keep_request(struct context *c, struct http_request *rq)
         .if_range = keep(c, 3, http_request_header(rq, "If-Range")),
         .cache_control = keep(c, 4, http_request_header(rq, "Cache-Control")),
         .service_worker = keep(c, 5, http_request_header(rq, "Service-Worker")),
+        .host = keep(c, 6, http_request_header(rq, "Host")),
+        .forwarded_host = keep(c, 7, http_request_header(rq, "X-Forwarded-Host")),
+        .forwarded_proto = keep(c, 8, http_request_header(rq, "X-Forwarded-Proto")),
+        .gateway_hosts = c->g->o.gateway_hosts,
+        .names = c->g->o.names == NULL ? NULL : &c->g->names,
+        .now_s = (int64_t)(clock_wall_ms() / 1000),
     };
     return true;
 }
@@ -407,13 +415,30 @@ static void answer_options(struct http_request *rq)
     (void)http_request_respond(rq, &r);
 }
 
+/* Whether the request is for content, as far as it can be told without a context. */
+static bool wants(struct gateway_http *g, struct http_request *rq)
+{
+    const struct gateway_request request = {
+        .path = http_request_path(rq),
+        .host = http_request_header(rq, "Host"),
+        .forwarded_host = http_request_header(rq, "X-Forwarded-Host"),
+        .gateway_hosts = g->o.gateway_hosts,
+        .names = g->o.names == NULL ? NULL : &g->names,
+    };
+    return gateway_wants(&request);
+}
+
 static void handler(void *ctx, struct http_request *rq)
 {
     struct gateway_http *g = ctx;
-    const char *path = http_request_path(rq);
     enum http_method method = http_request_method(rq);
     atomic_fetch_add(&g->requests, 1);
-    if (strncmp(path, "/ipfs/", 6) != 0 && strncmp(path, "/ipns/", 6) != 0) {
+    if (method == HTTP_CONNECT) { /* a tunnel that ends here: what follows are requests to us */
+        const struct http_response r = { .status = 200, .kind = HTTP_BODY_BUFFER };
+        (void)http_request_respond(rq, &r);
+        return;
+    }
+    if (!wants(g, rq)) {
         if (g->o.other != NULL)
             g->o.other(g->o.ctx, rq);
         else
@@ -450,7 +475,7 @@ static void handler(void *ctx, struct http_request *rq)
 static void begin(void *ctx, struct http_request *rq)
 {
     struct gateway_http *g = ctx;
-    if (g->o.other_begin != NULL && strncmp(http_request_path(rq), "/ipfs/", 6) != 0)
+    if (g->o.other_begin != NULL && http_request_method(rq) != HTTP_CONNECT && !wants(g, rq))
         g->o.other_begin(g->o.ctx, rq);
 }
 
@@ -529,6 +554,8 @@ enum err gateway_http_open(struct gateway_http **out, const struct gateway_http_
     if (g == NULL)
         return ERR_MEMORY;
     g->o = *o;
+    if (o->names != NULL)
+        g->names = names_gateway(o->names);
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work, NULL);
     enum err e = start(g);

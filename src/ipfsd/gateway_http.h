@@ -7,6 +7,7 @@
 #ifndef CRUST_IPFSD_GATEWAY_HTTP_H
 #define CRUST_IPFSD_GATEWAY_HTTP_H
 
+#include "ipfsd/names.h"
 #include "rt/http_server.h"
 #include "store/blockstore.h"
 
@@ -18,6 +19,8 @@ struct gateway_http_options {
                                           is called by all workers at once. NULL: the store alone */
     const struct block_source *local;  /* kept: the same for requests with Cache-Control:
                                           only-if-cached, without the network. NULL: the store */
+    struct names *names;               /* kept. NULL: /ipns/ is refused */
+    const char *gateway_hosts;         /* kept: hosts whose subdomains are served; NULL: none */
     const char *host;                  /* NULL: 127.0.0.1 */
     uint16_t port, port_tries;
     uint32_t threads;         /* HTTP threads; 0: one per core */

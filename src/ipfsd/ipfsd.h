@@ -15,6 +15,7 @@
 struct host;
 struct http_client;
 struct gateway_http;
+struct names;
 struct fetch_ranks;
 struct push;
 struct remote;
@@ -34,6 +35,7 @@ struct ipfsd {
     struct chain_read chain;      /* for push and remote */
     struct push *push;            /* with the gateway */
     struct remote *remote;        /* NULL: the gateway fetches nothing */
+    struct names *names;          /* with the gateway */
     struct gateway_http *gateway; /* NULL: not serving */
     struct jobs control;          /* one thread: reports, registration, everything short */
     struct jobs sealing;          /* some threads: seal, fill, fetch */

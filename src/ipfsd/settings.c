@@ -32,6 +32,11 @@ static const struct config_key keys[] = {
     { "gateway-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
     { "gateway-remote", CONFIG_BOOL, "false",
       "the gateway fetches what is not here from those the chain or peers names" },
+    { "gateway-hosts", CONFIG_STRING, "localhost",
+      "hosts under which each content has a host of its own (CID.ipfs.HOST), with commas" },
+    { "names", CONFIG_STRING, "names", "folder of IPNS records (KEY.ipns-record)" },
+    { "dnslinks", CONFIG_STRING, "",
+      "DNSLinks: DOMAIN:/ipfs/CID or DOMAIN:/ipns/NAME, with commas" },
     { "peers", CONFIG_STRING, "", "URLs of gateways to ask for what is not here, with commas" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
@@ -80,6 +85,7 @@ static enum err paths_of(struct settings *s, const struct config *c)
     TRY(config_path(s->listen, sizeof(s->listen), c, "listen"));
     TRY(config_path(s->store, sizeof(s->store), c, "store"));
     TRY(config_path(s->enclave, sizeof(s->enclave), c, "enclave"));
+    TRY(config_path(s->names, sizeof(s->names), c, "names"));
     TRY(config_path_or_none(s->url_file, sizeof(s->url_file), c, "url-file"));
     if (config_text(c, "enclave-program")[0] != '\0')
         return config_path(s->enclave_program, sizeof(s->enclave_program), c, "enclave-program");
@@ -118,8 +124,11 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return config_refuse(error, "chain: at most 8 URLs like http://127.0.0.1:7001");
     if (config_copy(out->chain_id, sizeof(out->chain_id), c, "chain-id") != OK ||
         config_copy(out->url, sizeof(out->url), c, "url") != OK ||
-        config_copy(out->gateway_host, sizeof(out->gateway_host), c, "gateway-host") != OK)
-        return config_refuse(error, "chain-id, url or gateway-host is too long");
+        config_copy(out->gateway_host, sizeof(out->gateway_host), c, "gateway-host") != OK ||
+        config_copy(out->gateway_hosts, sizeof(out->gateway_hosts), c, "gateway-hosts") != OK ||
+        config_copy(out->dnslinks, sizeof(out->dnslinks), c, "dnslinks") != OK)
+        return config_refuse(error,
+                             "chain-id, url, gateway-host, gateway-hosts or dnslinks is too long");
     TRY(config_port(&out->gateway_port, error, c, "gateway"));
     uint64_t sealers = config_u64(c, "sealing-threads"), workers = config_u64(c, "enclave-workers");
     if (sealers < 1 || sealers > 7 || workers > 8)

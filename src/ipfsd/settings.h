@@ -37,6 +37,9 @@ struct settings {
     uint32_t sealing_threads;
     bool gateway; /* serve HTTP */
     char gateway_host[64];
+    char gateway_hosts[1024]; /* whose subdomains are served */
+    char dnslinks[1024];
+    char names[SETTINGS_PATH_MAX]; /* folder of IPNS records */
     struct config_port gateway_port;
     bool gateway_remote; /* fetch what is not here */
     struct config_urls peers;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const method_names[] = { "GET",    "HEAD",    "POST",  "PUT",
-                                            "DELETE", "OPTIONS", "PATCH", "OTHER" };
+static const char *const method_names[] = { "GET",     "HEAD",  "POST",    "PUT",  "DELETE",
+                                            "OPTIONS", "PATCH", "CONNECT", "OTHER" };
 
 const char *http_method_name(enum http_method m)
 {

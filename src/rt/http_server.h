@@ -26,6 +26,7 @@ enum http_method {
     HTTP_DELETE,
     HTTP_OPTIONS,
     HTTP_PATCH,
+    HTTP_CONNECT, /* the path is HOST:PORT */
     HTTP_OTHER,
 };
 const char *http_method_name(enum http_method m);

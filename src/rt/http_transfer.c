@@ -175,6 +175,7 @@ static enum err set_method(struct http_transfer *t, const struct http_fetch_opti
         break;
     case HTTP_OPTIONS:
     case HTTP_PATCH:
+    case HTTP_CONNECT:
     case HTTP_OTHER:
         return ERR_UNSUPPORTED;
     }

@@ -1,0 +1,299 @@
+#include "ipfsd/names.h"
+#include "rt/clock.h"
+#include "rt/log.h"
+#include "rt/path.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { LOOK_MS = 1000 };
+
+static const char ending[] = ".ipns-record";
+
+struct record {
+    struct peer_id name;
+    size_t size;
+    uint8_t *bytes;
+};
+
+struct link {
+    char domain[NAMES_DOMAIN_MAX];
+    char value[GATEWAY_VALUE_MAX];
+};
+
+struct names {
+    pthread_mutex_t lock;
+    char folder[PATH_TEXT_MAX]; /* or empty */
+    struct timespec changed;    /* the folder, when it was read last */
+    uint64_t looked_ms;
+    int64_t now_s;
+    struct record *records; /* sorted by name */
+    size_t record_count;
+    struct link *links;
+    size_t link_count;
+};
+
+static int64_t now_of(const struct names *n)
+{
+    return n->now_s != 0 ? n->now_s : (int64_t)(clock_wall_ms() / 1000);
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+/* Where name stands, or would stand. */
+static size_t place_of(const struct names *n, const struct peer_id *name, bool *there)
+{
+    size_t from = 0, to = n->record_count;
+    *there = false;
+    while (from < to && !*there) {
+        size_t mid = from + (to - from) / 2;
+        int c = span_cmp(peer_id_span(name), peer_id_span(&n->records[mid].name));
+        *there = c == 0;
+        if (c == 0)
+            from = mid;
+        else if (c < 0)
+            to = mid;
+        else
+            from = mid + 1;
+    }
+    return from;
+}
+
+static bool is_newer(const struct record *old, const struct ipns_record *new)
+{
+    struct ipns_record r;
+    return ipns_decode(&r, span_of(old->bytes, old->size)) != OK || ipns_compare(new, &r) > 0;
+}
+
+static enum err insert(struct names *n, const struct peer_id *name, struct span bytes,
+                       const struct ipns_record *r)
+{
+    bool there;
+    size_t at = place_of(n, name, &there);
+    if (there && !is_newer(&n->records[at], r))
+        return OK;
+    if (!there && n->record_count == NAMES_MAX)
+        return ERR_FULL;
+    uint8_t *copy = malloc(bytes.n);
+    if (copy == NULL)
+        return ERR_MEMORY;
+    memcpy(copy, bytes.p, bytes.n);
+    struct record *place = &n->records[at];
+    if (there) {
+        free(place->bytes);
+    } else {
+        memmove(place + 1, place, (n->record_count - at) * sizeof(*place));
+        n->record_count++;
+    }
+    *place = (struct record){ *name, bytes.n, copy };
+    return OK;
+}
+
+/* With the lock held. */
+static enum err put(struct names *n, const struct peer_id *name, struct span bytes)
+{
+    struct ipns_record r;
+    TRY(ipns_decode(&r, bytes));
+    TRY(ipns_verify(&r, name, now_of(n)));
+    return insert(n, name, bytes, &r);
+}
+
+enum err names_put(struct names *n, const struct peer_id *name, struct span record)
+{
+    pthread_mutex_lock(&n->lock);
+    enum err e = put(n, name, record);
+    pthread_mutex_unlock(&n->lock);
+    return e;
+}
+
+/* ---- the folder ----------------------------------------------------------------------------- */
+
+static void read_record(struct names *n, const char *file)
+{
+    char path[PATH_TEXT_MAX];
+    struct peer_id name;
+    struct mspan bytes = { NULL, 0 };
+    enum err e = peer_id_parse(&name, span_of(file, strcspn(file, "_.")));
+    if (e == OK)
+        e = path_join(path, sizeof(path), n->folder, file);
+    if (e == OK)
+        e = path_read_file(&bytes, path, IPNS_RECORD_MAX);
+    if (e == OK)
+        e = put(n, &name, span_of(bytes.p, bytes.n));
+    if (e != OK)
+        log_warn("ipns-record-refused", "file=\"%s\" reason=\"%s\"", file, err_text(e));
+    free(bytes.p);
+}
+
+/* Reads the folder again when it has changed. With the lock held. */
+static void look(struct names *n)
+{
+    struct stat st;
+    uint64_t now = clock_mono_ms();
+    if (n->folder[0] == '\0' || (n->looked_ms != 0 && now - n->looked_ms < LOOK_MS))
+        return;
+    n->looked_ms = now;
+    if (stat(n->folder, &st) != 0 ||
+        (st.st_mtim.tv_sec == n->changed.tv_sec && st.st_mtim.tv_nsec == n->changed.tv_nsec))
+        return;
+    DIR *d = opendir(n->folder);
+    if (d == NULL)
+        return;
+    n->changed = st.st_mtim;
+    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
+        size_t size = strlen(e->d_name);
+        if (size > sizeof(ending) && strcmp(e->d_name + size - sizeof(ending) + 1, ending) == 0)
+            read_record(n, e->d_name);
+    }
+    closedir(d);
+}
+
+enum err names_record(struct names *n, size_t *size, struct mspan buf, const struct peer_id *name)
+{
+    struct ipns_record r;
+    bool there;
+    pthread_mutex_lock(&n->lock);
+    look(n);
+    size_t at = place_of(n, name, &there);
+    const struct record *found = &n->records[at];
+    enum err e = there ? ipns_decode(&r, span_of(found->bytes, found->size)) : ERR_NOT_FOUND;
+    if (e == OK && r.validity_s < now_of(n))
+        e = ERR_NOT_FOUND;
+    if (e == OK && found->size > buf.n)
+        e = ERR_LIMIT;
+    if (e == OK) {
+        memcpy(buf.p, found->bytes, found->size);
+        *size = found->size;
+    }
+    pthread_mutex_unlock(&n->lock);
+    return e;
+}
+
+/* ---- DNSLinks ------------------------------------------------------------------------------- */
+
+/* "DOMAIN:/ipfs/..." */
+static enum err take_link(struct link *out, struct span item)
+{
+    size_t n = 0;
+    while (n < item.n && item.p[n] != ':')
+        n++;
+    struct span value = span_sub(item, n + 1, item.n);
+    if (n == 0 || n >= NAMES_DOMAIN_MAX || value.n >= GATEWAY_VALUE_MAX)
+        return ERR_FORMAT;
+    if (value.n < 7 || (memcmp(value.p, "/ipfs/", 6) != 0 && memcmp(value.p, "/ipns/", 6) != 0))
+        return ERR_FORMAT;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = item.p[i];
+        out->domain[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    out->domain[n] = '\0';
+    memcpy(out->value, value.p, value.n);
+    out->value[value.n] = '\0';
+    return OK;
+}
+
+static enum err take_links(struct names *n, const char *list)
+{
+    for (const char *s = list; *s != '\0';) {
+        s += strspn(s, ", \n");
+        size_t len = strcspn(s, ", \n");
+        if (len == 0)
+            break;
+        if (n->link_count == NAMES_LINKS_MAX)
+            return ERR_LIMIT;
+        TRY(take_link(&n->links[n->link_count], span_of(s, len)));
+        n->link_count++;
+        s += len;
+    }
+    return OK;
+}
+
+static const struct link *link_of(const struct names *n, const char *domain)
+{
+    for (size_t i = 0; i < n->link_count; i++) {
+        if (strcmp(n->links[i].domain, domain) == 0)
+            return &n->links[i];
+    }
+    return NULL;
+}
+
+/* The links never change after names_open: no lock. */
+enum err names_dnslink(struct names *n, struct gateway_dnslink *out, const char *domain)
+{
+    const struct link *l = link_of(n, domain);
+    if (l == NULL)
+        return ERR_NOT_FOUND;
+    memcpy(out->value, l->value, sizeof(out->value));
+    out->ttl_s = 0;
+    return OK;
+}
+
+/* ---- the gateway's door --------------------------------------------------------------------- */
+
+static enum err gateway_record(void *ctx, size_t *size, struct mspan buf,
+                               const struct peer_id *name)
+{
+    return names_record(ctx, size, buf, name);
+}
+
+static enum err gateway_link(void *ctx, struct gateway_dnslink *out, const char *domain)
+{
+    return names_dnslink(ctx, out, domain);
+}
+
+static bool gateway_site(void *ctx, const char *host)
+{
+    const struct names *n = ctx;
+    return link_of(n, host) != NULL;
+}
+
+struct gateway_names names_gateway(struct names *n)
+{
+    return (struct gateway_names){ n, gateway_record, gateway_link, gateway_site };
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static enum err fill(struct names *n, const struct names_options *o)
+{
+    n->now_s = o->now_s;
+    n->records = calloc(NAMES_MAX, sizeof(*n->records));
+    n->links = calloc(NAMES_LINKS_MAX, sizeof(*n->links));
+    if (n->records == NULL || n->links == NULL)
+        return ERR_MEMORY;
+    if (o->folder != NULL && strlen(o->folder) >= sizeof(n->folder))
+        return ERR_LIMIT;
+    if (o->folder != NULL)
+        memcpy(n->folder, o->folder, strlen(o->folder) + 1);
+    return o->dnslinks == NULL ? OK : take_links(n, o->dnslinks);
+}
+
+enum err names_open(struct names **out, const struct names_options *o)
+{
+    *out = NULL;
+    struct names *n = calloc(1, sizeof(*n));
+    if (n == NULL)
+        return ERR_MEMORY;
+    pthread_mutex_init(&n->lock, NULL);
+    enum err e = fill(n, o);
+    if (e == OK)
+        *out = n;
+    else
+        names_close(n);
+    return e;
+}
+
+void names_close(struct names *n)
+{
+    if (n == NULL)
+        return;
+    for (size_t i = 0; i < n->record_count; i++)
+        free(n->records[i].bytes);
+    free(n->records);
+    free(n->links);
+    pthread_mutex_destroy(&n->lock);
+    free(n);
+}

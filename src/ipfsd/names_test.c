@@ -1,0 +1,144 @@
+#include "ipfsd/names.h"
+
+#include "base/check.h"
+#include "rt/clock.h"
+#include "rt/path.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { NOW = 1795000000 };
+
+#define KEY_NAME "k51qzi5uqu5dit2ku9mutlfgwyz8u730on38kd10m97m36bjt66my99hb6103f"
+
+static struct peer_id id_of(const char *text)
+{
+    struct peer_id id;
+    CHECK_OK(peer_id_parse(&id, span_str(text)));
+    return id;
+}
+
+static void the_folder_is_read_and_verified(void **state)
+{
+    (void)state;
+    struct names *n;
+    const struct names_options o = { .folder = "tests/vectors/gateway-conformance", .now_s = NOW };
+    CHECK_OK(names_open(&n, &o));
+    uint8_t buf[IPNS_RECORD_MAX];
+    size_t size;
+    struct peer_id good = id_of(KEY_NAME),
+                   rsa = id_of("QmVujd5Vb7moysJj8itnGufN7MEtPRCNHkKpNuA4onsRa3"),
+                   v1 = id_of("k51qzi5uqu5dm4tm0wt8srkg9h9suud4wuiwjimndrkydqm81cqtlb5ak6p7ku"),
+                   bad = id_of("k51qzi5uqu5diamp7qnnvs1p1gzmku3eijkeijs3418j23j077zrkok63xdm8c");
+    CHECK_OK(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &good));
+    CHECK(size == 188);
+    CHECK_ERR(names_record(n, &size, (struct mspan){ buf, 187 }, &good), ERR_LIMIT);
+    CHECK_OK(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &rsa));
+    CHECK_ERR(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &v1), ERR_NOT_FOUND);
+    CHECK_ERR(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &bad), ERR_NOT_FOUND);
+    names_close(n);
+    /* Nothing is valid for ever. */
+    const struct names_options later = { .folder = "tests/vectors/gateway-conformance",
+                                         .now_s = INT64_C(9000000000) };
+    CHECK_OK(names_open(&n, &later));
+    CHECK_ERR(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &good), ERR_NOT_FOUND);
+    names_close(n);
+}
+
+/* A record of our own key, with a sequence number. */
+static struct span record(uint8_t *buf, size_t n, uint64_t sequence, struct peer_id *name)
+{
+    const uint8_t seed[ED25519_SEED_SIZE] = { 9 };
+    struct ed25519_key key;
+    ed25519_keypair(&key, seed);
+    struct peer_key public = peer_key_of(&key);
+    *name = peer_id_of(&public);
+    const struct ipns_record r = { .value = span_str("/ipfs/bafkqaaa"),
+                                   .sequence = sequence,
+                                   .validity = span_str("2100-01-01T00:00:00Z") };
+    struct writer w = writer_of(buf, n);
+    CHECK_OK(ipns_encode(&w, &r, &key));
+    return writer_span(&w);
+}
+
+static void the_newer_record_counts(void **state)
+{
+    (void)state;
+    uint8_t bytes[1024], buf[IPNS_RECORD_MAX];
+    struct names *n;
+    struct peer_id name, other = id_of(KEY_NAME);
+    struct ipns_record r;
+    size_t size;
+    const uint64_t order[] = { 5, 3, 7, 7, 1 };
+    CHECK_OK(names_open(&n, &(struct names_options){ .now_s = NOW }));
+    for (size_t i = 0; i < 5; i++)
+        CHECK_OK(names_put(n, &name, record(bytes, sizeof(bytes), order[i], &name)));
+    CHECK_OK(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &name));
+    CHECK_OK(ipns_decode(&r, span_of(buf, size)));
+    CHECK(r.sequence == 7);
+    CHECK_ERR(names_put(n, &other, record(bytes, sizeof(bytes), 8, &name)), ERR_SIGNATURE);
+    CHECK_ERR(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &other), ERR_NOT_FOUND);
+    names_close(n);
+}
+
+static void a_new_file_is_found(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/names-test-XXXXXX", path[PATH_TEXT_MAX], text[PEER_ID_TEXT_MAX];
+    uint8_t bytes[1024], buf[IPNS_RECORD_MAX];
+    struct names *n;
+    struct peer_id name;
+    size_t size;
+    CHECK(mkdtemp(folder) != NULL);
+    struct span r = record(bytes, sizeof(bytes), 1, &name);
+    CHECK_OK(names_open(&n, &(struct names_options){ .folder = folder, .now_s = NOW }));
+    CHECK_ERR(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &name), ERR_NOT_FOUND);
+    peer_id_format_cid(text, &name);
+    (void)snprintf(path, sizeof(path), "%s/%s.ipns-record", folder, text);
+    CHECK_OK(path_write_file(path, r, 0600));
+    (void)snprintf(path, sizeof(path), "%s/nonsense.ipns-record", folder); /* passed over */
+    CHECK_OK(path_write_file(path, r, 0600));
+    uint64_t deadline = clock_deadline(30000);
+    enum err e = ERR_NOT_FOUND;
+    while (e == ERR_NOT_FOUND && clock_left(deadline) > 0) {
+        clock_sleep_ms(50);
+        e = names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &name);
+    }
+    CHECK_OK(e);
+    CHECK_SPAN(span_of(buf, size), r);
+    names_close(n);
+    CHECK_OK(path_remove_tree(folder));
+}
+
+static void dnslinks(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { "a.b",      "a.b:",       "a.b:/x/y",
+                                         ":/ipfs/x", "a.b:/ipfs/", "a.b:/ipfs/x,c" };
+    struct names *n;
+    struct gateway_dnslink l;
+    const struct names_options o = { .dnslinks = "A.example:/ipfs/x/y, b.example:/ipns/z" };
+    CHECK_OK(names_open(&n, &o));
+    struct gateway_names g = names_gateway(n);
+    CHECK_OK(g.dnslink(g.ctx, &l, "a.example"));
+    CHECK(strcmp(l.value, "/ipfs/x/y") == 0 && l.ttl_s == 0);
+    CHECK_OK(g.dnslink(g.ctx, &l, "b.example"));
+    CHECK(strcmp(l.value, "/ipns/z") == 0);
+    CHECK_ERR(g.dnslink(g.ctx, &l, "c.example"), ERR_NOT_FOUND);
+    CHECK(g.is_site(g.ctx, "a.example") && !g.is_site(g.ctx, "example"));
+    names_close(n);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        CHECK_ERR(names_open(&n, &(struct names_options){ .dnslinks = wrong[i] }), ERR_FORMAT);
+    names_close(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_folder_is_read_and_verified),
+        cmocka_unit_test(the_newer_record_counts),
+        cmocka_unit_test(a_new_file_is_found),
+        cmocka_unit_test(dnslinks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
