@@ -39,7 +39,7 @@ static void check_query(const struct gateway_query *q)
     ASSERT(strstr(q->path, "/../") == NULL);
     ASSERT(strlen(q->path) < GATEWAY_PATH_MAX);
     ASSERT(strlen(q->filename) <= GATEWAY_NAME_MAX);
-    ASSERT(q->by_name || q->root.digest_size > 0 || q->root.hash == CID_HASH_IDENTITY);
+    ASSERT(q->root.version <= 1);
     ASSERT(!q->has_bytes || q->scope == CAR_STREAM_ENTITY);
     ASSERT(q->by_name == (q->name[0] != '\0'));
     ASSERT((q->mount == GATEWAY_MOUNT_PATH) == (q->host[0] == '\0'));

@@ -224,13 +224,11 @@ static enum err fill(char out[GATEWAY_REDIRECTS_TO_MAX], struct span to, const s
     return w.err;
 }
 
-enum err gateway_redirects_match(struct gateway_redirect *out, char why[GATEWAY_REDIRECTS_WHY_MAX],
-                                 struct span file, struct span path)
+static enum err match(struct gateway_redirect *out, char why[GATEWAY_REDIRECTS_WHY_MAX],
+                      struct span file, struct span path)
 {
     struct span line;
     struct match m;
-    out->status = 0;
-    out->to[0] = why[0] = '\0';
     if (file.n > GATEWAY_REDIRECTS_MAX) {
         (void)snprintf(why, GATEWAY_REDIRECTS_WHY_MAX, "redirects file size cannot exceed %d bytes",
                        GATEWAY_REDIRECTS_MAX);
@@ -245,10 +243,22 @@ enum err gateway_redirects_match(struct gateway_redirect *out, char why[GATEWAY_
         if (fill(out->to, r.to, &m) != OK) {
             (void)snprintf(why, GATEWAY_REDIRECTS_WHY_MAX, "line %zu: the target is too long",
                            number);
-            out->to[0] = '\0';
             return ERR_LIMIT;
         }
         out->status = r.status;
     }
     return OK;
+}
+
+enum err gateway_redirects_match(struct gateway_redirect *out, char why[GATEWAY_REDIRECTS_WHY_MAX],
+                                 struct span file, struct span path)
+{
+    out->status = 0;
+    out->to[0] = why[0] = '\0';
+    enum err e = match(out, why, file, path);
+    if (e != OK) { /* a rule before the wrong line does not count either */
+        out->status = 0;
+        out->to[0] = '\0';
+    }
+    return e;
 }

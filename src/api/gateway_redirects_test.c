@@ -84,6 +84,7 @@ static void wrong_files_say_where(void **state)
     }
     /* A match before the wrong line does not hide it. */
     CHECK_ERR(match("/a /b\n/c", "/a"), ERR_FORMAT);
+    CHECK(r.status == 0 && r.to[0] == '\0');
 }
 
 static void sizes_are_bounded(void **state)
