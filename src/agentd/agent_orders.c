@@ -75,6 +75,15 @@ void agent_orders_event(struct agent *a, const struct chain_client_event *ev)
 /* ---- the list of orders that need holders, at the start and now and then
  * ----------------------- */
 
+/* What the chain says of an order with its holders. */
+static void see(const struct agent *a, struct order *r, const struct chain_client_order *o)
+{
+    const struct view *v = &a->view;
+    const struct orders_us us = { .lineage = v->work.lineage,
+                                  .owner = v->account_known ? v->money.owner : v->account };
+    orders_see(r, o, &us, v->chain.height);
+}
+
 static void on_list(void *ctx, enum err e, uint16_t status, struct span body)
 {
     struct agent *a = ctx;
@@ -147,7 +156,7 @@ static void on_look(void *ctx, enum err e, uint16_t status, struct span body)
         struct chain_client_order *o = status == 200 ? decode_order(a, body) : NULL;
         if (o == NULL)
             return;
-        orders_see(r, o, a->view.work.lineage, a->view.chain.height);
+        see(a, r, o);
     }
     plan_order_seen(&a->orders, a->look_row, &a->view, &a->settings.orders);
     agent_step(a);
@@ -234,7 +243,7 @@ static void on_origins(void *ctx, enum err e, uint16_t status, struct span body)
     }
     /* Judged once more, by what the chain says now. */
     r->step = ORDER_TAKEN;
-    orders_see(r, o, a->view.work.lineage, a->view.chain.height);
+    see(a, r, o);
     plan_order_seen(&a->orders, s->row, &a->view, &a->settings.orders);
     if (r->step != ORDER_TAKEN) {
         s->busy = false;
@@ -318,7 +327,7 @@ static void on_orders_of_key(void *ctx, enum err e, uint16_t status, struct span
         if (row == ORDERS_NONE)
             continue;
         struct order *r = &a->orders.rows[row];
-        orders_see(r, &orders[i], a->view.work.lineage, a->view.chain.height);
+        see(a, r, &orders[i]);
         if (orders[i].more_holders && !r->mine) {
             r->look = true; /* we may be among those */
             r->looked_at = 0;

@@ -30,6 +30,7 @@ const char *orders_reason_text(enum order_reason r)
         "this node is among the first in the rendezvous order",
         "those before us in the rendezvous order have not taken it",
         "the chain counts our replica for nothing",
+        "another member of our group, or another worker of ours, keeps it already",
     };
     return (unsigned)r < ORDER_REASON_COUNT ? texts[r] : "?";
 }
@@ -131,7 +132,7 @@ uint32_t orders_add(struct orders *o, const uint8_t id[32], const struct content
     return row;
 }
 
-void orders_see(struct order *row, const struct chain_client_order *in, const uint8_t *lineage,
+void orders_see(struct order *row, const struct chain_client_order *in, const struct orders_us *us,
                 uint64_t height)
 {
     row->known = true;
@@ -148,16 +149,20 @@ void orders_see(struct order *row, const struct chain_client_order *in, const ui
     row->expires_at = in->expires_at;
     row->amount = in->amount;
     row->rate = in->rate;
-    if (lineage == NULL)
+    if (us == NULL)
         return;
     row->looked_at = height;
     row->look = false;
-    row->mine = row->verified = false;
-    for (uint32_t i = 0; i < in->holder_count; i++)
-        if (memcmp(in->holders[i].lineage, lineage, 32) == 0) {
+    row->mine = row->verified = row->ours = false;
+    for (uint32_t i = 0; i < in->holder_count; i++) {
+        const struct chain_client_holder *h = &in->holders[i];
+        if (memcmp(h->lineage, us->lineage, 32) == 0) {
             row->mine = true;
-            row->verified = in->holders[i].verified;
+            row->verified = h->verified;
+        } else if (memcmp(h->owner, us->owner, 32) == 0) {
+            row->ours = true;
         }
+    }
 }
 
 void orders_set(struct order *row, enum order_step step, enum order_reason reason, uint64_t height)

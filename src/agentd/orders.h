@@ -51,6 +51,7 @@ enum order_reason {
     ORDER_WHY_OUR_TURN = 15,     /* taken: among the first in the rendezvous order */
     ORDER_WHY_STILL_WANTED = 16, /* taken: those before us have not */
     ORDER_WHY_VOID = 17,         /* reported, and the chain counts it for nothing */
+    ORDER_WHY_GROUP = 18,        /* another replica counts for whom ours would count for */
     ORDER_REASON_COUNT
 };
 
@@ -68,6 +69,7 @@ struct order {
     bool disputed;
     bool mine; /* the chain lists our worker among its holders */
     bool verified;
+    bool ours;             /* it lists another that counts for the same owner */
     uint32_t wanted, have; /* replicas, ours included */
     uint64_t placed_at, expires_at;
     struct amount amount, rate;
@@ -111,9 +113,15 @@ uint32_t orders_find_id(const struct orders *o, const uint8_t id[32]); /* looks 
  * of rows that are still needed. Rows of orders that are declined, forgotten or over are reused. */
 uint32_t orders_add(struct orders *o, const uint8_t id[32], const struct content_key *key);
 
-/* orders_see takes over what the chain says at a height. lineage: ours; NULL when in comes from a
- * list, which names no holders. */
-void orders_see(struct order *row, const struct chain_client_order *in, const uint8_t *lineage,
+/* How we are known among the holders: our lineage, and whom our replicas count for. Borrowed. */
+struct orders_us {
+    const uint8_t *lineage;
+    const uint8_t *owner;
+};
+
+/* orders_see takes over what the chain says at a height. us: NULL when in comes from a list, which
+ * names no holders. */
+void orders_see(struct order *row, const struct chain_client_order *in, const struct orders_us *us,
                 uint64_t height);
 
 /* orders_set changes step and reason; when they differ from before the row is to be noted. */

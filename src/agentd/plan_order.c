@@ -64,6 +64,8 @@ static enum order_reason refusal(const struct orders *o, uint32_t row, const str
         return ORDER_WHY_PRICE;
     if (r->disputed)
         return ORDER_WHY_DISPUTED;
+    if (r->ours)
+        return ORDER_WHY_GROUP;
     if (r->have >= r->wanted)
         return ORDER_WHY_ENOUGH_REPLICAS;
     uint64_t room = view_free(v) + v->node.extent_bytes;

@@ -56,7 +56,8 @@ static uint32_t tell(const struct chain_client_order *c)
 {
     uint32_t row = orders_add(&o, c->id, &c->key);
     CHECK(row != ORDERS_NONE);
-    orders_see(&o.rows[row], c, v.work.lineage, v.chain.height);
+    const struct orders_us us = { .lineage = v.work.lineage, .owner = v.account };
+    orders_see(&o.rows[row], c, &us, v.chain.height);
     plan_order_seen(&o, row, &v, &rules);
     return row;
 }
@@ -217,6 +218,34 @@ static void failures_to_seal_are_tried_again_as_long_as_it_is_wanted(void **unus
     o.rows[row].gone = true;
     plan_order_seen(&o, row, &v, &rules);
     check_is(row, ORDER_DECLINED, ORDER_WHY_EXPIRED);
+}
+
+/* One replica per group and order counts: market.md 4.1. */
+static void what_the_group_keeps_is_declined(void **unused)
+{
+    (void)unused;
+    struct chain_client_order c = chain_order(7);
+    c.replicas_all = c.holder_count = 1;
+    memset(c.holders[0].lineage, 0x99, 32);
+    memset(c.holders[0].account, 0x99, 32);
+    memcpy(c.holders[0].owner, v.account, 32);
+    uint32_t row = tell(&c);
+    check_is(row, ORDER_DECLINED, ORDER_WHY_GROUP);
+    /* A stranger's is none of our business. */
+    c = chain_order(8);
+    c.replicas_all = c.holder_count = 1;
+    memset(c.holders[0].owner, 0x99, 32);
+    row = tell(&c);
+    CHECK(o.rows[row].step == ORDER_TAKEN || o.rows[row].step == ORDER_WAITING);
+    /* Ours, beside another's of the group: the chain counts it, so it stays. */
+    c = chain_order(9);
+    c.replicas_all = c.holder_count = 2;
+    memcpy(c.holders[0].lineage, v.work.lineage, 32);
+    memcpy(c.holders[0].owner, v.account, 32);
+    memset(c.holders[1].lineage, 0x99, 32);
+    memcpy(c.holders[1].owner, v.account, 32);
+    row = tell(&c);
+    CHECK(o.rows[row].mine && o.rows[row].ours);
 }
 
 static void some_failures_are_for_good(void **unused)
@@ -479,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup(those_first_in_rendezvous_order_begin, setup),
         cmocka_unit_test_setup(failures_to_seal_are_tried_again_as_long_as_it_is_wanted, setup),
         cmocka_unit_test_setup(some_failures_are_for_good, setup),
+        cmocka_unit_test_setup(what_the_group_keeps_is_declined, setup),
         cmocka_unit_test_setup(at_most_so_many_are_sealed_at_a_time, setup),
         cmocka_unit_test_setup(a_replica_is_followed_until_it_is_verified, setup),
         cmocka_unit_test_setup(a_void_replica_is_removed_but_not_too_early, setup),

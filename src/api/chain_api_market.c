@@ -1,6 +1,7 @@
 /* Accounts and orders. */
 #include "api/chain_api_call.h"
 #include "chain/accounts.h"
+#include "chain/group.h"
 #include "chain/market.h"
 #include "chain/market_store.h"
 #include "codec/cid.h"
@@ -30,9 +31,10 @@ static void account(struct chain_api_call *call)
     struct json_out *j = &call->j;
     struct account a;
     struct market_merchant merchant;
-    uint8_t id[32], signer[64];
+    uint8_t id[32], owner[32], signer[64];
     if (!chain_api_account(call, id, "address", call->segments[0]))
         return;
+    bool grouped = group_owner(&call->chain.ledger, owner, id);
     bool exists = accounts_get(&call->chain.ledger, &a, id);
     market_merchant(&call->chain.ledger, &merchant, id);
     memcpy(signer, id, 32);
@@ -40,6 +42,7 @@ static void account(struct chain_api_call *call)
     json_out_object(j);
     chain_api_member_account(j, "address", id);
     chain_api_member_hash(j, "key", id);
+    chain_api_member_account(j, "owner", grouped ? owner : id);
     json_out_member_bool(j, "exists", exists);
     json_out_member_u64(j, "nonce", a.nonce);
     json_out_member_u64(j, "nonce_next",
@@ -172,6 +175,7 @@ static void holder_value(struct chain_api_call *call, const uint8_t lineage[32],
     json_out_object(j);
     chain_api_member_hash(j, "lineage", lineage);
     chain_api_member_account(j, "account", r->account);
+    chain_api_member_account(j, "owner", r->owner);
     json_out_member_u64(j, "volume", r->volume);
     json_out_member_u64(j, "index", r->index);
     json_out_member_bool(j, "verified", r->verified);

@@ -275,6 +275,7 @@ static uint32_t read_texts(char out[4][CHAIN_CLIENT_ORIGIN_MAX], struct json_val
 static void read_account(struct chain_client_account *out, struct json_value r)
 {
     chain_client_read_account(r, "address", out->id);
+    chain_client_read_account(r, "owner", out->owner);
     out->exists = chain_client_read_bool(r, "exists");
     out->nonce = chain_client_read_u64(r, "nonce");
     out->nonce_next = chain_client_read_u64(r, "nonce_next");
@@ -301,6 +302,7 @@ static void read_holder(struct chain_client_holder *out, struct json_value v)
 {
     chain_client_read_hash(v, "lineage", out->lineage);
     chain_client_read_account(v, "account", out->account);
+    chain_client_read_account(v, "owner", out->owner);
     out->volume = (uint8_t)json_u64(json_get(v, "volume"), WORK_VOLUMES - 1);
     out->index = chain_client_read_u32(v, "index");
     out->verified = chain_client_read_bool(v, "verified");

@@ -65,6 +65,7 @@ NODISCARD enum err chain_client_decode_status(struct chain_client_status *out, s
 
 struct chain_client_account {
     uint8_t id[32];
+    uint8_t owner[32]; /* whom what it stores counts for: of its group, or itself */
     bool exists;
     uint64_t nonce;      /* of the next transaction, counting only blocks */
     uint64_t nonce_next; /* the same after what waits in the mempool */
@@ -83,6 +84,7 @@ NODISCARD enum err chain_client_decode_account(struct chain_client_account *out,
 struct chain_client_holder {
     uint8_t lineage[32];
     uint8_t account[32];
+    uint8_t owner[32]; /* whom it counts for */
     uint8_t volume;
     uint32_t index;
     bool verified;

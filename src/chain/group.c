@@ -1,5 +1,6 @@
 #include "chain/group.h"
 
+#include "chain/market.h"
 #include "chain/staking.h"
 #include "codec/cbor.h"
 
@@ -331,6 +332,8 @@ void group_apply(struct ledger *l, const struct ledger_call *call)
         leave(l, &g, owner, account);
     }
     group_put(l, owner, &g);
+    if (kind == TX_GROUP_JOIN || kind == TX_GROUP_QUIT || kind == TX_GROUP_KICK)
+        market_regroup(l, account);
     emit(l, type, owner, account);
 }
 

@@ -99,6 +99,7 @@ enum ledger_due {
     LEDGER_DUE_EXPIRY = 2, /* market: the file's time is over. key = order */
     LEDGER_DUE_POWER = 3,  /* market: power of the replicas must be refreshed. key = order */
     LEDGER_DUE_WORK = 4,   /* work: its own sweeps. key = work's */
+    LEDGER_DUE_GROUP = 5,  /* market: whom replicas count for has changed. key = account */
 };
 void ledger_queue_put(struct ledger *l, uint64_t height, enum ledger_due kind, struct span key);
 void ledger_queue_del(struct ledger *l, uint64_t height, enum ledger_due kind, struct span key);

@@ -46,6 +46,7 @@ struct market_order {
 /* One worker's copy of an order's content. Key: (order, lineage). */
 struct market_replica {
     uint8_t account[32];
+    uint8_t owner[32]; /* whom it counts for: the owner of the account's group, else the account */
     uint8_t volume;
     uint32_t generation; /* of the volume when it was added; another one: the replica is void */
     uint32_t index;      /* of its leaf */
@@ -106,8 +107,8 @@ bool market_find(struct ledger *l, uint8_t id[32], const struct content_key *key
 
 /* Replicas, called by chain/work while it applies a report. market_replica_add says false, and
  * changes nothing, when the replica is void: no such order, one of this lineage there already, no
- * place left (params.replicas_max), or one of this account there already. r gives account, volume,
- * generation, index, proven and answered; the rest is set here. */
+ * place left (params.replicas_max), or one of this account or its group there already. r gives
+ * account, volume, generation, index, proven and answered; the rest is set here. */
 bool market_replica_add(struct ledger *l, const struct market_work *work, const uint8_t order[32],
                         const uint8_t lineage[32], const struct market_replica *r);
 /* Settles what is owed and removes it. False: it was not there. */
@@ -118,6 +119,10 @@ bool market_replica(struct ledger *l, struct market_replica *out, const uint8_t 
 /* The next replica of an order after lineage (all zero: from the start). */
 bool market_replica_next(struct ledger *l, uint8_t lineage[32], struct market_replica *out,
                          const uint8_t order[32]);
+/* From chain/group: the account has joined or left a group. Whom its replicas count for follows in
+ * the queue, from this block's end on. */
+void market_regroup(struct ledger *l, const uint8_t account[32]);
+
 /* Claims differ, or agree again (5.5). */
 void market_set_disputed(struct ledger *l, const struct market_work *work, const uint8_t order[32],
                          bool disputed);
@@ -177,8 +182,8 @@ void market_merchant(struct ledger *l, struct market_merchant *out, const uint8_
 enum tx_result market_check_merchant(struct ledger *l, const struct ledger_call *call);
 void market_apply_merchant(struct ledger *l, const struct ledger_call *call);
 
-/* The block hook: price updates. And one due entry of kind VERIFY, EXPIRY or POWER; returns the
- * number of records looked at, which the block counts against params.queue_per_block. */
+/* The block hook: price updates. And one due entry of kind VERIFY, EXPIRY, POWER or GROUP; returns
+ * the number of records looked at, which the block counts against params.queue_per_block. */
 void market_block_begin(struct ledger *l);
 uint32_t market_due(struct ledger *l, const struct market_work *work, enum ledger_due kind,
                     struct span key);

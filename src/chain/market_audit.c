@@ -1,4 +1,5 @@
 /* What must hold over all records of the market, for tests and audits: reads everything. */
+#include "chain/group.h"
 #include "chain/market.h"
 #include "chain/market_store.h"
 
@@ -25,8 +26,15 @@ static void replicas_audit(struct audit *a, const uint8_t id[32], const struct m
         paid += r.paid;
         require(a, r.verified || (!r.paid && r.power == 0),
                 "an unverified replica earns or weighs");
+        uint8_t other[32];
         require(a, market_store_account_has_replica(a->l, id, r.account),
                 "a replica is missing in the index by account");
+        require(a, market_store_owner_has_replica(a->l, id, r.owner),
+                "a replica is missing in the index by owner");
+        bool walking = market_store_regroup(a->l, other, r.account);
+        if (!group_owner(a->l, other, r.account))
+            memcpy(other, r.account, 32);
+        require(a, walking || memcmp(other, r.owner, 32) == 0, "a replica counts for a stranger");
     }
     require(a, all == o->replicas_all, "replicas_all is not the number of replicas");
     require(a, verified == o->replicas, "replicas is not the number of verified replicas");

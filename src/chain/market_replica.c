@@ -1,6 +1,9 @@
 /* Replicas: who holds what, who is paid, what it weighs. docs/spec/market.md 5. */
+#include "chain/group.h"
 #include "chain/market.h"
 #include "chain/market_store.h"
+
+enum { REGROUP_STEP = 32 }; /* replicas of an account that one due entry looks at */
 
 struct amount market_rate(const struct market_order *o)
 {
@@ -170,6 +173,13 @@ static void queue_verify(struct ledger *l, const uint8_t order[32], const uint8_
     ledger_queue_put(l, next_look(l), LEDGER_DUE_VERIFY, span_of(key, sizeof(key)));
 }
 
+/* SPEC market 4.1: "It counts for the owner of its account's group, else for the account" */
+static void owner_of(struct ledger *l, uint8_t owner[32], const uint8_t account[32])
+{
+    if (!group_owner(l, owner, account))
+        memcpy(owner, account, 32);
+}
+
 bool market_replica_add(struct ledger *l, const struct market_work *work, const uint8_t order[32],
                         const uint8_t lineage[32], const struct market_replica *r)
 {
@@ -178,9 +188,13 @@ bool market_replica_add(struct ledger *l, const struct market_work *work, const 
     struct market_replica there;
     if (!market_order(l, &o, order) || market_order_state(l, &o) == ORDER_EXPIRED)
         return false;
-    /* SPEC market 4.1: "an account has at most one per entry, an entry at most replicas_max" */
+    uint8_t owner[32];
+    owner_of(l, owner, r->account);
+    /* SPEC market 4.1: "An entry has at most one of an account, one that counts for an owner, and
+     * replicas_max in all." */
     if (o.replicas_all >= l->params->replicas_max || market_replica(l, &there, order, lineage) ||
-        market_store_account_has_replica(l, order, r->account))
+        market_store_account_has_replica(l, order, r->account) ||
+        market_store_owner_has_replica(l, order, owner))
         return false;
     struct market_replica fresh = { .volume = r->volume,
                                     .generation = r->generation,
@@ -188,9 +202,10 @@ bool market_replica_add(struct ledger *l, const struct market_work *work, const 
                                     .proven = r->proven,
                                     .answered = r->answered };
     memcpy(fresh.account, r->account, 32);
+    memcpy(fresh.owner, owner, 32);
     o.replicas_all++;
     market_store_order_put(l, order, &o);
-    market_store_replica_put(l, order, lineage, &fresh);
+    market_store_replica_new(l, order, lineage, &fresh);
     queue_verify(l, order, lineage);
     struct market_price price;
     market_price(l, &price);
@@ -230,6 +245,54 @@ bool market_replica_remove(struct ledger *l, const struct market_work *work,
     market_replica_drop(l, work, order, &o, lineage, &r);
     market_store_order_put(l, order, &o);
     return true;
+}
+
+/* ---- groups ---- */
+
+void market_regroup(struct ledger *l, const uint8_t account[32])
+{
+    static const uint8_t start[32];
+    uint8_t order[32];
+    /* A walk under way begins anew; there is one per account. */
+    if (!market_store_regroup(l, order, account))
+        ledger_queue_put(l, l->height, LEDGER_DUE_GROUP, span_of(account, 32));
+    market_store_regroup_put(l, account, start);
+}
+
+static void regroup_one(struct ledger *l, const struct market_work *work, const uint8_t order[32],
+                        const uint8_t lineage[32], const uint8_t owner[32])
+{
+    struct market_replica r;
+    if (!market_replica(l, &r, order, lineage) || memcmp(r.owner, owner, 32) == 0)
+        return;
+    /* SPEC market 4.5: "One of which the group holds another ends." */
+    if (market_store_owner_has_replica(l, order, owner)) {
+        market_replica_remove(l, work, order, lineage);
+        return;
+    }
+    market_store_replica_del(l, order, lineage, &r);
+    memcpy(r.owner, owner, 32);
+    market_store_replica_new(l, order, lineage, &r);
+}
+
+/* A part of the walk over the replicas of an account. */
+static uint32_t regroup(struct ledger *l, const struct market_work *work, const uint8_t account[32])
+{
+    uint8_t owner[32], order[32], lineage[32];
+    uint32_t looked = 1;
+    if (!market_store_regroup(l, order, account))
+        return looked;
+    owner_of(l, owner, account);
+    for (; looked <= REGROUP_STEP; looked++) {
+        if (!market_store_account_next(l, order, lineage, account)) {
+            market_store_regroup_put(l, account, NULL);
+            return looked;
+        }
+        regroup_one(l, work, order, lineage, owner);
+    }
+    market_store_regroup_put(l, account, order);
+    ledger_queue_put(l, l->height + 1, LEDGER_DUE_GROUP, span_of(account, 32));
+    return looked;
 }
 
 /* ---- due entries ---- */
@@ -297,6 +360,8 @@ uint32_t market_due(struct ledger *l, const struct market_work *work, enum ledge
         return expire(l, work, id);
     if (kind == LEDGER_DUE_POWER)
         return refresh_power(l, work, id);
+    if (kind == LEDGER_DUE_GROUP)
+        return regroup(l, work, id);
     ASSERT(kind == LEDGER_DUE_VERIFY && key.n == 64);
     return look_at(l, work, id, key.p + 32);
 }

@@ -272,8 +272,9 @@ static void replica_decode(struct market_replica *r, struct span in)
 {
     *r = (struct market_replica){ 0 };
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
-    cbor_read_array_of(&c, 12);
+    cbor_read_array_of(&c, 13);
     cbor_read_bytes_of(&c, r->account, 32);
+    cbor_read_bytes_of(&c, r->owner, 32);
     r->volume = (uint8_t)cbor_read_uint_max(&c, UINT8_MAX);
     r->generation = read_u32(&c);
     r->index = read_u32(&c);
@@ -321,8 +322,9 @@ void market_store_replica_put(struct ledger *l, const uint8_t order[32], const u
 {
     uint8_t buf[256];
     struct writer w = writer_of(buf, sizeof(buf));
-    cbor_write_array(&w, 12);
+    cbor_write_array(&w, 13);
     cbor_write_bytes(&w, span_of(r->account, 32));
+    cbor_write_bytes(&w, span_of(r->owner, 32));
     cbor_write_uint(&w, r->volume);
     cbor_write_uint(&w, r->generation);
     cbor_write_uint(&w, r->index);
@@ -337,7 +339,15 @@ void market_store_replica_put(struct ledger *l, const uint8_t order[32], const u
     ASSERT(w.err == OK);
     struct key k = key_of('r', order, lineage);
     state_put(l->st, STATE_ORDERS, key_span(&k), writer_span(&w));
-    k = key_of(MARKET_INDEX_HOLDER, order, r->account);
+}
+
+void market_store_replica_new(struct ledger *l, const uint8_t order[32], const uint8_t lineage[32],
+                              const struct market_replica *r)
+{
+    market_store_replica_put(l, order, lineage, r);
+    struct key k = key_of(MARKET_INDEX_HOLDER, order, r->owner);
+    state_put(l->st, STATE_INDEX, key_span(&k), span_of(lineage, 32));
+    k = key_of(MARKET_INDEX_REPLICA, r->account, order);
     state_put(l->st, STATE_INDEX, key_span(&k), span_of(lineage, 32));
 }
 
@@ -346,15 +356,60 @@ void market_store_replica_del(struct ledger *l, const uint8_t order[32], const u
 {
     struct key k = key_of('r', order, lineage);
     state_del(l->st, STATE_ORDERS, key_span(&k));
-    k = key_of(MARKET_INDEX_HOLDER, order, r->account);
+    k = key_of(MARKET_INDEX_HOLDER, order, r->owner);
     state_del(l->st, STATE_INDEX, key_span(&k));
+    k = key_of(MARKET_INDEX_REPLICA, r->account, order);
+    state_del(l->st, STATE_INDEX, key_span(&k));
+}
+
+bool market_store_owner_has_replica(struct ledger *l, const uint8_t order[32],
+                                    const uint8_t owner[32])
+{
+    struct key k = key_of(MARKET_INDEX_HOLDER, order, owner);
+    return state_has(l->st, STATE_INDEX, key_span(&k));
 }
 
 bool market_store_account_has_replica(struct ledger *l, const uint8_t order[32],
                                       const uint8_t account[32])
 {
-    struct key k = key_of(MARKET_INDEX_HOLDER, order, account);
+    struct key k = key_of(MARKET_INDEX_REPLICA, account, order);
     return state_has(l->st, STATE_INDEX, key_span(&k));
+}
+
+bool market_store_account_next(struct ledger *l, uint8_t order[32], uint8_t lineage[32],
+                               const uint8_t account[32])
+{
+    struct key prefix = key_of(MARKET_INDEX_REPLICA, account, NULL);
+    struct key from = key_of(MARKET_INDEX_REPLICA, account, order);
+    struct state_range range = { .store = STATE_INDEX, .prefix = key_span(&prefix) };
+    struct span k, value;
+    if (!state_next(l->st, &k, &value, range, key_span(&from), true))
+        return false;
+    ASSERT(k.n == 65 && value.n == 32);
+    memcpy(order, k.p + 33, 32);
+    memcpy(lineage, value.p, 32);
+    return true;
+}
+
+bool market_store_regroup(struct ledger *l, uint8_t order[32], const uint8_t account[32])
+{
+    struct key k = key_of(MARKET_INDEX_REGROUP, account, NULL);
+    struct span value;
+    memset(order, 0, 32);
+    if (!state_get(l->st, &value, STATE_INDEX, key_span(&k)))
+        return false;
+    ASSERT(value.n == 32);
+    memcpy(order, value.p, 32);
+    return true;
+}
+
+void market_store_regroup_put(struct ledger *l, const uint8_t account[32], const uint8_t *order)
+{
+    struct key k = key_of(MARKET_INDEX_REGROUP, account, NULL);
+    if (order == NULL)
+        state_del(l->st, STATE_INDEX, key_span(&k));
+    else
+        state_put(l->st, STATE_INDEX, key_span(&k), span_of(order, 32));
 }
 
 /* ---- payers and merchants ---- */

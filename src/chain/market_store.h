@@ -25,12 +25,27 @@ bool market_store_is_indexed(struct ledger *l, const uint8_t id[32], const struc
 /* The entry without data_root of a content key. */
 bool market_store_plain(struct ledger *l, uint8_t id[32], const struct content_key *key);
 
+/* new writes the index too, by owner and by account; put only the record: neither may change. */
+void market_store_replica_new(struct ledger *l, const uint8_t order[32], const uint8_t lineage[32],
+                              const struct market_replica *r);
 void market_store_replica_put(struct ledger *l, const uint8_t order[32], const uint8_t lineage[32],
                               const struct market_replica *r);
 void market_store_replica_del(struct ledger *l, const uint8_t order[32], const uint8_t lineage[32],
                               const struct market_replica *r);
+/* Is there a replica of the order that counts for the owner; of the account? */
+bool market_store_owner_has_replica(struct ledger *l, const uint8_t order[32],
+                                    const uint8_t owner[32]);
 bool market_store_account_has_replica(struct ledger *l, const uint8_t order[32],
                                       const uint8_t account[32]);
+
+/* The next replica of an account, by order. False: none. */
+bool market_store_account_next(struct ledger *l, uint8_t order[32], uint8_t lineage[32],
+                               const uint8_t account[32]);
+
+/* How far the walk over an account's replicas has come, 'j' | account -> order. */
+bool market_store_regroup(struct ledger *l, uint8_t order[32], const uint8_t account[32]);
+/* order NULL: it is done. */
+void market_store_regroup_put(struct ledger *l, const uint8_t account[32], const uint8_t *order);
 
 bool market_store_payer(struct ledger *l, struct market_payer *out, const uint8_t order[32],
                         const uint8_t account[32]);
@@ -48,12 +63,15 @@ void market_store_urls_put(struct ledger *l, const uint8_t account[32], const st
 void market_store_reward_put(struct ledger *l, const uint8_t account[32], struct amount reward);
 
 /* In the index: 'w' | account | id (orders of an account), 's' | state | id, 'k' | codec | digest |
- * id, 'a' | id | account -> lineage. The letters are used by chain/query too. */
+ * id, 'a' | id | owner -> lineage, 'b' | account | id -> lineage, 'j' | account -> id. The letters
+ * are used by chain/query too. */
 enum {
     MARKET_INDEX_ACCOUNT = 'w',
     MARKET_INDEX_STATE = 's',
     MARKET_INDEX_KEY = 'k',
     MARKET_INDEX_HOLDER = 'a',
+    MARKET_INDEX_REPLICA = 'b',
+    MARKET_INDEX_REGROUP = 'j',
 };
 void market_store_account_index(struct ledger *l, const uint8_t account[32], const uint8_t id[32]);
 

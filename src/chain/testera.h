@@ -46,8 +46,8 @@ static inline void ts_set(struct world *w, const char *more)
         size_t name_size = strcspn(more, "=");
         size_t value_size = strcspn(more + name_size + 1, " ");
         CHECK(name_size < sizeof(name) && value_size < sizeof(value));
-        snprintf(name, name_size + 1, "%s", more);
-        snprintf(value, value_size + 1, "%s", more + name_size + 1);
+        snprintf(name, sizeof(name), "%.*s", (int)name_size, more);
+        snprintf(value, sizeof(value), "%.*s", (int)value_size, more + name_size + 1);
         CHECK_OK(params_set(&w->chain.params, name, value));
         n = (int)(name_size + 1 + value_size);
         n += more[n] == ' ';
