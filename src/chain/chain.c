@@ -105,144 +105,96 @@ void chain_store_params(struct chain *c)
 
 /* ---- one call ---- */
 
+static enum tx_result market_check(struct ledger *l, const struct ledger_call *call)
+{
+    enum tx_kind kind = call->tx->call.kind;
+    if (kind == TX_ORDER)
+        return market_check_order(l, call);
+    if (kind == TX_PREPAY)
+        return market_check_prepay(l, call);
+    if (kind == TX_SETTLE)
+        return market_check_settle(l, call);
+    return kind == TX_REFUND ? market_check_refund(l, call) : RESULT_UNSUPPORTED;
+}
+
 static enum tx_result call_check(struct chain *c, const struct ledger_call *call)
 {
     struct ledger *l = &c->ledger;
-    switch (call->tx->call.kind) {
-    case TX_TRANSFER:
-        return accounts_check_transfer(l, call);
-    case TX_ALLOW:
-        return accounts_check_allow(l, call);
-    case TX_ORDER:
-        return market_check_order(l, call);
-    case TX_PREPAY:
-        return market_check_prepay(l, call);
-    case TX_SETTLE:
-        return market_check_settle(l, call);
-    case TX_REFUND:
-        return market_check_refund(l, call);
-    case TX_MERCHANT_DEPOSIT:
-    case TX_MERCHANT_WITHDRAW:
-    case TX_MERCHANT_CLAIM:
-    case TX_MERCHANT_URLS:
+    enum tx_kind kind = call->tx->call.kind;
+    switch (tx_group(kind)) {
+    case TX_OF_ACCOUNTS:
+        return kind == TX_TRANSFER ? accounts_check_transfer(l, call)
+                                   : accounts_check_allow(l, call);
+    case TX_OF_MARKET:
+        return market_check(l, call);
+    case TX_OF_MERCHANT:
         return market_check_merchant(l, call);
-    case TX_WORKER_REGISTER:
-    case TX_WORKER_DEPOSIT:
-    case TX_WORKER_WITHDRAW:
-    case TX_REPORT:
-    case TX_REFUTE:
-    case TX_CHALLENGE:
-    case TX_ANSWER:
+    case TX_OF_WORK:
         return c->work->check(l, call);
-    case TX_STAKE_BOND:
-    case TX_STAKE_BOND_EXTRA:
-    case TX_STAKE_UNBOND:
-    case TX_STAKE_REBOND:
-    case TX_STAKE_WITHDRAW:
-    case TX_STAKE_VALIDATE:
-    case TX_STAKE_GUARANTEE:
-    case TX_STAKE_CUT:
-    case TX_STAKE_CHILL:
-    case TX_STAKE_PAYEE:
-    case TX_STAKE_CONTROLLER:
-    case TX_STAKE_KEY:
-    case TX_STAKE_BEACON:
-    case TX_STAKE_PAYOUT:
+    case TX_OF_STAKING:
         return staking_check(l, call);
-    case TX_GROUP_CREATE:
-    case TX_GROUP_ALLOW:
-    case TX_GROUP_DISALLOW:
-    case TX_GROUP_JOIN:
-    case TX_GROUP_QUIT:
-    case TX_GROUP_KICK:
+    case TX_OF_GROUP:
         return group_check(l, call);
-    case TX_GOV_PROPOSE:
-    case TX_GOV_VOTE:
+    case TX_OF_GOV:
         return gov_check(l, call);
-    case TX_BEACON:
+    case TX_OF_BEACON:
         return beacon_check(l, call->tx);
-    case TX_KIND_COUNT:
+    case TX_OF_NOBODY:
         break;
     }
     return RESULT_UNSUPPORTED;
 }
 
-static void apply_stake(struct ledger *l, const struct ledger_call *call)
+static void market_apply(struct ledger *l, const struct market_work *work,
+                         const struct ledger_call *call)
 {
     enum tx_kind kind = call->tx->call.kind;
-    if (kind == TX_GOV_PROPOSE || kind == TX_GOV_VOTE)
-        gov_apply(l, call);
-    else if (kind >= TX_GROUP_CREATE && kind <= TX_GROUP_KICK)
-        group_apply(l, call);
+    if (kind == TX_ORDER)
+        market_apply_order(l, work, call);
+    else if (kind == TX_PREPAY)
+        market_apply_prepay(l, call);
+    else if (kind == TX_SETTLE)
+        market_apply_settle(l, work, call);
     else
-        staking_apply(l, call);
+        market_apply_refund(l, call);
+}
+
+static void accounts_apply(struct ledger *l, const struct ledger_call *call)
+{
+    if (call->tx->call.kind == TX_TRANSFER)
+        accounts_apply_transfer(l, call);
+    else
+        accounts_apply_allow(l, call);
 }
 
 static enum tx_result call_apply(struct chain *c, const struct ledger_call *call)
 {
     struct ledger *l = &c->ledger;
-    const struct market_work *work = &c->work->market;
-    switch (call->tx->call.kind) {
-    case TX_TRANSFER:
-        accounts_apply_transfer(l, call);
+    switch (tx_group(call->tx->call.kind)) {
+    case TX_OF_ACCOUNTS:
+        accounts_apply(l, call);
         break;
-    case TX_ALLOW:
-        accounts_apply_allow(l, call);
+    case TX_OF_MARKET:
+        market_apply(l, &c->work->market, call);
         break;
-    case TX_ORDER:
-        market_apply_order(l, work, call);
-        break;
-    case TX_PREPAY:
-        market_apply_prepay(l, call);
-        break;
-    case TX_SETTLE:
-        market_apply_settle(l, work, call);
-        break;
-    case TX_REFUND:
-        market_apply_refund(l, call);
-        break;
-    case TX_MERCHANT_DEPOSIT:
-    case TX_MERCHANT_WITHDRAW:
-    case TX_MERCHANT_CLAIM:
-    case TX_MERCHANT_URLS:
+    case TX_OF_MERCHANT:
         market_apply_merchant(l, call);
         break;
-    case TX_WORKER_REGISTER:
-    case TX_WORKER_DEPOSIT:
-    case TX_WORKER_WITHDRAW:
-    case TX_REPORT:
-    case TX_REFUTE:
-    case TX_CHALLENGE:
-    case TX_ANSWER:
+    case TX_OF_WORK:
         return c->work->apply(l, call);
-    case TX_STAKE_BOND:
-    case TX_STAKE_BOND_EXTRA:
-    case TX_STAKE_UNBOND:
-    case TX_STAKE_REBOND:
-    case TX_STAKE_WITHDRAW:
-    case TX_STAKE_VALIDATE:
-    case TX_STAKE_GUARANTEE:
-    case TX_STAKE_CUT:
-    case TX_STAKE_CHILL:
-    case TX_STAKE_PAYEE:
-    case TX_STAKE_CONTROLLER:
-    case TX_STAKE_KEY:
-    case TX_STAKE_BEACON:
-    case TX_STAKE_PAYOUT:
-    case TX_GROUP_CREATE:
-    case TX_GROUP_ALLOW:
-    case TX_GROUP_DISALLOW:
-    case TX_GROUP_JOIN:
-    case TX_GROUP_QUIT:
-    case TX_GROUP_KICK:
-    case TX_GOV_PROPOSE:
-    case TX_GOV_VOTE:
-        apply_stake(l, call);
+    case TX_OF_STAKING:
+        staking_apply(l, call);
         break;
-    case TX_BEACON:
+    case TX_OF_GROUP:
+        group_apply(l, call);
+        break;
+    case TX_OF_GOV:
+        gov_apply(l, call);
+        break;
+    case TX_OF_BEACON:
         beacon_apply(l, call->tx);
         break;
-    case TX_KIND_COUNT:
+    case TX_OF_NOBODY:
         break;
     }
     return RESULT_OK;

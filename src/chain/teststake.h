@@ -53,8 +53,8 @@ static inline enum tx_result ts_call(struct world *w, size_t from, const struct 
     struct ledger_call c = { .tx = &tx, .from = ts_id(from) };
     struct ledger *l = &w->chain.ledger;
     memcpy(tx.from, c.from, 32);
-    bool group = call->kind >= TX_GROUP_CREATE && call->kind <= TX_GROUP_KICK;
-    bool gov = call->kind == TX_GOV_PROPOSE || call->kind == TX_GOV_VOTE;
+    bool group = tx_group(call->kind) == TX_OF_GROUP;
+    bool gov = tx_group(call->kind) == TX_OF_GOV;
     enum tx_result r = group ? group_check(l, &c) : gov ? gov_check(l, &c) : staking_check(l, &c);
     if (r == RESULT_OK && group)
         group_apply(l, &c);

@@ -6,53 +6,61 @@
 
 static const char signature_tag[] = "crust/tx/1";
 
-static const char *const names[TX_KIND_COUNT] = {
-    [TX_TRANSFER] = "transfer",
-    [TX_ALLOW] = "allow",
-    [TX_ORDER] = "order",
-    [TX_PREPAY] = "prepay",
-    [TX_SETTLE] = "settle",
-    [TX_REFUND] = "refund",
-    [TX_MERCHANT_DEPOSIT] = "merchant.deposit",
-    [TX_MERCHANT_WITHDRAW] = "merchant.withdraw",
-    [TX_MERCHANT_CLAIM] = "merchant.claim",
-    [TX_MERCHANT_URLS] = "merchant.urls",
-    [TX_WORKER_REGISTER] = "worker.register",
-    [TX_WORKER_DEPOSIT] = "worker.deposit",
-    [TX_WORKER_WITHDRAW] = "worker.withdraw",
-    [TX_REPORT] = "report",
-    [TX_REFUTE] = "refute",
-    [TX_CHALLENGE] = "challenge",
-    [TX_ANSWER] = "answer",
-    [TX_STAKE_BOND] = "stake.bond",
-    [TX_STAKE_BOND_EXTRA] = "stake.bond_extra",
-    [TX_STAKE_UNBOND] = "stake.unbond",
-    [TX_STAKE_REBOND] = "stake.rebond",
-    [TX_STAKE_WITHDRAW] = "stake.withdraw",
-    [TX_STAKE_VALIDATE] = "stake.validate",
-    [TX_STAKE_GUARANTEE] = "stake.guarantee",
-    [TX_STAKE_CUT] = "stake.cut",
-    [TX_STAKE_CHILL] = "stake.chill",
-    [TX_STAKE_PAYEE] = "stake.payee",
-    [TX_STAKE_CONTROLLER] = "stake.controller",
-    [TX_STAKE_KEY] = "stake.key",
-    [TX_STAKE_BEACON] = "stake.beacon",
-    [TX_STAKE_PAYOUT] = "stake.payout",
-    [TX_GROUP_CREATE] = "group.create",
-    [TX_GROUP_ALLOW] = "group.allow",
-    [TX_GROUP_DISALLOW] = "group.disallow",
-    [TX_GROUP_JOIN] = "group.join",
-    [TX_GROUP_QUIT] = "group.quit",
-    [TX_GROUP_KICK] = "group.kick",
-    [TX_GOV_PROPOSE] = "gov.propose",
-    [TX_GOV_VOTE] = "gov.vote",
-    [TX_BEACON] = "beacon",
+static const struct {
+    const char *name;
+    enum tx_group group;
+} kinds[TX_KIND_COUNT] = {
+    [TX_TRANSFER] = { "transfer", TX_OF_ACCOUNTS },
+    [TX_ALLOW] = { "allow", TX_OF_ACCOUNTS },
+    [TX_ORDER] = { "order", TX_OF_MARKET },
+    [TX_PREPAY] = { "prepay", TX_OF_MARKET },
+    [TX_SETTLE] = { "settle", TX_OF_MARKET },
+    [TX_REFUND] = { "refund", TX_OF_MARKET },
+    [TX_MERCHANT_DEPOSIT] = { "merchant.deposit", TX_OF_MERCHANT },
+    [TX_MERCHANT_WITHDRAW] = { "merchant.withdraw", TX_OF_MERCHANT },
+    [TX_MERCHANT_CLAIM] = { "merchant.claim", TX_OF_MERCHANT },
+    [TX_MERCHANT_URLS] = { "merchant.urls", TX_OF_MERCHANT },
+    [TX_WORKER_REGISTER] = { "worker.register", TX_OF_WORK },
+    [TX_WORKER_DEPOSIT] = { "worker.deposit", TX_OF_WORK },
+    [TX_WORKER_WITHDRAW] = { "worker.withdraw", TX_OF_WORK },
+    [TX_REPORT] = { "report", TX_OF_WORK },
+    [TX_REFUTE] = { "refute", TX_OF_WORK },
+    [TX_CHALLENGE] = { "challenge", TX_OF_WORK },
+    [TX_ANSWER] = { "answer", TX_OF_WORK },
+    [TX_STAKE_BOND] = { "stake.bond", TX_OF_STAKING },
+    [TX_STAKE_BOND_EXTRA] = { "stake.bond_extra", TX_OF_STAKING },
+    [TX_STAKE_UNBOND] = { "stake.unbond", TX_OF_STAKING },
+    [TX_STAKE_REBOND] = { "stake.rebond", TX_OF_STAKING },
+    [TX_STAKE_WITHDRAW] = { "stake.withdraw", TX_OF_STAKING },
+    [TX_STAKE_VALIDATE] = { "stake.validate", TX_OF_STAKING },
+    [TX_STAKE_GUARANTEE] = { "stake.guarantee", TX_OF_STAKING },
+    [TX_STAKE_CUT] = { "stake.cut", TX_OF_STAKING },
+    [TX_STAKE_CHILL] = { "stake.chill", TX_OF_STAKING },
+    [TX_STAKE_PAYEE] = { "stake.payee", TX_OF_STAKING },
+    [TX_STAKE_CONTROLLER] = { "stake.controller", TX_OF_STAKING },
+    [TX_STAKE_KEY] = { "stake.key", TX_OF_STAKING },
+    [TX_STAKE_BEACON] = { "stake.beacon", TX_OF_STAKING },
+    [TX_STAKE_PAYOUT] = { "stake.payout", TX_OF_STAKING },
+    [TX_GROUP_CREATE] = { "group.create", TX_OF_GROUP },
+    [TX_GROUP_ALLOW] = { "group.allow", TX_OF_GROUP },
+    [TX_GROUP_DISALLOW] = { "group.disallow", TX_OF_GROUP },
+    [TX_GROUP_JOIN] = { "group.join", TX_OF_GROUP },
+    [TX_GROUP_QUIT] = { "group.quit", TX_OF_GROUP },
+    [TX_GROUP_KICK] = { "group.kick", TX_OF_GROUP },
+    [TX_GOV_PROPOSE] = { "gov.propose", TX_OF_GOV },
+    [TX_GOV_VOTE] = { "gov.vote", TX_OF_GOV },
+    [TX_BEACON] = { "beacon", TX_OF_BEACON },
 };
 
 const char *tx_name(enum tx_kind kind)
 {
     ASSERT((unsigned)kind < TX_KIND_COUNT);
-    return names[kind];
+    return kinds[kind].name;
+}
+
+enum tx_group tx_group(enum tx_kind kind)
+{
+    return (unsigned)kind < TX_KIND_COUNT ? kinds[kind].group : TX_OF_NOBODY;
 }
 
 /* ---- calls, in the order of docs/spec/transactions.md 3 ---- */
@@ -304,7 +312,7 @@ static void beacon_encode(struct writer *w, const struct tx_beacon *b)
 static enum tx_kind kind_of(struct span name)
 {
     for (int kind = 0; kind < TX_KIND_COUNT; kind++)
-        if (span_eq(name, span_str(names[kind])))
+        if (span_eq(name, span_str(kinds[kind].name)))
             return (enum tx_kind)kind;
     return TX_KIND_COUNT;
 }
@@ -315,74 +323,60 @@ static void report_decode(struct cbor_reader *c, struct tx_call *call)
     call->report = key_span(c, "report", TX_REPORT_MAX);
 }
 
+static void merchant_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    if (call->kind == TX_MERCHANT_CLAIM)
+        cbor_read_map_of(c, 0);
+    else if (call->kind == TX_MERCHANT_URLS)
+        urls_decode(c, &call->urls);
+    else
+        funds_decode(c, call);
+}
+
+static void work_decode(struct cbor_reader *c, struct tx_call *call)
+{
+    if (call->kind == TX_WORKER_REGISTER)
+        register_decode(c, &call->worker_register);
+    else if (call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW)
+        funds_decode(c, call);
+    else if (call->kind == TX_REPORT)
+        report_decode(c, call);
+    else
+        dispute_decode(c, call);
+}
+
 static void args_decode(struct cbor_reader *c, struct tx_call *call)
 {
-    switch (call->kind) {
-    case TX_TRANSFER:
-    case TX_ALLOW:
+    switch (tx_group(call->kind)) {
+    case TX_OF_ACCOUNTS:
         money_decode(c, call);
         break;
-    case TX_ORDER:
-        order_decode(c, &call->order);
+    case TX_OF_MARKET:
+        if (call->kind == TX_ORDER)
+            order_decode(c, &call->order);
+        else
+            entry_decode(c, call);
         break;
-    case TX_PREPAY:
-    case TX_SETTLE:
-    case TX_REFUND:
-        entry_decode(c, call);
+    case TX_OF_MERCHANT:
+        merchant_decode(c, call);
         break;
-    case TX_MERCHANT_CLAIM:
-        cbor_read_map_of(c, 0);
+    case TX_OF_WORK:
+        work_decode(c, call);
         break;
-    case TX_MERCHANT_URLS:
-        urls_decode(c, &call->urls);
-        break;
-    case TX_MERCHANT_DEPOSIT:
-    case TX_MERCHANT_WITHDRAW:
-    case TX_WORKER_DEPOSIT:
-    case TX_WORKER_WITHDRAW:
-        funds_decode(c, call);
-        break;
-    case TX_WORKER_REGISTER:
-        register_decode(c, &call->worker_register);
-        break;
-    case TX_REPORT:
-        report_decode(c, call);
-        break;
-    case TX_REFUTE:
-    case TX_CHALLENGE:
-    case TX_ANSWER:
-        dispute_decode(c, call);
-        break;
-    case TX_STAKE_BOND:
-    case TX_STAKE_BOND_EXTRA:
-    case TX_STAKE_UNBOND:
-    case TX_STAKE_REBOND:
-    case TX_STAKE_WITHDRAW:
-    case TX_STAKE_VALIDATE:
-    case TX_STAKE_GUARANTEE:
-    case TX_STAKE_CUT:
-    case TX_STAKE_CHILL:
-    case TX_STAKE_PAYEE:
-    case TX_STAKE_CONTROLLER:
-    case TX_STAKE_KEY:
-    case TX_STAKE_BEACON:
-    case TX_STAKE_PAYOUT:
-    case TX_GROUP_CREATE:
-    case TX_GROUP_ALLOW:
-    case TX_GROUP_DISALLOW:
-    case TX_GROUP_JOIN:
-    case TX_GROUP_QUIT:
-    case TX_GROUP_KICK:
-    case TX_GOV_VOTE:
+    case TX_OF_STAKING:
+    case TX_OF_GROUP:
         tx_stake_decode(c, call);
         break;
-    case TX_GOV_PROPOSE:
-        tx_proposal_decode(c, &call->proposal);
+    case TX_OF_GOV:
+        if (call->kind == TX_GOV_PROPOSE)
+            tx_proposal_decode(c, &call->proposal);
+        else
+            tx_stake_decode(c, call);
         break;
-    case TX_BEACON:
+    case TX_OF_BEACON:
         beacon_decode(c, &call->beacon);
         break;
-    case TX_KIND_COUNT:
+    case TX_OF_NOBODY:
         break; /* the reader has failed already */
     }
 }
@@ -393,74 +387,60 @@ static void report_encode(struct writer *w, const struct tx_call *call)
     put_bytes(w, "report", call->report.p, call->report.n);
 }
 
+static void merchant_encode(struct writer *w, const struct tx_call *call)
+{
+    if (call->kind == TX_MERCHANT_CLAIM)
+        cbor_write_map(w, 0);
+    else if (call->kind == TX_MERCHANT_URLS)
+        urls_encode(w, &call->urls);
+    else
+        funds_encode(w, call);
+}
+
+static void work_encode(struct writer *w, const struct tx_call *call)
+{
+    if (call->kind == TX_WORKER_REGISTER)
+        register_encode(w, &call->worker_register);
+    else if (call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW)
+        funds_encode(w, call);
+    else if (call->kind == TX_REPORT)
+        report_encode(w, call);
+    else
+        dispute_encode(w, call);
+}
+
 static void args_encode(struct writer *w, const struct tx_call *call)
 {
-    switch (call->kind) {
-    case TX_TRANSFER:
-    case TX_ALLOW:
+    switch (tx_group(call->kind)) {
+    case TX_OF_ACCOUNTS:
         money_encode(w, call);
         break;
-    case TX_ORDER:
-        order_encode(w, &call->order);
+    case TX_OF_MARKET:
+        if (call->kind == TX_ORDER)
+            order_encode(w, &call->order);
+        else
+            entry_encode(w, call);
         break;
-    case TX_PREPAY:
-    case TX_SETTLE:
-    case TX_REFUND:
-        entry_encode(w, call);
+    case TX_OF_MERCHANT:
+        merchant_encode(w, call);
         break;
-    case TX_MERCHANT_CLAIM:
-        cbor_write_map(w, 0);
+    case TX_OF_WORK:
+        work_encode(w, call);
         break;
-    case TX_MERCHANT_URLS:
-        urls_encode(w, &call->urls);
-        break;
-    case TX_MERCHANT_DEPOSIT:
-    case TX_MERCHANT_WITHDRAW:
-    case TX_WORKER_DEPOSIT:
-    case TX_WORKER_WITHDRAW:
-        funds_encode(w, call);
-        break;
-    case TX_WORKER_REGISTER:
-        register_encode(w, &call->worker_register);
-        break;
-    case TX_REPORT:
-        report_encode(w, call);
-        break;
-    case TX_REFUTE:
-    case TX_CHALLENGE:
-    case TX_ANSWER:
-        dispute_encode(w, call);
-        break;
-    case TX_STAKE_BOND:
-    case TX_STAKE_BOND_EXTRA:
-    case TX_STAKE_UNBOND:
-    case TX_STAKE_REBOND:
-    case TX_STAKE_WITHDRAW:
-    case TX_STAKE_VALIDATE:
-    case TX_STAKE_GUARANTEE:
-    case TX_STAKE_CUT:
-    case TX_STAKE_CHILL:
-    case TX_STAKE_PAYEE:
-    case TX_STAKE_CONTROLLER:
-    case TX_STAKE_KEY:
-    case TX_STAKE_BEACON:
-    case TX_STAKE_PAYOUT:
-    case TX_GROUP_CREATE:
-    case TX_GROUP_ALLOW:
-    case TX_GROUP_DISALLOW:
-    case TX_GROUP_JOIN:
-    case TX_GROUP_QUIT:
-    case TX_GROUP_KICK:
-    case TX_GOV_VOTE:
+    case TX_OF_STAKING:
+    case TX_OF_GROUP:
         tx_stake_encode(w, call);
         break;
-    case TX_GOV_PROPOSE:
-        tx_proposal_encode(w, &call->proposal);
+    case TX_OF_GOV:
+        if (call->kind == TX_GOV_PROPOSE)
+            tx_proposal_encode(w, &call->proposal);
+        else
+            tx_stake_encode(w, call);
         break;
-    case TX_BEACON:
+    case TX_OF_BEACON:
         beacon_encode(w, &call->beacon);
         break;
-    case TX_KIND_COUNT:
+    case TX_OF_NOBODY:
         ASSERT(call->kind != TX_KIND_COUNT);
     }
 }

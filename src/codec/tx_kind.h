@@ -47,6 +47,21 @@ enum tx_kind {
     TX_KIND_COUNT
 };
 
+/* Which module a call belongs to: it runs there, and its arguments look alike. */
+enum tx_group {
+    TX_OF_NOBODY, /* TX_KIND_COUNT; no kind: codec/tx_test.c */
+    TX_OF_ACCOUNTS,
+    TX_OF_MARKET,   /* orders */
+    TX_OF_MERCHANT, /* chain/market as well */
+    TX_OF_WORK,
+    TX_OF_STAKING,
+    TX_OF_GROUP,
+    TX_OF_GOV,
+    TX_OF_BEACON,
+};
+
+enum tx_group tx_group(enum tx_kind kind);
+
 /* tx_name gives the call's name on the wire ("worker.register"). Static storage. */
 const char *tx_name(enum tx_kind kind);
 
