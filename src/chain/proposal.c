@@ -1,47 +1,17 @@
 /* Putting a block together and judging one: docs/spec/transactions.md 6. */
+#include "base/sort.h"
 #include "chain/chain.h"
 
 enum { FRAMING = 6 }; /* what CometBFT's block adds to a transaction, rounded up */
-
-typedef int (*candidate_cmp)(const struct chain_candidate *a, const struct chain_candidate *b);
-
-/* Heap sort: in place and O(n log n) whatever the input; every order below is total. */
-static void sift_down(struct chain_candidate *txs, size_t at, size_t count, candidate_cmp cmp)
-{
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count)
-            return;
-        if (child + 1 < count && cmp(&txs[child], &txs[child + 1]) < 0)
-            child++;
-        if (cmp(&txs[at], &txs[child]) >= 0)
-            return;
-        struct chain_candidate t = txs[at];
-        txs[at] = txs[child];
-        txs[child] = t;
-        at = child;
-    }
-}
-
-static void sort(struct chain_candidate *txs, size_t count, candidate_cmp cmp)
-{
-    for (size_t i = count / 2; i-- > 0;)
-        sift_down(txs, i, count, cmp);
-    for (size_t n = count; n > 1; n--) {
-        struct chain_candidate t = txs[0];
-        txs[0] = txs[n - 1];
-        txs[n - 1] = t;
-        sift_down(txs, 0, n - 1, cmp);
-    }
-}
 
 static int by_number(uint64_t a, uint64_t b)
 {
     return a < b ? -1 : a > b;
 }
 
-static int by_urgency(const struct chain_candidate *a, const struct chain_candidate *b)
+static int by_urgency(const void *p, const void *q)
 {
+    const struct chain_candidate *a = p, *b = q;
     /* SPEC transactions 6.1: "A proposer puts beacon contributions first, then first reports,
      * disputes, and the rest by fee and arrival" */
     if (a->check.priority != b->check.priority)
@@ -50,16 +20,18 @@ static int by_urgency(const struct chain_candidate *a, const struct chain_candid
     return fee != 0 ? fee : by_number(a->rank, b->rank);
 }
 
-static int by_signer(const struct chain_candidate *a, const struct chain_candidate *b)
+static int by_signer(const void *p, const void *q)
 {
+    const struct chain_candidate *a = p, *b = q;
     int c = memcmp(a->check.signer, b->check.signer, sizeof(a->check.signer));
     if (c == 0)
         c = by_number(a->check.nonce, b->check.nonce);
     return c != 0 ? c : by_number(a->rank, b->rank);
 }
 
-static int by_rank(const struct chain_candidate *a, const struct chain_candidate *b)
+static int by_rank(const void *p, const void *q)
 {
+    const struct chain_candidate *a = p, *b = q;
     return by_number(a->rank, b->rank);
 }
 
@@ -85,9 +57,9 @@ static void ranks_by_nonce(struct chain_candidate *group, size_t count)
 static void order(struct chain_candidate *txs, size_t count)
 {
     ranks_in_order(txs, count);
-    sort(txs, count, by_urgency);
+    sort_items(txs, count, sizeof(*txs), by_urgency);
     ranks_in_order(txs, count);
-    sort(txs, count, by_signer);
+    sort_items(txs, count, sizeof(*txs), by_signer);
     for (size_t i = 0; i < count;) {
         size_t n = 1;
         while (i + n < count && memcmp(txs[i].check.signer, txs[i + n].check.signer,
@@ -97,7 +69,7 @@ static void order(struct chain_candidate *txs, size_t count)
         ranks_by_nonce(&txs[i], n);
         i += n;
     }
-    sort(txs, count, by_rank);
+    sort_items(txs, count, sizeof(*txs), by_rank);
 }
 
 /* The room of a block while it fills up. */

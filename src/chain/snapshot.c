@@ -1,5 +1,6 @@
 #include "chain/snapshot.h"
 
+#include "base/sort.h"
 #include "codec/cbor.h"
 #include "crypto/merkle.h"
 
@@ -160,38 +161,15 @@ enum err snapshot_decode(struct snapshot *out, struct span in)
 
 /* ---- chunks: [store, part, key, value, key, value...] ---------------------------------------- */
 
-static bool stands_before(const struct snapshot_pair *a, const struct snapshot_pair *b)
+static int by_key_hash(const void *a, const void *b)
 {
-    return memcmp(a->key_hash, b->key_hash, SMT_HASH_SIZE) < 0;
-}
-
-static void sift(struct snapshot_pair *pairs, size_t at, size_t count)
-{
-    struct snapshot_pair moving = pairs[at];
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count)
-            break;
-        if (child + 1 < count && stands_before(&pairs[child], &pairs[child + 1]))
-            child++;
-        if (!stands_before(&moving, &pairs[child]))
-            break;
-        pairs[at] = pairs[child];
-        at = child;
-    }
-    pairs[at] = moving;
+    const struct snapshot_pair *x = a, *y = b;
+    return memcmp(x->key_hash, y->key_hash, SMT_HASH_SIZE);
 }
 
 void snapshot_sort(struct snapshot_pair *pairs, size_t count)
 {
-    for (size_t i = count / 2; i-- > 0;)
-        sift(pairs, i, count);
-    for (size_t n = count; n-- > 1;) {
-        struct snapshot_pair top = pairs[0];
-        pairs[0] = pairs[n];
-        pairs[n] = top;
-        sift(pairs, 0, n);
-    }
+    sort_items(pairs, count, sizeof(*pairs), by_key_hash);
 }
 
 /* What the pairs of a part commit to, while they come. */

@@ -1,6 +1,7 @@
 #include "crypto/smt.h"
 
 #include "base/reader.h"
+#include "base/sort.h"
 #include "base/writer.h"
 
 enum {
@@ -321,40 +322,15 @@ void smt_write_of(struct smt_write *out, struct span key, struct span value, boo
         sha256(out->value_hash, value);
 }
 
-static bool below(const struct smt_write *a, const struct smt_write *b)
+static int by_key_hash(const void *a, const void *b)
 {
-    return memcmp(a->key_hash, b->key_hash, SMT_HASH_SIZE) < 0;
+    const struct smt_write *x = a, *y = b;
+    return memcmp(x->key_hash, y->key_hash, SMT_HASH_SIZE);
 }
 
-/* Restores the heap order below at, in writes[0, count). */
-static void sift(struct smt_write *writes, size_t at, size_t count)
-{
-    struct smt_write moving = writes[at];
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= count)
-            break;
-        if (child + 1 < count && below(&writes[child], &writes[child + 1]))
-            child++;
-        if (!below(&moving, &writes[child]))
-            break;
-        writes[at] = writes[child];
-        at = child;
-    }
-    writes[at] = moving;
-}
-
-/* A heap sort: in place, without recursion, and no input is slow. */
 void smt_sort(struct smt_write *writes, size_t count)
 {
-    for (size_t i = count / 2; i-- > 0;)
-        sift(writes, i, count);
-    for (size_t n = count; n-- > 1;) {
-        struct smt_write top = writes[0];
-        writes[0] = writes[n];
-        writes[n] = top;
-        sift(writes, 0, n);
-    }
+    sort_items(writes, count, sizeof(*writes), by_key_hash);
 }
 
 /* ---- reads and proofs ---------------------------------------------------------------------- */

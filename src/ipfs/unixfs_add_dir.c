@@ -1,48 +1,22 @@
+#include "base/sort.h"
 #include "codec/dagpb.h"
 #include "codec/murmur3.h"
 #include "ipfs/unixfs_add.h"
 
 enum { HASH_BITS = 64 };
 
-typedef int (*entry_order)(const struct unixfs_add_entry *a, const struct unixfs_add_entry *b);
-
-static int by_name(const struct unixfs_add_entry *a, const struct unixfs_add_entry *b)
+static int by_name(const void *p, const void *q)
 {
+    const struct unixfs_add_entry *a = p, *b = q;
     return span_cmp(a->name, b->name);
 }
 
-static int by_hash(const struct unixfs_add_entry *a, const struct unixfs_add_entry *b)
+static int by_hash(const void *p, const void *q)
 {
+    const struct unixfs_add_entry *a = p, *b = q;
     if (a->hash != b->hash)
         return a->hash < b->hash ? -1 : 1;
     return span_cmp(a->name, b->name);
-}
-
-static void sift_down(struct unixfs_add_entry *v, size_t root, size_t n, entry_order order)
-{
-    struct unixfs_add_entry moving = v[root];
-    for (size_t child = 2 * root + 1; child < n; child = 2 * root + 1) {
-        if (child + 1 < n && order(&v[child], &v[child + 1]) < 0)
-            child++;
-        if (order(&moving, &v[child]) >= 0)
-            break;
-        v[root] = v[child];
-        root = child;
-    }
-    v[root] = moving;
-}
-
-/* Heapsort: in place, without a worst case, and without the library's hidden allocation. */
-static void sort_entries(struct unixfs_add_entries e, entry_order order)
-{
-    for (size_t i = e.count / 2; i > 0; i--)
-        sift_down(e.list, i - 1, e.count, order);
-    for (size_t n = e.count; n > 1; n--) {
-        struct unixfs_add_entry last = e.list[n - 1];
-        e.list[n - 1] = e.list[0];
-        e.list[0] = last;
-        sift_down(e.list, 0, n - 1, order);
-    }
 }
 
 static bool name_valid(struct span name)
@@ -202,7 +176,7 @@ static enum err put_hamt(struct unixfs_add *add, struct unixfs_add_node *out,
     h.digits = (h.width + 3) / 4;
     for (size_t i = 0; i < e.count; i++)
         e.list[i].hash = murmur3_x64_64(e.list[i].name);
-    sort_entries(e, by_hash);
+    sort_items(e.list, e.count, sizeof(*e.list), by_hash);
     TRY(shard_open(&h, 0, e.count));
     while (h.depth > 0)
         TRY(hamt_step(&h, out));
@@ -221,7 +195,7 @@ enum err unixfs_add_dir(struct unixfs_add *add, struct unixfs_add_node *out,
         if (entries.list[i].name.n > UNIXFS_ADD_NAME_MAX)
             return ERR_LIMIT;
     }
-    sort_entries(entries, by_name);
+    sort_items(entries.list, entries.count, sizeof(*entries.list), by_name);
     for (size_t i = 1; i < entries.count; i++)
         if (span_eq(entries.list[i - 1].name, entries.list[i].name))
             return ERR_EXISTS;
