@@ -66,15 +66,6 @@ static void harm(const char *path, enum harm what)
     }
 }
 
-/* Sum over the volumes, as the chain has them. */
-static uint32_t files_on_chain(void)
-{
-    uint32_t count = 0;
-    for (int v = 0; v < WORK_VOLUMES; v++)
-        count += chain.state.volumes[v].files.count;
-    return count;
-}
-
 static void check_slot(struct fake_node *n)
 {
     fake_chain_slot(&chain, n);
@@ -120,9 +111,7 @@ static void a_derived_file_is_made_anew(void **state)
             char path[256];
             if (f == 2 && what != GONE && what != EMPTY && what != GARBAGE)
                 continue;
-            fake_storage_open(&n, "disk-a,disk-b");
-            fake_node_start(&n);
-            open_chain(&n);
+            open_node(&n, "disk-a,disk-b");
             mixed_node(&n, keys);
             fake_node_kill(&n);
             path_of(path, &n, names[f]);
@@ -164,9 +153,7 @@ static void rebuilding_needs_neither_settings_nor_the_enclave(void **state)
     struct fake_node n;
     struct content_key keys[6];
     char path[256], away[256];
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     mixed_node(&n, keys);
     fake_node_kill(&n);
     path_of(path, &n, "enclave/trees.mdb");
@@ -201,9 +188,7 @@ static void a_list_of_leaves_is_written_again(void **state)
     struct fake_node n;
     struct content_key keys[6];
     char path[256];
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     mixed_node(&n, keys);
     for (int what = 0; what < HARMS; what++) {
         fake_node_kill(&n);
@@ -242,9 +227,7 @@ static void a_dropped_volume_answers_until_the_chain_knows(void **state)
 {
     (void)state;
     struct fake_node n;
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
     fake_storage_seal_key(&n, &a);
     CHECK(fake_storage_ask_size(&n, NODE_FILL, 2 << 20) == 2 << 20);
@@ -285,9 +268,7 @@ static void a_lost_disk_is_given_up(void **state)
     (void)state;
     struct fake_node n;
     char disk[256], away[256];
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
     const struct node_sealed first = fake_storage_seal_key(&n, &a);
     fake_chain_slot(&chain, &n);
@@ -321,9 +302,7 @@ static void a_stopped_disk_rests_once_the_chain_knows(void **state)
     (void)state;
     struct fake_node n;
     char disk[256], away[256];
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
     const struct node_sealed sealed = fake_storage_seal_key(&n, &a);
     fake_chain_slot(&chain, &n);
@@ -377,9 +356,7 @@ static void a_disk_that_comes_back_other_is_not_taken(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct fake_node n;
         char disk[256], away[256];
-        fake_storage_open(&n, "disk-a,disk-b");
-        fake_node_start(&n);
-        open_chain(&n);
+        open_node(&n, "disk-a,disk-b");
         const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
         const uint32_t v = fake_storage_seal_key(&n, &a).volume;
         CHECK(fake_storage_ask_size(&n, NODE_FILL, 4 << 20) == 4 << 20);
@@ -410,9 +387,7 @@ static void another_disk_at_its_place_is_left_alone(void **state)
     (void)state;
     struct fake_node n;
     char disk[256], away[256], marker[300];
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
     const uint32_t v = fake_storage_seal_key(&n, &a).volume;
     fake_chain_slot(&chain, &n);
@@ -442,9 +417,7 @@ static void wrong_bytes_take_the_disk_out(void **state)
     (void)state;
     struct fake_node n;
     char disk[256];
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
     const uint32_t v = fake_storage_seal_key(&n, &a).volume;
     fake_chain_slot(&chain, &n);

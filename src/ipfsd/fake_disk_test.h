@@ -16,6 +16,23 @@ static inline void open_chain(struct fake_node *n)
     fake_chain_open(&chain, "test", s.worker, s.lineage);
 }
 
+/* A node with these disks, running, and a chain that knows its worker. */
+static inline void open_node(struct fake_node *n, const char *disks)
+{
+    fake_storage_open(n, disks);
+    fake_node_start(n);
+    open_chain(n);
+}
+
+/* Sum over the volumes, as the chain has them. */
+static inline uint32_t files_on_chain(void)
+{
+    uint32_t count = 0;
+    for (int v = 0; v < WORK_VOLUMES; v++)
+        count += chain.state.volumes[v].files.count;
+    return count;
+}
+
 static inline struct content_key small_content(struct fake_node *n, uint32_t seed)
 {
     return fake_storage_make_content(n, seed, 4, 30000);

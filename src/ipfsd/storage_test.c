@@ -7,9 +7,7 @@ static void a_sealed_content_is_reported_proven_and_read(void **state)
 {
     (void)state;
     struct fake_node n;
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     const struct content_key a = fake_storage_make_content(&n, 1, 40, 5000);
     const struct content_key b = fake_storage_make_content(&n, 2, 3, 300000);
     struct node_sealed sealed = fake_storage_seal_key(&n, &a);
@@ -36,9 +34,7 @@ static void everything_acknowledged_survives_kills(void **state)
 {
     (void)state;
     struct fake_node n;
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     struct content_key keys[6];
     for (uint32_t i = 0; i < 6; i++) {
         keys[i] = fake_storage_make_content(&n, 10 + i, 5 + i, 20000);
@@ -60,10 +56,7 @@ static void everything_acknowledged_survives_kills(void **state)
     CHECK(chain.misses == 0 && chain.failed == 0);
     fake_chain_slot(&chain, &n);
     CHECK(chain.misses == 0 && chain.failed == 0 && chain.opened == FAKE_DRAWS);
-    uint32_t files = 0;
-    for (int v = 0; v < WORK_VOLUMES; v++)
-        files += chain.state.volumes[v].files.count;
-    CHECK(files == 6);
+    CHECK(files_on_chain() == 6);
     for (uint32_t i = 0; i < 6; i++)
         fake_storage_check_unsealed(&n, &keys[i]);
     fake_node_close(&n);
@@ -73,9 +66,7 @@ static void extents_are_filled_proven_and_released(void **state)
 {
     (void)state;
     struct fake_node n;
-    fake_storage_open(&n, "disk-a:64M");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a:64M");
     CHECK(fake_storage_ask_size(&n, NODE_FILL, 5 << 20) == 5 << 20);
     CHECK(fake_storage_status(&n).extents == 5);
     fake_chain_slot(&chain, &n);
@@ -98,9 +89,7 @@ static void a_removed_file_is_freed_when_the_chain_has_accepted(void **state)
 {
     (void)state;
     struct fake_node n;
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     const struct content_key a = fake_storage_make_content(&n, 1, 10, 50000);
     const struct content_key b = fake_storage_make_content(&n, 2, 10, 50000);
     fake_storage_seal_key(&n, &a);
@@ -125,9 +114,7 @@ static void a_dead_enclave_is_started_again(void **state)
 {
     (void)state;
     struct fake_node n;
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     const struct content_key a = small_content(&n, 1);
     fake_storage_seal_key(&n, &a);
     pid_t pid = fake_storage_enclave_pid(&n);
@@ -154,9 +141,7 @@ static void damaged_segments_are_misses_and_failures_of_their_volume(void **stat
     (void)state;
     struct fake_node n;
     char dir[256];
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
     fake_storage_seal_key(&n, &a);
     fake_chain_slot(&chain, &n);
@@ -181,9 +166,7 @@ static void a_disk_that_goes_is_missed_and_comes_back_whole(void **state)
     (void)state;
     struct fake_node n;
     char disk[256], away[256];
-    fake_storage_open(&n, "disk-a,disk-b");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a,disk-b");
     const struct content_key a = fake_storage_make_content(&n, 1, 8, 40000);
     struct node_sealed sealed = fake_storage_seal_key(&n, &a);
     fake_chain_slot(&chain, &n);
@@ -212,9 +195,7 @@ static void large_contents_are_opened_anywhere(void **state)
     (void)state;
     struct fake_node n;
     struct node_sealed out;
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     const struct content_key many = fake_storage_make_content(&n, 1, 2500, 600);
     fake_storage_seal_key(&n, &many);
     fake_chain_slot(&chain, &n);
@@ -239,9 +220,7 @@ static void orders_that_do_not_agree_leave_nothing(void **state)
     (void)state;
     struct fake_node n;
     struct node_sealed out;
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     const struct content_key a = small_content(&n, 1);
     struct node_seal m = { .key = a, .size_max = 1 << 20, .has_data_root = true };
     memset(m.data_root, 3, 32);
@@ -269,9 +248,7 @@ static void a_chain_that_is_behind_is_caught_up_step_by_step(void **state)
 {
     (void)state;
     struct fake_node n;
-    fake_storage_open(&n, "disk-a");
-    fake_node_start(&n);
-    open_chain(&n);
+    open_node(&n, "disk-a");
     /* Three steps are cut; the chain takes none of them at first. */
     for (uint32_t i = 0; i < 3; i++) {
         struct fake_chain saved;
