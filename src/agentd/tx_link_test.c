@@ -46,10 +46,11 @@ static void answer_account(struct http_request *rq)
     char address[SS58_TEXT_MAX], text[1024];
     ss58_format(address, key.public_key);
     snprintf(text, sizeof(text),
-             "{\"address\":\"%s\",\"exists\":true,\"nonce\":3,\"nonce_next\":%u,\"free\":\"1\","
+             "{\"address\":\"%s\",\"owner\":\"%s\",\"exists\":true,\"nonce\":3,\"nonce_next\":%u,"
+             "\"free\":\"1\","
              "\"usable\":\"1\",\"reward\":\"0\",\"urls\":[],\"held\":{\"worker\":\"0\","
              "\"merchant\":\"0\",\"bond\":\"0\",\"stake\":\"0\",\"deposit\":\"0\"}}",
-             address, 10 + nonces++);
+             address, address, 10 + nonces++);
     http_request_respond_text(rq, 200, text);
 }
 

@@ -149,6 +149,7 @@ static void fetch_by_order(const char *origin, const char *holder)
              "\"replicas\":1,\"replicas_all\":1,\"amount\":\"1\",\"prepaid\":\"0\",\"rate\":\"1\","
              "\"origins\":[\"ftp://bad\",\"http://127.0.0.1:%u/%s\"],\"holders\":[{\"lineage\":"
              "\"%064d\",\"account\":\"cTHXEEX2J86rbupHna8VwFMo8wLBowxPTWYjzhfnnuTmrnHXp\","
+             "\"owner\":\"cTHXEEX2J86rbupHna8VwFMo8wLBowxPTWYjzhfnnuTmrnHXp\","
              "\"volume\":0,\"index\":0,\"verified\":true,\"paid\":true,\"created_at\":5,\"earned\":"
              "\"0\","
              "\"urls\":[\"http://127.0.0.1:%u/%s\"]}]}],\"next\":null}",
