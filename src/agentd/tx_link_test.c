@@ -48,7 +48,8 @@ static void answer_account(struct http_request *rq)
     snprintf(text, sizeof(text),
              "{\"address\":\"%s\",\"owner\":\"%s\",\"exists\":true,\"nonce\":3,\"nonce_next\":%u,"
              "\"free\":\"1\","
-             "\"usable\":\"1\",\"reward\":\"0\",\"urls\":[],\"held\":{\"worker\":\"0\","
+             "\"usable\":\"1\",\"reward\":\"0\","
+             "\"waiver\":{\"quota\":\"0\",\"used\":\"0\"},\"urls\":[],\"held\":{\"worker\":\"0\","
              "\"merchant\":\"0\",\"bond\":\"0\",\"stake\":\"0\",\"deposit\":\"0\"}}",
              address, address, 10 + nonces++);
     http_request_respond_text(rq, 200, text);

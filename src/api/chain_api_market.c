@@ -1,6 +1,7 @@
 /* Accounts and orders. */
 #include "api/chain_api_call.h"
 #include "chain/accounts.h"
+#include "chain/benefits.h"
 #include "chain/group.h"
 #include "chain/market.h"
 #include "chain/market_store.h"
@@ -19,6 +20,21 @@ static void member_urls(struct chain_api_call *call, const uint8_t account[32])
     for (uint32_t i = 0; i < u.count; i++)
         json_out_text(j, span_of(u.urls[i], u.sizes[i]));
     json_out_array_end(j);
+}
+
+/* What of its settlements' fees may be waived in this era, and what has been. */
+static void member_waiver(struct chain_api_call *call, const uint8_t account[32])
+{
+    struct json_out *j = &call->j;
+    struct benefits_totals t;
+    struct benefits b;
+    (void)benefits_totals(&call->chain.ledger, &t);
+    (void)benefits_get(&call->chain.ledger, &b, account);
+    json_out_key(j, "waiver");
+    json_out_object(j);
+    json_out_member_amount(j, "quota", benefits_own(&t, &b));
+    json_out_member_amount(j, "used", b.used);
+    json_out_object_end(j);
 }
 
 /* ---- accounts
@@ -57,6 +73,7 @@ static void account(struct chain_api_call *call)
         json_out_member_amount(j, holds[i], a.held[i]);
     json_out_object_end(j);
     json_out_member_u64(j, "allowances", a.allowances);
+    member_waiver(call, id);
     member_urls(call, id);
     json_out_object_end(j);
 }

@@ -283,6 +283,9 @@ static void read_account(struct chain_client_account *out, struct json_value r)
     out->usable = chain_client_read_amount(r, "usable");
     out->reward = chain_client_read_amount(r, "reward");
     out->url_count = read_texts(out->urls, json_get(r, "urls"));
+    struct json_value waiver = json_get(r, "waiver");
+    out->waiver_quota = chain_client_read_amount(waiver, "quota");
+    out->waiver_used = chain_client_read_amount(waiver, "used");
     struct json_value held = json_get(r, "held");
     struct amount *const parts[] = { &out->held_worker, &out->held_merchant, &out->held_bond,
                                      &out->held_stake, &out->held_deposit };

@@ -72,9 +72,10 @@ struct chain_client_account {
     struct amount free;
     struct amount held; /* all holds together */
     struct amount held_worker, held_merchant, held_bond, held_stake, held_deposit;
-    struct amount usable; /* what can be spent now */
-    struct amount reward; /* a merchant's, not claimed yet */
-    uint32_t url_count;   /* of its gateways */
+    struct amount usable;                    /* what can be spent now */
+    struct amount reward;                    /* a merchant's, not claimed yet */
+    struct amount waiver_quota, waiver_used; /* of its settlements' fees in this era */
+    uint32_t url_count;                      /* of its gateways */
     char urls[4][CHAIN_CLIENT_ORIGIN_MAX];
 };
 void chain_client_account_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32]);

@@ -452,6 +452,16 @@ enum tx_result accounts_check_sender(struct ledger *l, const struct tx *tx, stru
     return amount_cmp(a.free, fee) < 0 ? RESULT_CANNOT_PAY_FEE : RESULT_OK;
 }
 
+/* SPEC transactions 5.4: "`fee_treasury_percent` of every fee goes to the treasury, the rest to the
+ * author of the block" */
+static void share_fee(struct ledger *l, struct amount fee)
+{
+    uint32_t share = PERBILL / PERCENT * l->params->fee_treasury_percent;
+    struct amount treasury = AMOUNT_OF(ratio_mul(share, PERBILL, fee.units));
+    ledger_add(&l->fees_treasury, treasury);
+    ledger_add(&l->fees_author, amount_sat_sub(fee, treasury));
+}
+
 void accounts_charge(struct ledger *l, const struct tx *tx, struct amount fee)
 {
     struct account a;
@@ -469,12 +479,17 @@ void accounts_charge(struct ledger *l, const struct tx *tx, struct amount fee)
         a.nonce++;
     }
     put_or_reap(l, tx->from, &a);
-    /* SPEC transactions 5.4: "`fee_treasury_percent` of every fee goes to the treasury, the rest to
-     * the author of the block" */
-    uint32_t share = PERBILL / PERCENT * l->params->fee_treasury_percent;
-    struct amount treasury = AMOUNT_OF(ratio_mul(share, PERBILL, fee.units));
-    ledger_add(&l->fees_treasury, treasury);
-    ledger_add(&l->fees_author, amount_sat_sub(fee, treasury));
+    share_fee(l, fee);
+}
+
+void accounts_issue_fee(struct ledger *l, struct amount fee)
+{
+    struct amount total = accounts_issuance(l);
+    if (l->st->err != OK)
+        return;
+    ledger_add(&total, fee);
+    issuance_put(l, total);
+    share_fee(l, fee);
 }
 
 /* The money of fees belongs to nobody while the block runs; here it comes back. */

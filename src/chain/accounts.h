@@ -86,6 +86,9 @@ enum tx_result accounts_check_sender(struct ledger *l, const struct tx *tx, stru
                                      uint64_t ahead);
 void accounts_charge(struct ledger *l, const struct tx *tx, struct amount fee);
 
+/* accounts_issue_fee issues a fee, or a part of one, that nobody was charged. */
+void accounts_issue_fee(struct ledger *l, struct amount fee);
+
 /* accounts_block_end shares the block's fees between treasury and author; author may be NULL. */
 void accounts_block_end(struct ledger *l, const uint8_t *author);
 

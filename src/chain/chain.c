@@ -2,6 +2,7 @@
 #include "chain/chain.h"
 
 #include "chain/beacon.h"
+#include "chain/benefits.h"
 #include "chain/gov.h"
 #include "chain/group.h"
 #include "chain/staking.h"
@@ -208,23 +209,34 @@ static enum tx_result decode(struct tx *tx, struct span bytes)
     return e == OK ? RESULT_OK : e == ERR_LIMIT ? RESULT_TOO_LARGE : RESULT_MALFORMED;
 }
 
-/* The fee. A sound report may be free; *verdict keeps what checking it said, because that is dear
- * and depends on no balance. */
-static struct amount fee_of(struct chain *c, const struct ledger_call *call,
-                            enum tx_result *verdict)
+/* What a transaction pays, and what of its fee nobody does. */
+struct fee {
+    struct amount charged;
+    struct amount waived;
+};
+
+/* A sound report may be free; *verdict keeps what checking it said, because that is dear and
+ * depends on no balance. A merchant may have part of a settlement's fee waived. */
+static struct fee fee_of(struct chain *c, const struct ledger_call *call, enum tx_result *verdict)
 {
     const struct tx *tx = call->tx;
-    *verdict = tx->call.kind == TX_REPORT ? c->work->check(&c->ledger, call) : RESULT_OK;
-    bool waived =
-        tx->call.kind == TX_REPORT && *verdict == RESULT_OK && c->work->is_free(&c->ledger, call);
-    return waived ? tx->tip : accounts_fee(&c->params, call->bytes.n, tx->tip);
+    struct ledger *l = &c->ledger;
+    struct fee fee = { accounts_fee(&c->params, call->bytes.n, tx->tip), AMOUNT_ZERO };
+    *verdict = tx->call.kind == TX_REPORT ? c->work->check(l, call) : RESULT_OK;
+    if (tx->call.kind == TX_REPORT && *verdict == RESULT_OK && c->work->is_free(l, call))
+        fee.charged = tx->tip;
+    /* SPEC benefits 2.3: "A settlement that is refused pays in full." */
+    if (tx->call.kind == TX_SETTLE && market_check_settle(l, call) == RESULT_OK)
+        fee.waived = benefits_waived(l, call->from, amount_sat_sub(fee.charged, tx->tip));
+    fee.charged = amount_sat_sub(fee.charged, fee.waived);
+    return fee;
 }
 
 /* Everything up to the call itself: nothing is charged when this refuses. */
 static enum tx_result admit(struct chain *c, const struct ledger_call *call, bool sound,
-                            struct amount *fee, enum tx_result *verdict)
+                            struct fee *fee, enum tx_result *verdict)
 {
-    *fee = AMOUNT_ZERO;
+    *fee = (struct fee){ AMOUNT_ZERO, AMOUNT_ZERO };
     if (!sound)
         return RESULT_BAD_SIGNATURE;
     /* The cheap part before a report is looked at. */
@@ -232,10 +244,7 @@ static enum tx_result admit(struct chain *c, const struct ledger_call *call, boo
     if (r != RESULT_OK)
         return r;
     *fee = fee_of(c, call, verdict);
-    r = accounts_check_sender(&c->ledger, call->tx, *fee, 0);
-    if (r != RESULT_OK)
-        *fee = AMOUNT_ZERO;
-    return r;
+    return accounts_check_sender(&c->ledger, call->tx, fee->charged, 0);
 }
 
 static struct chain_tx_result run(struct chain *c, struct span bytes, const bool *signature)
@@ -252,12 +261,15 @@ static struct chain_tx_result run(struct chain *c, struct span bytes, const bool
     enum tx_result verdict = RESULT_OK;
     if (tx_is_signed(&tx)) {
         bool sound = signature != NULL ? *signature : tx_check_signature(&tx, bytes) == OK;
-        out.code = admit(c, &call, sound, &out.fee, &verdict);
+        struct fee fee;
+        out.code = admit(c, &call, sound, &fee, &verdict);
         if (out.code != RESULT_OK)
             return out;
         /* SPEC transactions 5.2: "It is taken, and the nonce advanced, before the call is judged."
          */
-        accounts_charge(&c->ledger, &tx, out.fee);
+        out.fee = fee.charged;
+        accounts_charge(&c->ledger, &tx, fee.charged);
+        benefits_use(&c->ledger, tx.from, fee.waived);
     }
     /* SPEC transactions 5.3: "A call that fails changes nothing but fee and nonce." */
     out.code = tx.call.kind == TX_REPORT ? verdict : call_check(c, &call);
@@ -282,7 +294,7 @@ static enum tx_result check_signed(struct chain *c, struct chain_check *out,
     if (!recheck && tx_check_signature(tx, call->bytes) != OK)
         return RESULT_BAD_SIGNATURE;
     enum tx_result verdict;
-    out->fee = fee_of(c, call, &verdict);
+    out->fee = fee_of(c, call, &verdict).charged;
     r = accounts_check_sender(&c->ledger, tx, out->fee, CHAIN_NONCE_AHEAD);
     if (r != RESULT_OK || tx->call.kind == TX_REPORT) {
         bool first = r == RESULT_OK && verdict == RESULT_OK && c->work->is_first(&c->ledger, call);
@@ -432,5 +444,6 @@ enum err chain_check_invariants(struct chain *c, const char **what)
         *what = "the sum of all accounts is not the total issuance";
     if (*what == NULL)
         staking_audit(&c->ledger, what);
+    benefits_audit(&c->ledger, what);
     return *what == NULL && c->st.err == OK ? OK : ERR_STATE;
 }

@@ -1,5 +1,6 @@
 /* The market's calls: docs/spec/market.md 3, 4, 6. */
 #include "chain/market.h"
+#include "chain/benefits.h"
 
 #include "chain/market_store.h"
 
@@ -376,9 +377,11 @@ void market_apply_merchant(struct ledger *l, const struct ledger_call *call)
     struct amount v = call->tx->call.funds.amount;
     const char *type = "merchant.deposited";
     if (call->tx->call.kind == TX_MERCHANT_DEPOSIT) {
+        benefits_deposit(l, call->from, v);
         accounts_hold(l, call->from, HOLD_MERCHANT, v);
     } else if (call->tx->call.kind == TX_MERCHANT_WITHDRAW) {
         type = "merchant.withdrawn";
+        benefits_withdraw(l, call->from, v);
         accounts_release(l, call->from, HOLD_MERCHANT, v);
     } else {
         type = "merchant.claimed";

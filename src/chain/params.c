@@ -82,6 +82,7 @@ static const struct field fields[] = {
     { "miss_penalty_slots", FIELD_U32, offsetof(struct params, miss_penalty_slots) },
     { "platform_bytes_max", FIELD_U64, offsetof(struct params, platform_bytes_max) },
     { "power_ready_blocks", FIELD_U32, offsetof(struct params, power_ready_blocks) },
+    { "benefits_quota_rate", FIELD_U32, offsetof(struct params, benefits_quota_rate) },
     { "existential_deposit", FIELD_AMOUNT, offsetof(struct params, existential_deposit) },
     { "guarantors_rewarded", FIELD_U32, offsetof(struct params, guarantors_rewarded) },
     { "misbehaviour_blocks", FIELD_U32, offsetof(struct params, misbehaviour_blocks) },
@@ -95,6 +96,7 @@ static const struct field fields[] = {
     { "price_base_fall_above", FIELD_U32, offsetof(struct params, price_base_fall_above) },
     { "price_base_rise_below", FIELD_U32, offsetof(struct params, price_base_rise_below) },
     { "srd_power_max_percent", FIELD_U32, offsetof(struct params, srd_power_max_percent) },
+    { "benefits_waived_percent", FIELD_U32, offsetof(struct params, benefits_waived_percent) },
     { "evidence_max_age_blocks", FIELD_U32, offsetof(struct params, evidence_max_age_blocks) },
     { "storage_reference_percent", FIELD_U32, offsetof(struct params, storage_reference_percent) },
 };

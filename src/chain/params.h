@@ -104,6 +104,8 @@ struct params {
     uint32_t beacon_members_min;
     uint32_t beacon_miss_slots;
     uint32_t beacon_misses_max;
+    uint32_t benefits_quota_rate; /* parts per 10^9: docs/spec/benefits.md */
+    uint32_t benefits_waived_percent;
     struct amount gov_deposit;
     uint32_t gov_enact_blocks;
     /* blocks */

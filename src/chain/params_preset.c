@@ -99,6 +99,8 @@ static void staking_init(struct params *p)
     p->beacon_members_min = 21;
     p->beacon_miss_slots = 24;
     p->beacon_misses_max = 3;
+    p->benefits_quota_rate = 2000000;
+    p->benefits_waived_percent = 100;
     p->gov_deposit = AMOUNT_OF(100000000000000);
     p->gov_enact_blocks = 14400;
 }
@@ -296,6 +298,10 @@ static const char *check_eras(const struct params *p)
         return "misbehaviour_ms: must be at most a year";
     if (p->reward_year_eras < 1)
         return "reward_year_eras: must be at least 1";
+    if (p->benefits_quota_rate > PERBILL)
+        return "benefits_quota_rate: must be at most 1000000000";
+    if (p->benefits_waived_percent > 100)
+        return "benefits_waived_percent: must be at most 100";
     if (p->market_pot_eras < 1 || p->market_pot_eras > 500)
         return "market_pot_eras: must be from 1 to 500";
     return NULL;

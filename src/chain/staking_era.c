@@ -1,5 +1,6 @@
 /* Points, slots, eras and what is issued: docs/spec/staking.md 6.1, 7 and 9. */
 #include "chain/beacon.h"
+#include "chain/benefits.h"
 #include "chain/chain.h"
 #include "chain/staking_store.h"
 #include "codec/cbor.h"
@@ -122,6 +123,8 @@ static void era_end(struct ledger *l, const struct staking_now *now,
     staking_get_era(l, &era, now->era);
     struct amount issued = staking_issue(l->params, now->era, accounts_issuance(l), now->stake);
     struct amount total = amount_sat_add(issued, pot_turn(l));
+    /* SPEC benefits 2.4: "The income of the era pays for what was waived in it" */
+    total = amount_sat_sub(total, benefits_era(l, total));
     uint32_t percent = staking_authoring_percent(elected->count);
     era.ended = true;
     era.elected = elected->count;

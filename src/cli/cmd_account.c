@@ -18,11 +18,12 @@ static json_t *units(struct amount a)
 static enum cli_exit print_balance_json(const char *address, const struct chain_client_account *a)
 {
     return cli_print_json(json_pack(
-        "{s:s, s:b, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:I}", "address", address, "exists",
-        a->exists, "usable", units(a->usable), "free", units(a->free), "reward", units(a->reward),
-        "held", "worker", units(a->held_worker), "merchant", units(a->held_merchant), "bond",
-        units(a->held_bond), "stake", units(a->held_stake), "deposit", units(a->held_deposit),
-        "nonce", (json_int_t)a->nonce_next));
+        "{s:s, s:b, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o}, s:I}", "address",
+        address, "exists", a->exists, "usable", units(a->usable), "free", units(a->free), "reward",
+        units(a->reward), "held", "worker", units(a->held_worker), "merchant",
+        units(a->held_merchant), "bond", units(a->held_bond), "stake", units(a->held_stake),
+        "deposit", units(a->held_deposit), "waiver", "quota", units(a->waiver_quota), "used",
+        units(a->waiver_used), "nonce", (json_int_t)a->nonce_next));
 }
 
 static void line(const char *name, struct amount a, const char *what, bool always)
@@ -59,6 +60,8 @@ enum cli_exit cmd_account_balance(struct cli *c)
     line("held", a.held_stake, " as stake", false);
     line("held", a.held_deposit, " for proposals", false);
     line("reward", a.reward, " earned, not claimed yet", false);
+    line("waived", amount_sat_sub(a.waiver_quota, a.waiver_used),
+         " of settlement fees may still be, in this era", false);
     return CLI_OK;
 }
 
