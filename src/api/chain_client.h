@@ -83,13 +83,11 @@ NODISCARD enum err chain_client_decode_account(struct chain_client_account *out,
 
 /* ---- orders ---- */
 struct chain_client_holder {
-    uint8_t lineage[32];
-    uint8_t account[32];
+    uint8_t lineage[32], account[32];
     uint8_t owner[32]; /* whom it counts for */
     uint8_t volume;
     uint32_t index;
-    bool verified;
-    bool paid;
+    bool verified, paid;
     uint64_t created_at;  /* height at which it was verified, 0 before */
     struct amount earned; /* for this entry so far */
     uint32_t url_count;   /* of the account's gateways, as it says itself */
@@ -102,10 +100,9 @@ struct chain_client_order {
     uint8_t id[32];
     struct content_key key;
     uint64_t size;
-    bool has_data_root;
+    bool has_data_root, disputed;
     uint8_t data_root[32];
     enum chain_client_order_state state;
-    bool disputed;
     uint8_t owner[32];
     uint64_t placed_at, refund_at, expires_at; /* heights; 0: not yet */
     uint32_t replicas_wanted;

@@ -123,7 +123,7 @@ static void era_end(struct ledger *l, const struct staking_now *now,
     staking_get_era(l, &era, now->era);
     struct amount issued = staking_issue(l->params, now->era, accounts_issuance(l), now->stake);
     struct amount total = amount_sat_add(issued, pot_turn(l));
-    /* SPEC benefits 2.4: "The income of the era pays for what was waived in it" */
+    /* SPEC benefits 2.4: "The income of the era pays for it" */
     total = amount_sat_sub(total, benefits_era(l, total));
     uint32_t percent = staking_authoring_percent(elected->count);
     era.ended = true;
