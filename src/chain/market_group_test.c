@@ -91,6 +91,45 @@ static void v11_one_replica_per_group(void **state)
     ts_sound(&w);
 }
 
+/* Three members report files A to E, some of them twice; V45's table of what each is credited. */
+static void v45_what_members_report_counts_once(void **state)
+{
+    (void)state;
+    enum { ALICE = 1, BOB, EVE };
+    static const struct {
+        uint64_t size;
+        uint32_t holders; /* bit i: worker i */
+    } files[] = { { 13, 1 }, { 7, 3 }, { 37, 7 }, { 55, 6 }, { 22, 4 } };
+    static const int64_t power[] = { 57, 55, 22 };
+    uint8_t ids[5][32];
+    start();
+    own(10);
+    for (size_t i = ALICE; i <= EVE; i++)
+        join(i, 10);
+    for (size_t f = 0; f < 5; f++) {
+        struct tx_call call = { .kind = TX_ORDER };
+        call.order.key = (struct content_key){ .codec = CID_CODEC_RAW, .digest = { (uint8_t)f } };
+        call.order.size = files[f].size;
+        call.order.replicas = 4;
+        CHECK(world_do(&w, 0, &call) == RESULT_OK);
+        market_order_id(ids[f], &call.order.key, files[f].size, NULL);
+    }
+    /* In the order of the reports: alice, bob, eve. */
+    for (size_t i = 0; i < 3; i++)
+        for (size_t f = 0; f < 5; f++) {
+            bool first = (files[f].holders & ((1u << i) - 1)) == 0;
+            if ((files[f].holders >> i & 1) != 0)
+                CHECK(add(i, ALICE + i, ids[f]) == first);
+        }
+    for (size_t i = 0; i < 3; i++)
+        world_workers[i].proven = 1;
+    ts_block(&w, NULL);
+    world_run_to(&w, 40);
+    for (size_t i = 0; i < 3; i++)
+        CHECK(world_workers[i].power == power[i]);
+    ts_sound(&w);
+}
+
 /* Who joins brings only what the group does not hold yet, and takes along what is left. */
 static void joining_ends_what_the_group_holds(void **state)
 {
@@ -321,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(v11_one_replica_per_group),
+        cmocka_unit_test(v45_what_members_report_counts_once),
         cmocka_unit_test(joining_ends_what_the_group_holds),
         cmocka_unit_test(the_walk_is_bounded_and_begins_anew),
         cmocka_unit_test(random_histories_agree_with_a_model),

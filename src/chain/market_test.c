@@ -1,6 +1,7 @@
 #include "chain/market.h"
 
 #include "base/check.h"
+#include "chain/market_store.h"
 #include "chain/testworld.h"
 
 static uint8_t state_bytes[16 * 1024 * 1024];
@@ -471,6 +472,27 @@ static void collateral_bounds_the_unclaimed_reward(void **state)
     sound(&w);
 }
 
+static void v21_a_merchant_collects_its_reward(void **state)
+{
+    (void)state;
+    static struct world w;
+    start(&w, NULL, "1000000");
+    struct ledger *l = &w.chain.ledger;
+    struct tx_call claim = funds_of(TX_MERCHANT_CLAIM, 0);
+    struct tx_call deposit = funds_of(TX_MERCHANT_DEPOSIT, 180);
+    CHECK(world_do(&w, BOB, &deposit) == RESULT_OK);
+    accounts_mint(l, accounts_pot(POT_STORAGE), AMOUNT_OF(120));
+    market_store_reward_put(l, w.keys[BOB].public_key, AMOUNT_OF(120));
+    sound(&w);
+    u128 before = world_free(&w, w.keys[BOB].public_key).units;
+    CHECK(world_do(&w, BOB, &claim) == RESULT_OK);
+    CHECK(world_free(&w, w.keys[BOB].public_key).units == before + 120);
+    CHECK(pot(&w, POT_STORAGE) == 0);
+    CHECK(world_do(&w, BOB, &claim) == RESULT_NO_REWARD);
+    CHECK(world_do(&w, ALICE, &claim) == RESULT_NO_REWARD);
+    sound(&w);
+}
+
 static void an_order_nobody_stores_is_refunded_whole(void **state)
 {
     (void)state;
@@ -651,6 +673,7 @@ int main(void)
         cmocka_unit_test(a_counter_that_jumps_is_paid_for_the_time_that_passed),
         cmocka_unit_test(urls_are_replaced_as_a_whole),
         cmocka_unit_test(collateral_bounds_the_unclaimed_reward),
+        cmocka_unit_test(v21_a_merchant_collects_its_reward),
         cmocka_unit_test(an_order_nobody_stores_is_refunded_whole),
         cmocka_unit_test(a_stored_order_is_not_refunded),
         cmocka_unit_test(one_replica_per_account_counts),

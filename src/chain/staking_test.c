@@ -191,6 +191,31 @@ static void v69_unbond_rebond_withdraw(void **state)
     ts_sound(&w);
 }
 
+static void v69_parts_of_three_eras_are_bonded_again(void **state)
+{
+    (void)state;
+    ts_start(&w, "", "1000");
+    CHECK(ts_bond(&w, 1, 1, 1000) == RESULT_OK);
+    static const u128 parts[] = { 400, 300, 200 };
+    for (uint32_t i = 0; i < 3; i++) {
+        ts_to_era(&w, 2 + i);
+        CHECK(ts_do(&w, 1, TX_STAKE_UNBOND, parts[i], 1) == RESULT_OK);
+    }
+    struct staking_ledger s = ts_ledger(&w, 1);
+    CHECK(s.active.units == 100 && s.chunk_count == 3 && s.chunks[2].era == 7);
+    CHECK(ts_do(&w, 1, TX_STAKE_REBOND, 400, 1) == RESULT_OK);
+    s = ts_ledger(&w, 1);
+    CHECK(s.active.units == 500 && s.chunk_count == 2);
+    CHECK(s.chunks[0].value.units == 400 && s.chunks[0].era == 5);
+    CHECK(s.chunks[1].value.units == 100 && s.chunks[1].era == 6);
+    /* "ED 10, all 1000 unbonded, rebond 5" */
+    ts_start(&w, "existential_deposit=10", "1000");
+    CHECK(ts_bond(&w, 1, 1, 1000) == RESULT_OK);
+    CHECK(ts_do(&w, 1, TX_STAKE_UNBOND, 1000, 1) == RESULT_OK);
+    CHECK(ts_do(&w, 1, TX_STAKE_REBOND, 5, 1) == RESULT_INSUFFICIENT_VALUE);
+    ts_sound(&w);
+}
+
 static void v69_the_existential_deposit_bounds_a_bond(void **state)
 {
     (void)state;
@@ -418,6 +443,11 @@ static void v59_validators_and_candidates_are_paid(void **state)
     CHECK(ts_ledger(&w, 21).active.units == 1000 + rows[1].want);
     CHECK(ts_ledger(&w, 31).active.units == 1 + rows[2].want);
     CHECK(ts_payout(&w, 0, 11) == RESULT_ALREADY_CLAIMED);
+    /* "era 1 planned exposure total": fixed before the income of era 0 was paid. */
+    u128 planned = 0;
+    for (size_t i = 0; i < 3; i++)
+        planned += exposure_of(rows[i].stash).total.units;
+    CHECK(planned == 2001 && ts_now(&w).stake.units == 2001);
     ts_sound(&w);
 }
 
@@ -543,6 +573,7 @@ int main(void)
         cmocka_unit_test(v56_limits_of_both_stages),
         cmocka_unit_test(v68_guarantees_are_counted),
         cmocka_unit_test(v69_unbond_rebond_withdraw),
+        cmocka_unit_test(v69_parts_of_three_eras_are_bonded_again),
         cmocka_unit_test(v69_the_existential_deposit_bounds_a_bond),
         cmocka_unit_test(unbonding_outlasts_evidence_in_blocks_and_in_time),
         cmocka_unit_test(keys_are_proven_and_stay_with_their_stash),
