@@ -1,6 +1,5 @@
 #include "ipfs/bitswap_server.h"
 
-#include "base/prng.h"
 #include "codec/varint_frame.h"
 #include "ipfs/dag_block.h"
 
@@ -9,12 +8,9 @@
 void bitswap_server_init(struct bitswap_server *s, const struct bitswap_server_memory *memory,
                          const struct block_source *source, uint64_t seed)
 {
-    struct prng g;
     ASSERT(memory->bucket_count > 0 && (memory->bucket_count & (memory->bucket_count - 1)) == 0);
     *s = (struct bitswap_server){ .m = *memory, .source = source, .want_free = NONE };
-    prng_init(&g, seed);
-    for (size_t i = 0; i < sizeof(s->hash_keys) / sizeof(s->hash_keys[0]); i++)
-        s->hash_keys[i] = prng_u64(&g);
+    digest_hash_init(&s->hash, seed);
     for (size_t i = 0; i < memory->bucket_count; i++)
         memory->buckets[i] = NONE;
     for (size_t i = memory->want_count; i-- > 0;) {
@@ -27,16 +23,10 @@ void bitswap_server_init(struct bitswap_server *s, const struct bitswap_server_m
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-/* Where a CID is looked for: under its last 32 bytes, which are the digest whatever the codec. The
- * hash is multilinear (Lemire, Kaser: "Strongly universal string hashing is fast"): peers choose
- * the CIDs, but do not know the keys. */
+/* Where a CID is looked for: under its digest, whatever its codec and version. */
 static uint32_t *bucket_of(struct bitswap_server *s, struct span cid)
 {
-    struct span tail = span_sub(cid, cid.n > 32 ? cid.n - 32 : 0, 32);
-    uint64_t h = s->hash_keys[0];
-    for (size_t i = 0; i < tail.n / 4; i++)
-        h += s->hash_keys[i + 1] * load_le32(tail.p + 4 * i);
-    return &s->m.buckets[(h >> 32) & (s->m.bucket_count - 1)];
+    return &s->m.buckets[digest_hash(&s->hash, cid) & (s->m.bucket_count - 1)];
 }
 
 static struct span cid_of(const struct bitswap_server_want *w)

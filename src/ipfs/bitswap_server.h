@@ -9,6 +9,7 @@
 #include "codec/bitswap.h"
 #include "ipfs/bitswap_credit.h"
 #include "ipfs/blockio.h"
+#include "ipfs/digest_hash.h"
 
 #define BITSWAP_SERVER_NONE UINT32_MAX
 
@@ -61,7 +62,7 @@ struct bitswap_server_memory {
 struct bitswap_server {
     struct bitswap_server_memory m;
     const struct block_source *source;
-    uint64_t hash_keys[BITSWAP_SERVER_CID / 4 + 1];
+    struct digest_hash hash;
     uint32_t want_free;
     uint64_t clock; /* of fairness: where the peer that was served last stood */
     uint64_t blocks_sent, bytes_sent, refused; /* refused: wants dropped for lack of place */
