@@ -58,6 +58,7 @@ class Load:
         """One transfer of account i, given to node i until it takes it: the same bytes again after a broken connection."""
         node = self.net.nodes[i]
         tx, txid = self.signer.transfer(self.accounts[i], self.accounts[(i + 1) % len(self.accounts)]["key"], 10**9, self.nonces[i], 5000, self.net.chain_id)
+        strikes = 0
         while True:
             try:
                 status, answer = node.post(tx)
@@ -65,12 +66,15 @@ class Load:
                     self.acknowledged[txid] = i
                     self.nonces[i] += 1
                     return txid
-                if status < 500 and status != 429 and not self.too_far(node, i):
+                if status < 500 and status != 429:
                     if node.get("/v1/tx/" + txid)[0] == 200:
                         self.nonces[i] += 1  # it is there: an answer was lost, not the transfer
                         return txid
-                    self.refused.append((i, status, answer))
-                    return None
+                    # As many waited as may; a block may have come since, so only a second refusal counts.
+                    strikes += not self.too_far(node, i)
+                    if strikes == 2:
+                        self.refused.append((i, status, answer))
+                        return None
             except (OSError, http.client.HTTPException, ValueError):
                 pass
             if self.ending.wait(0.1):
