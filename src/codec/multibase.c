@@ -94,31 +94,51 @@ static enum err parse_bits(uint8_t *out, size_t *size, size_t n, const struct al
     return OK;
 }
 
+enum { DIGITS_AT_ONCE = 5 }; /* 58^5 is below 2^30 */
+
+/* The number times 2^shift plus more; it stands in limbs below limb, lowest first. */
+static size_t big_add(uint32_t *limbs, size_t len, uint64_t limb, unsigned shift, uint32_t more)
+{
+    uint64_t carry = more;
+    for (size_t i = 0; i < len; i++) {
+        carry += (uint64_t)limbs[i] << shift;
+        limbs[i] = (uint32_t)(carry % limb);
+        carry /= limb;
+    }
+    for (; carry > 0; carry /= limb)
+        limbs[len++] = (uint32_t)(carry % limb);
+    return len;
+}
+
 /* Digits of the number that the bytes form; each leading zero byte is one leading zero digit. */
 static enum err format_big(char *out, size_t n, const struct alphabet *a, struct span in)
 {
-    uint8_t reversed[2 * MULTIBASE_BIG_MAX];
-    size_t zeros = 0, len = 0;
+    char reversed[2 * MULTIBASE_BIG_MAX + DIGITS_AT_ONCE];
+    uint32_t limbs[2 * MULTIBASE_BIG_MAX / DIGITS_AT_ONCE + 2];
+    uint64_t limb = 1;
+    size_t zeros = 0, len = 0, digits = 0;
     if (in.n > MULTIBASE_BIG_MAX)
         return ERR_LIMIT;
+    for (int i = 0; i < DIGITS_AT_ONCE; i++)
+        limb *= a->count;
     while (zeros < in.n && in.p[zeros] == 0)
         zeros++;
-    for (size_t i = zeros; i < in.n; i++) {
-        uint32_t carry = in.p[i];
-        for (size_t j = 0; j < len; j++) {
-            carry += (uint32_t)reversed[j] << 8;
-            reversed[j] = (uint8_t)(carry % a->count);
-            carry /= a->count;
+    size_t i = zeros;
+    for (; (in.n - i) % 4 != 0; i++)
+        len = big_add(limbs, len, limb, 8, in.p[i]);
+    for (; i < in.n; i += 4)
+        len = big_add(limbs, len, limb, 32, load_be32(in.p + i));
+    for (size_t k = 0; k < len; k++)
+        for (int d = 0; d < DIGITS_AT_ONCE && (k + 1 < len || limbs[k] != 0); d++) {
+            reversed[digits++] = a->digits[limbs[k] % a->count];
+            limbs[k] /= (uint32_t)a->count;
         }
-        for (; carry > 0; carry /= a->count)
-            reversed[len++] = (uint8_t)(carry % a->count);
-    }
-    if (n < zeros + len + 1)
+    if (n < zeros + digits + 1)
         return ERR_LIMIT;
     memset(out, a->digits[0], zeros);
-    for (size_t i = 0; i < len; i++)
-        out[zeros + i] = a->digits[reversed[len - 1 - i]];
-    out[zeros + len] = '\0';
+    for (size_t k = 0; k < digits; k++)
+        out[zeros + k] = reversed[digits - 1 - k];
+    out[zeros + digits] = '\0';
     return OK;
 }
 
