@@ -297,6 +297,7 @@ enum err bitswap_read(struct bitswap_reader *r, struct span in, size_t *taken,
     *item = (struct bitswap_item){ .what = BITSWAP_MORE };
     *taken = 0;
     while (r->err == OK && item->what == BITSWAP_MORE) {
+        *item = (struct bitswap_item){ .what = BITSWAP_MORE }; /* nothing of what was passed over */
         enum err e = advance(r, &rest, item);
         if (e == ERR_SHORT)
             break;

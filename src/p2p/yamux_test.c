@@ -4,6 +4,8 @@
 #include "base/hex.h"
 #include "base/prng.h"
 
+#include <stdio.h>
+
 enum { CHUNKS = 2048, STREAMS = 700, RING = 1 << 18 };
 
 /* Two sides, four rings, one pool each. */
@@ -701,6 +703,46 @@ static void bytes_come_one_by_one(void **state)
     pair_free(p);
 }
 
+/* What go-yamux writes, tests/vectors/yamux, in pieces of several sizes. */
+static void a_go_yamux_client_is_understood(void **state)
+{
+    (void)state;
+    static uint8_t bytes[8192];
+    char line[256];
+    size_t n = 0;
+    FILE *f = fopen("tests/vectors/yamux/go-yamux-client.txt", "r");
+    CHECK(f != NULL);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        CHECK_OK(hex_parse(bytes + n, strlen(line) / 2, line));
+        n += strlen(line) / 2;
+    }
+    fclose(f);
+    for (size_t piece = 1; piece < 2 * n; piece *= 3) {
+        struct pair *p = pair_new();
+        size_t got[2] = { 0 };
+        for (size_t at = 0; at < n; at += piece) {
+            CHECK(ring_write(&p->s[1].in, span_sub(span_of(bytes, n), at, piece)));
+            step(p, 1);
+            struct yamux_event ev;
+            while (yamux_event(&p->s[1].y, &ev))
+                CHECK((ev.what & YAMUX_RESET) == 0);
+            for (uint32_t i = 0; i < 2; i++)
+                for (struct span s; (s = yamux_peek(&p->s[1].y, 2 * i + 1)).n > 0; got[i] += s.n) {
+                    for (size_t k = 0; k < s.n; k++)
+                        CHECK(s.p[k] == (uint8_t)((got[i] + k) * 7 + i));
+                    yamux_drop(&p->s[1].y, 2 * i + 1, s.n);
+                }
+        }
+        CHECK(got[0] == 3000 && got[1] == 1500);
+        CHECK(yamux_at_end(&p->s[1].y, 1) && yamux_at_end(&p->s[1].y, 3));
+        step(p, 1);
+        struct span out = ring_peek(&p->s[1].out);
+        CHECK(out.n == 4 * 12); /* two streams taken, two pings answered */
+        pair_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -719,6 +761,7 @@ int main(void)
         cmocka_unit_test(silence_is_noticed),
         cmocka_unit_test(random_operations_keep_every_byte),
         cmocka_unit_test(bytes_come_one_by_one),
+        cmocka_unit_test(a_go_yamux_client_is_understood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
