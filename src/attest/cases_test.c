@@ -1,6 +1,6 @@
 /* Every case and every tamper recipe of tests/vectors/attest/cases.json gives the verdict listed
  * there, with the same code as the reference. */
-#include "attest/testcases.h"
+#include "attest/testtamper.h"
 
 #include "base/check.h"
 #include "base/hex.h"
@@ -179,48 +179,6 @@ static void test_every_case(void **state)
 /* ---- tamper recipes ----------------------------------------------------------------------------
  */
 
-static void apply_edit(struct mspan *bytes, size_t room, struct json_value edit)
-{
-    struct json_value cut = json_find(edit, "truncate"), more = json_find(edit, "append");
-    if (cut.of != NULL) {
-        size_t n = json_u64(cut, room);
-        CHECK(n <= bytes->n);
-        bytes->n = n;
-    } else if (more.of != NULL) {
-        size_t n = strlen(json_text(more)) / 2;
-        CHECK(bytes->n + n <= room);
-        json_hex(more, bytes->p + bytes->n, n);
-        bytes->n += n;
-    } else {
-        size_t at = json_u64(json_get(edit, "offset"), bytes->n - 1);
-        bytes->p[at] ^= (uint8_t)json_u64(json_get(edit, "xor"), 255);
-    }
-}
-
-static struct span *field_of(struct testcase *t, const char *name)
-{
-    const struct {
-        const char *name;
-        struct span *span;
-    } fields[] = {
-        { "quote", &t->evidence },
-        { "report", &t->evidence },
-        { "tcb_info", &t->collateral.tcb_info },
-        { "qe_identity", &t->collateral.qe_identity },
-        { "root_crl", &t->collateral.root_crl },
-        { "pck_crl", &t->collateral.pck_crl },
-        { "leaf", &t->collateral.snp_leaf },
-        { "ca", &t->collateral.snp_ca },
-        { "crl", &t->collateral.snp_crl },
-    };
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (strcmp(fields[i].name, name) == 0)
-            return fields[i].span;
-    }
-    testcases_fail("no field", name);
-    return NULL;
-}
-
 static void test_every_tamper_recipe(void **state)
 {
     (void)state;
@@ -230,15 +188,14 @@ static void test_every_tamper_recipe(void **state)
     for (size_t i = 0; i < json_count(list); i++) {
         static struct testcase t;
         struct attest_verdict before, v;
-        struct json_value recipe = json_at(list, i), edits = json_get(recipe, "edit");
+        struct json_value recipe = json_at(list, i);
         testcases_find(&t, json_text(json_get(recipe, "base")));
         CHECK_OK(testcases_verify(&before, &t));
-        struct span *field = field_of(&t, json_text(json_get(recipe, "field")));
+        struct span *field = testcases_field(&t, json_text(json_get(recipe, "field")));
         CHECK(field->n > 0 && field->n < sizeof(room));
         memcpy(room, field->p, field->n);
         struct mspan bytes = { room, field->n };
-        for (size_t j = 0; j < json_count(edits); j++)
-            apply_edit(&bytes, sizeof(room), json_at(edits, j));
+        testcases_tamper(&bytes, sizeof(room), json_get(recipe, "edit"));
         *field = span_of(bytes.p, bytes.n);
         enum err e = testcases_verify(&v, &t);
         struct json_value expect = json_get(recipe, "expect");

@@ -271,7 +271,7 @@ static void earlier(uint64_t *date, uint64_t other)
 static enum err count_level(struct dcap *d, const struct dcap_level *l)
 {
     earlier(&d->out->intel.tcb_date, l->level->date);
-    if (l->level->status != STATUS_UP_TO_DATE)
+    if ((l->level->status & STATUS_OUT_OF_DATE) != 0)
         earlier(&d->out->intel.superseded, l->superseded);
     return require(d, tcbinfo_advisories(&d->out->advisories, l->level) == OK,
                    VERDICT_TCBINFO_SIGNATURE, "advisories");

@@ -83,7 +83,7 @@ struct verdict_intel {
     uint32_t qe_evaluation;
     uint8_t platform_status, qe_status, module_status, current_status; /* STATUS_ sets, or NONE */
     uint64_t tcb_date;   /* of the oldest level that applies; seconds */
-    uint64_t superseded; /* when the first better level came out; 0: it is the best there is */
+    uint64_t superseded; /* out of date: since when there is a better level; else 0 */
 };
 
 struct verdict_snp {

@@ -17,6 +17,7 @@ static const struct {
     { "stake and votes", cli_verbs_stake },
     { "groups of storage nodes", cli_verbs_group },
     { "network and this node", cli_verbs_network },
+    { "evidence of hardware", cli_verbs_attest },
     { "a network of one's own", cli_verbs_devnet },
 };
 
