@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { PREVIEW_MAX = 512 << 10 }; /* bytes of JSON text that a page shows */
+enum { PREVIEW_MAX = 512 << 10 }; /* bytes of a block, and of its JSON text, that a page shows */
 
 static const struct {
     enum gateway_format format;
@@ -35,6 +35,8 @@ static bool to_json(struct gateway_answer *a, struct span block, struct writer *
     struct mspan scratch = { seen.p + PREVIEW_MAX, seen.n - PREVIEW_MAX };
     struct mspan walk = gateway_head_walk(a);
     *w = writer_of(seen.p, PREVIEW_MAX);
+    if (block.n > PREVIEW_MAX)
+        return false;
     if (a->cid.codec == CID_CODEC_DAG_CBOR || a->cid.codec == CID_CODEC_CBOR)
         return dag_json_from_cbor(w, block, scratch) == OK;
     /* Through CBOR, so that only well-formed text with its escapes is shown. */

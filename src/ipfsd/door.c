@@ -169,6 +169,9 @@ enum err door_open(struct ipfsd *n)
                                             .host = n->settings.gateway_host,
                                             .port = n->settings.gateway_port.port,
                                             .port_tries = n->settings.gateway_port.tries,
+                                            .contexts = n->settings.gateway_requests,
+                                            .open_timeout_ms =
+                                                (uint32_t)n->settings.gateway_timeout_ms,
                                             .other = on_other,
                                             .other_begin = on_other_begin,
                                             .ctx = n };

@@ -32,6 +32,10 @@ static const struct config_key keys[] = {
     { "gateway-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
     { "gateway-remote", CONFIG_BOOL, "false",
       "the gateway fetches what is not here from those the chain or peers names" },
+    { "gateway-requests", CONFIG_U64, "32",
+      "answers made at a time, each with up to 10 MiB; more get 503 (single blocks do not count)" },
+    { "gateway-timeout", CONFIG_DURATION, "30s",
+      "time for the first byte of what must be fetched; then 504" },
     { "gateway-hosts", CONFIG_STRING, "localhost",
       "hosts under which each content has a host of its own (CID.ipfs.HOST), with commas" },
     { "names", CONFIG_STRING, "names", "folder of IPNS records (KEY.ipns-record)" },
@@ -130,6 +134,11 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return config_refuse(error,
                              "chain-id, url, gateway-host, gateway-hosts or dnslinks is too long");
     TRY(config_port(&out->gateway_port, error, c, "gateway"));
+    out->gateway_requests = (uint32_t)config_u64(c, "gateway-requests");
+    out->gateway_timeout_ms = config_duration_ms(c, "gateway-timeout");
+    if (config_u64(c, "gateway-requests") < 1 || config_u64(c, "gateway-requests") > 1024 ||
+        out->gateway_timeout_ms < 1000 || out->gateway_timeout_ms > 3600000)
+        return config_refuse(error, "gateway-requests: 1 to 1024; gateway-timeout: 1s to 1h");
     uint64_t sealers = config_u64(c, "sealing-threads"), workers = config_u64(c, "enclave-workers");
     if (sealers < 1 || sealers > 7 || workers > 8)
         return config_refuse(error, "sealing-threads: 1 to 7; enclave-workers: 0 to 8");

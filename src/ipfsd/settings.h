@@ -37,6 +37,8 @@ struct settings {
     uint32_t sealing_threads;
     bool gateway; /* serve HTTP */
     char gateway_host[64];
+    uint32_t gateway_requests; /* whose answers are made at a time */
+    uint64_t gateway_timeout_ms;
     char gateway_hosts[1024]; /* whose subdomains are served */
     char dnslinks[1024];
     char names[SETTINGS_PATH_MAX]; /* folder of IPNS records */
