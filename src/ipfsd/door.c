@@ -126,10 +126,13 @@ static enum err open_behind(struct ipfsd *n)
                                        .ask = push_ask_chain,
                                        .ctx = &n->chain };
     TRY(push_open(&n->push, &push));
-    const struct names_options names = { .folder = s->names, .dnslinks = s->dnslinks };
+    const struct names_options names = { .folder = s->names,
+                                         .dnslinks = s->dnslinks,
+                                         .dns = s->gateway_remote };
     enum err e = names_open(&n->names, &names);
     if (e != OK)
-        log_error("dnslinks-refused", "reason=\"%s\" want=\"DOMAIN:/ipfs/CID\"", err_text(e));
+        log_error("dnslinks-refused", "reason=\"%s\" want=\"DOMAIN or DOMAIN:/ipfs/CID\"",
+                  err_text(e));
     TRY(e);
     n->local = blocks_source(&n->blocks);
     n->source = n->local;

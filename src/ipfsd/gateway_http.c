@@ -37,6 +37,7 @@ struct context {
     uint8_t *piece;
     struct mspan memory;
     struct block_source source;
+    struct gateway_names names;
     struct gateway_request request;
     struct gateway_query query;
     struct gateway_answer answer;
@@ -54,7 +55,6 @@ struct gateway_http {
     struct context *free_list, *queue_head, *queue_tail;
     struct context *contexts;
     size_t context_count;
-    struct gateway_names names;
     pthread_t workers[WORKERS_MAX];
     size_t worker_count;
     atomic_uint_fast64_t requests, blocks_sent, fetched, refused;
@@ -102,6 +102,31 @@ static enum err context_has(void *ctx, const struct block_key *key)
 {
     const struct context *c = ctx;
     return blockstore_has(c->g->o.store, NULL, key->digest);
+}
+
+static enum err context_record(void *ctx, size_t *size, struct mspan buf,
+                               const struct peer_id *name)
+{
+    const struct context *c = ctx;
+    return names_record(c->g->o.names, size, buf, name);
+}
+
+/* As with blocks: only a worker may wait for others. */
+static enum err context_link(void *ctx, struct gateway_dnslink *out, const char *domain)
+{
+    const struct context *c = ctx;
+    return names_dnslink(c->g->o.names, out, domain, c->remote && !c->query.only_cached);
+}
+
+static bool is_site(void *names, const char *host)
+{
+    return names_is_site(names, host);
+}
+
+static bool context_site(void *ctx, const char *host)
+{
+    const struct context *c = ctx;
+    return names_is_site(c->g->o.names, host);
 }
 
 /* Called once when the body is no more needed. */
@@ -375,7 +400,7 @@ static bool keep_request(struct context *c, struct http_request *rq)
         .forwarded_host = keep(c, 7, http_request_header(rq, "X-Forwarded-Host")),
         .forwarded_proto = keep(c, 8, http_request_header(rq, "X-Forwarded-Proto")),
         .gateway_hosts = c->g->o.gateway_hosts,
-        .names = c->g->o.names == NULL ? NULL : &c->g->names,
+        .names = c->g->o.names == NULL ? NULL : &c->names,
         .now_s = (int64_t)(clock_wall_ms() / 1000),
     };
     return true;
@@ -418,12 +443,15 @@ static void answer_options(struct http_request *rq)
 /* Whether the request is for content, as far as it can be told without a context. */
 static bool wants(struct gateway_http *g, struct http_request *rq)
 {
+    const struct gateway_names names = { .ctx = g->o.names, .is_site = is_site };
+    if (strncmp(http_request_path(rq), "/ipfs/", 6) == 0)
+        return true;
     const struct gateway_request request = {
         .path = http_request_path(rq),
         .host = http_request_header(rq, "Host"),
         .forwarded_host = http_request_header(rq, "X-Forwarded-Host"),
         .gateway_hosts = g->o.gateway_hosts,
-        .names = g->o.names == NULL ? NULL : &g->names,
+        .names = g->o.names == NULL ? NULL : &names,
     };
     return gateway_wants(&request);
 }
@@ -496,6 +524,7 @@ static enum err make_contexts(struct gateway_http *g, size_t count)
             return ERR_MEMORY;
         c->piece = malloc(PIECE);
         pthread_mutex_init(&c->lock, NULL);
+        c->names = (struct gateway_names){ c, context_record, context_link, context_site };
         c->source = (struct block_source){ .ctx = c, .get = context_get, .has = context_has };
         g->context_count++;
         if (c->piece == NULL)
@@ -554,8 +583,6 @@ enum err gateway_http_open(struct gateway_http **out, const struct gateway_http_
     if (g == NULL)
         return ERR_MEMORY;
     g->o = *o;
-    if (o->names != NULL)
-        g->names = names_gateway(o->names);
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work, NULL);
     enum err e = start(g);

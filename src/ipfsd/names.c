@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { LOOK_MS = 1000 };
+enum {
+    LOOK_MS = 1000,
+    CACHE_MAX_S = 86400,
+    CACHE_NONE_S = 30, /* how long a domain without link is not asked for again */
+};
 
 static const char ending[] = ".ipns-record";
 
@@ -21,7 +25,14 @@ struct record {
 
 struct link {
     char domain[NAMES_DOMAIN_MAX];
-    char value[GATEWAY_VALUE_MAX];
+    char value[GATEWAY_VALUE_MAX]; /* or empty: in the DNS */
+};
+
+/* What the DNS has said. */
+struct answer {
+    char domain[NAMES_DOMAIN_MAX]; /* empty: a free place */
+    char value[GATEWAY_VALUE_MAX]; /* empty: there is none */
+    uint64_t until_ms;
 };
 
 struct names {
@@ -34,6 +45,9 @@ struct names {
     size_t record_count;
     struct link *links;
     size_t link_count;
+    bool dns;
+    struct dns_link_server server;
+    struct answer *answers;
 };
 
 static int64_t now_of(const struct names *n)
@@ -174,7 +188,7 @@ enum err names_record(struct names *n, size_t *size, struct mspan buf, const str
 
 /* ---- DNSLinks ------------------------------------------------------------------------------- */
 
-/* "DOMAIN:/ipfs/..." */
+/* "DOMAIN:/ipfs/..." or "DOMAIN". */
 static enum err take_link(struct link *out, struct span item)
 {
     size_t n = 0;
@@ -183,16 +197,19 @@ static enum err take_link(struct link *out, struct span item)
     struct span value = span_sub(item, n + 1, item.n);
     if (n == 0 || n >= NAMES_DOMAIN_MAX || value.n >= GATEWAY_VALUE_MAX)
         return ERR_FORMAT;
-    if (value.n < 7 || (memcmp(value.p, "/ipfs/", 6) != 0 && memcmp(value.p, "/ipns/", 6) != 0))
+    bool path =
+        value.n >= 7 && (memcmp(value.p, "/ipfs/", 6) == 0 || memcmp(value.p, "/ipns/", 6) == 0);
+    if (n < item.n && !path)
         return ERR_FORMAT;
     for (size_t i = 0; i < n; i++) {
         uint8_t c = item.p[i];
         out->domain[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
     }
     out->domain[n] = '\0';
-    memcpy(out->value, value.p, value.n);
+    if (value.n != 0)
+        memcpy(out->value, value.p, value.n);
     out->value[value.n] = '\0';
-    return OK;
+    return strchr(out->domain, '.') == NULL || out->domain[0] == '/' ? ERR_FORMAT : OK;
 }
 
 static enum err take_links(struct names *n, const char *list)
@@ -220,39 +237,73 @@ static const struct link *link_of(const struct names *n, const char *domain)
     return NULL;
 }
 
-/* The links never change after names_open: no lock. */
-enum err names_dnslink(struct names *n, struct gateway_dnslink *out, const char *domain)
+bool names_is_site(const struct names *n, const char *host)
 {
-    const struct link *l = link_of(n, domain);
-    if (l == NULL)
-        return ERR_NOT_FOUND;
-    memcpy(out->value, l->value, sizeof(out->value));
-    out->ttl_s = 0;
-    return OK;
-}
-
-/* ---- the gateway's door --------------------------------------------------------------------- */
-
-static enum err gateway_record(void *ctx, size_t *size, struct mspan buf,
-                               const struct peer_id *name)
-{
-    return names_record(ctx, size, buf, name);
-}
-
-static enum err gateway_link(void *ctx, struct gateway_dnslink *out, const char *domain)
-{
-    return names_dnslink(ctx, out, domain);
-}
-
-static bool gateway_site(void *ctx, const char *host)
-{
-    const struct names *n = ctx;
     return link_of(n, host) != NULL;
 }
 
-struct gateway_names names_gateway(struct names *n)
+/* The place of a domain: its own, else the one that is free or ends first. With the lock held. */
+static struct answer *answer_of(struct names *n, const char *domain)
 {
-    return (struct gateway_names){ n, gateway_record, gateway_link, gateway_site };
+    struct answer *best = &n->answers[0];
+    for (size_t i = 0; i < NAMES_CACHE; i++) {
+        struct answer *a = &n->answers[i];
+        if (strcmp(a->domain, domain) == 0)
+            return a;
+        if (a->until_ms < best->until_ms)
+            best = a;
+    }
+    return best;
+}
+
+/* True when the DNS has been asked, and its answer still holds. */
+static bool recall(struct names *n, struct gateway_dnslink *out, const char *domain)
+{
+    uint64_t now = clock_mono_ms();
+    pthread_mutex_lock(&n->lock);
+    const struct answer *a = answer_of(n, domain);
+    bool known = strcmp(a->domain, domain) == 0 && a->until_ms > now;
+    if (known) {
+        memcpy(out->value, a->value, sizeof(out->value));
+        out->ttl_s = (uint32_t)((a->until_ms - now) / 1000) + 1;
+    }
+    pthread_mutex_unlock(&n->lock);
+    return known;
+}
+
+static void remember(struct names *n, const struct gateway_dnslink *link, const char *domain)
+{
+    uint64_t s = link->value[0] == '\0' ? CACHE_NONE_S : link->ttl_s;
+    if (s > CACHE_MAX_S)
+        s = CACHE_MAX_S;
+    pthread_mutex_lock(&n->lock);
+    struct answer *a = answer_of(n, domain);
+    (void)snprintf(a->domain, sizeof(a->domain), "%s", domain);
+    memcpy(a->value, link->value, sizeof(a->value));
+    a->until_ms = clock_mono_ms() + s * 1000;
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* The links of the settings never change after names_open: no lock. */
+enum err names_dnslink(struct names *n, struct gateway_dnslink *out, const char *domain, bool wait)
+{
+    const struct link *l = link_of(n, domain);
+    *out = (struct gateway_dnslink){ 0 };
+    if (strlen(domain) >= NAMES_DOMAIN_MAX || (l == NULL && !n->dns))
+        return ERR_NOT_FOUND;
+    if (l != NULL && l->value[0] != '\0') {
+        memcpy(out->value, l->value, sizeof(out->value));
+        return OK;
+    }
+    if (!recall(n, out, domain)) {
+        if (!wait)
+            return ERR_NOT_FOUND;
+        enum err e = dns_link_query(out, domain, &n->server);
+        if (e != OK && e != ERR_NOT_FOUND)
+            return e;
+        remember(n, out, domain);
+    }
+    return out->value[0] == '\0' ? ERR_NOT_FOUND : OK;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -262,7 +313,10 @@ static enum err fill(struct names *n, const struct names_options *o)
     n->now_s = o->now_s;
     n->records = calloc(NAMES_MAX, sizeof(*n->records));
     n->links = calloc(NAMES_LINKS_MAX, sizeof(*n->links));
-    if (n->records == NULL || n->links == NULL)
+    n->answers = calloc(NAMES_CACHE, sizeof(*n->answers));
+    n->dns = o->dns;
+    n->server = o->server;
+    if (n->records == NULL || n->links == NULL || n->answers == NULL)
         return ERR_MEMORY;
     if (o->folder != NULL && strlen(o->folder) >= sizeof(n->folder))
         return ERR_LIMIT;
@@ -294,6 +348,7 @@ void names_close(struct names *n)
         free(n->records[i].bytes);
     free(n->records);
     free(n->links);
+    free(n->answers);
     pthread_mutex_destroy(&n->lock);
     free(n);
 }

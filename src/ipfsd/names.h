@@ -1,17 +1,19 @@
 /* names: what names under /ipns/ stand for on this node: signed records, from a folder and from
- * whoever calls names_put, and DNSLinks, from the settings.
+ * whoever calls names_put, and DNSLinks, from the settings and, if wanted, from the DNS.
  *
  * The folder holds files KEY.ipns-record (what follows a '_' in KEY is not looked at); it is read
  * when it has changed, at most once a second. Every record is verified before it counts; of two
- * for one name the newer one counts. Memory is bounded by NAMES_MAX. Any thread. */
+ * for one name the newer one counts. What the DNS says is kept for its TTL, at most a day; that it
+ * says nothing, for half a minute. Memory is bounded by the limits below. Any thread. */
 #ifndef CRUST_IPFSD_NAMES_H
 #define CRUST_IPFSD_NAMES_H
 
-#include "api/gateway_names.h"
+#include "ipfsd/dns_link.h"
 
 enum {
     NAMES_MAX = 4096,       /* records */
     NAMES_LINKS_MAX = 256,  /* DNSLinks in the settings */
+    NAMES_CACHE = 256,      /* domains that the DNS was asked for */
     NAMES_DOMAIN_MAX = 254, /* with its NUL */
 };
 
@@ -19,8 +21,11 @@ struct names;
 
 struct names_options {
     const char *folder;   /* NULL: none; it need not be there */
-    const char *dnslinks; /* "example.org:/ipfs/CID,other.org:/ipns/NAME"; NULL: none */
-    int64_t now_s;        /* 0: the clock; else always this time (tests) */
+    const char *dnslinks; /* "a.org:/ipfs/CID,b.org:/ipns/NAME,c.org"; NULL: none. c.org is a site
+                             whose link is in the DNS */
+    bool dns;             /* ask the DNS for other domains too */
+    struct dns_link_server server; /* zero: the system's resolvers */
+    int64_t now_s;                 /* 0: the clock; else always this time (tests) */
 };
 
 /* names_open: ERR_FORMAT (a DNSLink that is not "DOMAIN:/ipfs/..." or "DOMAIN:/ipns/..."),
@@ -32,12 +37,12 @@ void names_close(struct names *n); /* NULL is fine */
  * as ipns_decode and ipns_verify. */
 NODISCARD enum err names_put(struct names *n, const struct peer_id *name, struct span record);
 
-/* As struct gateway_names describes them. Neither blocks beyond a look at the folder. */
+/* As struct gateway_names describes them. Only names_dnslink blocks, for seconds, and only when it
+ * may wait; else it knows what is here. */
 NODISCARD enum err names_record(struct names *n, size_t *size, struct mspan buf,
                                 const struct peer_id *name);
-NODISCARD enum err names_dnslink(struct names *n, struct gateway_dnslink *out, const char *domain);
-
-/* The same for api/gateway; valid until names_close. */
-struct gateway_names names_gateway(struct names *n);
+NODISCARD enum err names_dnslink(struct names *n, struct gateway_dnslink *out, const char *domain,
+                                 bool wait);
+bool names_is_site(const struct names *n, const char *host);
 
 #endif

@@ -4,7 +4,11 @@
 #include "rt/clock.h"
 #include "rt/path.h"
 
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { NOW = 1795000000 };
@@ -113,23 +117,106 @@ static void a_new_file_is_found(void **state)
 static void dnslinks(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "a.b",      "a.b:",       "a.b:/x/y",
-                                         ":/ipfs/x", "a.b:/ipfs/", "a.b:/ipfs/x,c" };
+    static const char *const wrong[] = { "a.b:",          "a.b:/x/y", ":/ipfs/x", "a.b:/ipfs/",
+                                         "a.b:/ipfs/x,c", "a",        "/ipfs/x.y" };
     struct names *n;
     struct gateway_dnslink l;
     const struct names_options o = { .dnslinks = "A.example:/ipfs/x/y, b.example:/ipns/z" };
     CHECK_OK(names_open(&n, &o));
-    struct gateway_names g = names_gateway(n);
-    CHECK_OK(g.dnslink(g.ctx, &l, "a.example"));
+    CHECK_OK(names_dnslink(n, &l, "a.example", false));
     CHECK(strcmp(l.value, "/ipfs/x/y") == 0 && l.ttl_s == 0);
-    CHECK_OK(g.dnslink(g.ctx, &l, "b.example"));
+    CHECK_OK(names_dnslink(n, &l, "b.example", true));
     CHECK(strcmp(l.value, "/ipns/z") == 0);
-    CHECK_ERR(g.dnslink(g.ctx, &l, "c.example"), ERR_NOT_FOUND);
-    CHECK(g.is_site(g.ctx, "a.example") && !g.is_site(g.ctx, "example"));
+    CHECK_ERR(names_dnslink(n, &l, "c.example", true), ERR_NOT_FOUND); /* the DNS is not asked */
+    CHECK(names_is_site(n, "a.example") && !names_is_site(n, "example"));
     names_close(n);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         CHECK_ERR(names_open(&n, &(struct names_options){ .dnslinks = wrong[i] }), ERR_FORMAT);
     names_close(NULL);
+}
+
+/* ---- the DNS -------------------------------------------------------------------------------- */
+
+/* A server that answers each question with one TXT record, or, for names with "none", with none. */
+struct server {
+    int fd;
+    pthread_t thread;
+    atomic_int asked;
+};
+
+static void *serve(void *ctx)
+{
+    struct server *s = ctx;
+    uint8_t q[512], text[] = "dnslink=/ipfs/bafkqaaa/sub";
+    struct sockaddr_in from;
+    for (;;) {
+        socklen_t size = sizeof(from);
+        ssize_t n = recvfrom(s->fd, q, sizeof(q) - 64, 0, (struct sockaddr *)&from, &size);
+        if (n < 12) /* the test ends it with an empty message */
+            return NULL;
+        atomic_fetch_add(&s->asked, 1);
+        size_t end = 12;
+        while (q[end] != 0)
+            end += (size_t)q[end] + 1;
+        end += 5;
+        bool none = memmem(q, (size_t)n, "none", 4) != NULL;
+        struct writer w = writer_of(q, sizeof(q));
+        w.len = 2;
+        write_be16(&w, none ? 0x8183 : 0x8180);
+        write_be16(&w, 1);
+        write_be16(&w, none ? 0 : 1);
+        write_be32(&w, 0);
+        w.len = end; /* the question stands there */
+        if (!none) {
+            write_be16(&w, 0xc00c);
+            write_be16(&w, 16);
+            write_be16(&w, 1);
+            write_be32(&w, 300);
+            write_be16(&w, sizeof(text));
+            write_u8(&w, sizeof(text) - 1);
+            write_bytes(&w, text, sizeof(text) - 1);
+        }
+        (void)!sendto(s->fd, q, w.len, 0, (struct sockaddr *)&from, size);
+    }
+}
+
+static void the_dns_is_asked_once(void **state)
+{
+    (void)state;
+    struct server s = { .fd = socket(AF_INET, SOCK_DGRAM, 0) };
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(at);
+    CHECK(bind(s.fd, (struct sockaddr *)&at, size) == 0);
+    CHECK(getsockname(s.fd, (struct sockaddr *)&at, &size) == 0);
+    CHECK(pthread_create(&s.thread, NULL, serve, &s) == 0);
+    struct names *n;
+    struct gateway_dnslink l;
+    struct names_options o = { .dnslinks = "listed.example",
+                               .dns = true,
+                               .server = { { 127, 0, 0, 1 }, ntohs(at.sin_port) } };
+    CHECK_OK(names_open(&n, &o));
+    CHECK_ERR(names_dnslink(n, &l, "a.example", false), ERR_NOT_FOUND);
+    CHECK(atomic_load(&s.asked) == 0);
+    CHECK_OK(names_dnslink(n, &l, "a.example", true));
+    CHECK(strcmp(l.value, "/ipfs/bafkqaaa/sub") == 0 && l.ttl_s > 0 && l.ttl_s <= 300);
+    int asked = atomic_load(&s.asked);
+    CHECK_OK(names_dnslink(n, &l, "a.example", false));
+    CHECK(strcmp(l.value, "/ipfs/bafkqaaa/sub") == 0);
+    CHECK_ERR(names_dnslink(n, &l, "none.example", true), ERR_NOT_FOUND);
+    CHECK_ERR(names_dnslink(n, &l, "none.example", true), ERR_NOT_FOUND);
+    CHECK(names_is_site(n, "listed.example") && !names_is_site(n, "a.example"));
+    CHECK_OK(names_dnslink(n, &l, "listed.example", true));
+    CHECK(asked >= 1 && atomic_load(&s.asked) >= asked + 2);
+    /* More domains than are remembered: the oldest are forgotten, nothing grows. */
+    for (int i = 0; i < NAMES_CACHE + 8; i++) {
+        char domain[32];
+        (void)snprintf(domain, sizeof(domain), "d%d.example", i);
+        CHECK_OK(names_dnslink(n, &l, domain, true));
+    }
+    names_close(n);
+    CHECK(sendto(s.fd, "", 0, 0, (struct sockaddr *)&at, size) == 0);
+    pthread_join(s.thread, NULL);
+    close(s.fd);
 }
 
 int main(void)
@@ -139,6 +226,7 @@ int main(void)
         cmocka_unit_test(the_newer_record_counts),
         cmocka_unit_test(a_new_file_is_found),
         cmocka_unit_test(dnslinks),
+        cmocka_unit_test(the_dns_is_asked_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

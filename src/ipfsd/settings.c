@@ -40,7 +40,8 @@ static const struct config_key keys[] = {
       "hosts under which each content has a host of its own (CID.ipfs.HOST), with commas" },
     { "names", CONFIG_STRING, "names", "folder of IPNS records (KEY.ipns-record)" },
     { "dnslinks", CONFIG_STRING, "",
-      "DNSLinks: DOMAIN:/ipfs/CID or DOMAIN:/ipns/NAME, with commas" },
+      "sites: DOMAIN:/ipfs/CID, DOMAIN:/ipns/NAME, or DOMAIN (its link is in the DNS), with "
+      "commas" },
     { "peers", CONFIG_STRING, "", "URLs of gateways to ask for what is not here, with commas" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
