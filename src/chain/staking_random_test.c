@@ -106,8 +106,13 @@ static void random_call(void)
         ts_payout(&w, era - (uint32_t)prng_below(&rng, 4), who);
     else if (kind == TX_STAKE_BOND)
         ts_bond(&w, who, who, prng_below(&rng, 1000000));
-    else
-        ts_do(&w, who, kind, (u128)prng_below(&rng, 400000), any());
+    else {
+        /* One after the other: compilers evaluate arguments in orders of their own, and the same
+         * seed must be the same history everywhere. */
+        u128 value = prng_below(&rng, 400000);
+        size_t other = any();
+        ts_do(&w, who, kind, value, other);
+    }
 }
 
 static void random_workload(uint64_t *bytes)
@@ -149,7 +154,7 @@ static void history(uint64_t seed, const char *more, uint32_t blocks)
     ts_start(&w, more, "1000000");
     for (size_t i = 0; i < STASHES; i++)
         ts_fund(&w, FIRST + i, 1000000);
-    uint32_t elected = 0, told = 0;
+    uint32_t told = 0;
     for (uint32_t b = 0; b < blocks; b++) {
         for (uint64_t n = prng_below(&rng, 6); n > 0; n--)
             random_call();
@@ -166,9 +171,8 @@ static void history(uint64_t seed, const char *more, uint32_t blocks)
         engine_agrees();
         if (w.chain.height % 30 == 0)
             ts_sound(&w);
-        elected += ts_now(&w).phase == STAKING_ELECTED;
     }
-    CHECK(elected > 10 && told > 50); /* it was a history */
+    CHECK(ts_now(&w).election > 15 && told > 50); /* it was a history */
     ts_sound(&w);
 }
 

@@ -21,6 +21,8 @@ static const struct config_key keys[] = {
     { "retain-blocks", CONFIG_U64, "0", "how many blocks CometBFT keeps; 0: all" },
     { "snapshot-interval", CONFIG_U64, "0",
       "blocks between snapshots that new nodes can start from; 0: none" },
+    { "halt-height", CONFIG_U64, "0",
+      "end after this block, for an upgrade of the chain's rules; 0: never" },
     { "block-time", CONFIG_DURATION, "0", "time between blocks; 0: as the chain's parameters say" },
     { "proposer", CONFIG_STRING, "", "account that gets the author's part of fees" },
     { "beacon-key", CONFIG_STRING, "", "file with the key of this node's beacon contributions" },

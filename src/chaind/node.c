@@ -141,8 +141,20 @@ static enum err contribution(void *ctx, struct span *out, struct mspan room)
     return app_contribution(n->app, out, room, &n->beacon_key);
 }
 
+/* The height after which another release goes on, by agreement: docs/guide/validator.md. */
+static bool is_halted(const struct node *n, uint64_t height)
+{
+    uint64_t end = config_u64(n->config, "halt-height");
+    return end != 0 && height >= end;
+}
+
 void node_committed(struct node *n, uint64_t height, size_t tx_count)
 {
+    if (is_halted(n, height)) {
+        log_warn("halted", "height=%llu next=\"start the release that goes on from here\"",
+                 (unsigned long long)height);
+        loop_stop(n->loop);
+    }
     atomic_store(&n->metrics.height, height);
     atomic_fetch_add(&n->metrics.txs, tx_count);
     atomic_fetch_add(&n->metrics.blocks, 1);
@@ -308,6 +320,14 @@ static void stop(void *ctx)
 
 enum err node_run(struct node *n)
 {
+    const struct engine_info info = n->calls.info(n->calls.ctx);
+    if (is_halted(n, info.height)) {
+        log_error("halted",
+                  "height=%llu reason=\"halt-height is reached\" next=\"start the release that "
+                  "goes on from here, without halt-height\"",
+                  (unsigned long long)info.height);
+        return ERR_STATE;
+    }
     TRY(loop_new(&n->loop, 0));
     n->flush_event = (struct loop_event){ .fn = flush_posted, .ctx = n };
     enum err e = engine_open(n);
