@@ -1,0 +1,117 @@
+/* swarm: the node's libp2p connections: sockets on the loop around the machines of p2p/conn, behind
+ * the caps, rates and lists of p2p/gate. Design: docs/design/swarm.md.
+ *
+ * It answers ping and identify itself and asks each new peer who it is. Other protocols register;
+ * their streams are written with swarm_write, ended with swarm_end, and else used through the calls
+ * of p2p/conn.h on swarm_conn, then swarm_kick.
+ *
+ * All memory is taken when it is opened: a connection costs about 16 KiB, and while bytes are under
+ * way up to four buffers of 64 KiB out of a pool that all share. On the loop's thread. */
+#ifndef CRUST_IPFSD_SWARM_H
+#define CRUST_IPFSD_SWARM_H
+
+#include "codec/identify.h"
+#include "codec/multiaddr.h"
+#include "p2p/conn.h"
+#include "p2p/gate.h"
+#include "rt/loop.h"
+
+enum {
+    SWARM_LISTEN_MAX = 8,
+    SWARM_PROTOCOLS_MAX = 14,   /* besides ping and identify */
+    SWARM_BUFFERS_DEFAULT = 96, /* 6 MiB */
+    SWARM_DIAL_MS = 10000,      /* for the TCP connection alone */
+    SWARM_STALL_MS = 60000,     /* how long a peer may hold a buffer without anything moving */
+};
+
+struct swarm;
+
+/* Called for events of streams of one protocol: CONN_OPENED, CONN_AGREED, CONN_REFUSED,
+ * CONN_STREAM; and for a connection that goes while streams are open, by gone. */
+typedef void (*swarm_stream_fn)(void *ctx, uint32_t connection, const struct conn_event *ev);
+
+struct swarm_protocol {
+    const char *id;
+    swarm_stream_fn fn;
+    void *ctx;
+};
+
+struct swarm_options {
+    const struct ed25519_key *identity;        /* kept */
+    struct multiaddr listen[SWARM_LISTEN_MAX]; /* IP and port; port 0: any */
+    size_t listen_count;
+    struct gate_limits limits;
+    uint32_t buffers, streams, chunks; /* 0: defaults */
+    uint64_t down_per_s, up_per_s;     /* bytes of all connections together; 0: no limit */
+    bool noise, tls, prefer_tls, early_muxer;
+    bool allow_private; /* dial other than global addresses */
+    const char *agent;  /* kept; what identify says we are */
+    struct swarm_protocol protocols[SWARM_PROTOCOLS_MAX];
+    size_t protocol_count;
+    /* Each may be NULL. A peer is connected, has told who it is (borrowed), is gone. */
+    void (*on_peer)(void *ctx, uint32_t connection, const struct peer_id *peer, bool inbound);
+    void (*on_identity)(void *ctx, uint32_t connection, const struct identify *id);
+    void (*on_gone)(void *ctx, uint32_t connection, enum err why);
+    void *ctx;
+};
+
+/* What has happened since it was opened. */
+struct swarm_figures {
+    uint32_t connections, ready, inbound, buffers_free;
+    uint64_t accepted, refused, dialled, dials_failed, upgrades_failed, trimmed;
+    uint64_t bytes_in, bytes_out;
+};
+
+/* swarm_open listens. The options are copied.
+ * Returns: OK, ERR_EXISTS (a port is taken), ERR_DENIED, ERR_UNSUPPORTED (an address that is no
+ *          IP/tcp), ERR_MEMORY, ERR_IO. */
+NODISCARD enum err swarm_open(struct swarm **out, struct loop *l, const struct swarm_options *o);
+
+/* swarm_close says farewell to all peers and frees. NULL is fine. Not from a callback. */
+void swarm_close(struct swarm *s);
+
+/* The gate, for its rules; they hold for what comes afterwards. */
+struct gate *swarm_gate(struct swarm *s);
+
+/* The address with which listener i is bound, /p2p/ID at its end; ERR_NOT_FOUND. */
+NODISCARD enum err swarm_address(const struct swarm *s, size_t i, struct multiaddr *out);
+
+/* swarm_dial begins to connect to IP/tcp/PORT, with or without /p2p/ID.
+ * Returns: OK and *connection; ERR_EXISTS (connected, or being dialled; *connection is which);
+ *          ERR_DENIED (a rule, or an address that is not global); ERR_UNSUPPORTED (another kind of
+ *          address; names are resolved by the caller); ERR_BUSY (*retry_ms: when to try again);
+ *          ERR_LIMIT; ERR_IO. How it ends is told by on_peer or on_gone. */
+NODISCARD enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
+                              uint64_t *retry_ms);
+
+/* A ready connection with this peer, or GATE_NONE. */
+uint32_t swarm_find(const struct swarm *s, const struct peer_id *peer);
+
+/* The connection, for the calls of p2p/conn.h; NULL when it is not ready. Borrowed until the next
+ * callback. */
+struct conn *swarm_conn(struct swarm *s, uint32_t connection);
+
+/* swarm_stream opens a stream for protocol i of the options. Returns: as conn_open, ERR_STATE. */
+NODISCARD enum err swarm_stream(struct swarm *s, uint32_t connection, size_t i, uint32_t *stream);
+
+/* swarm_write writes to a stream of an owner's protocol and sees to it that it is sent. When not
+ * everything was taken, an event of kind CONN_STREAM with YAMUX_WRITABLE says when to go on.
+ * Out: *taken. Returns: OK; ERR_STATE (no such connection); ERR_NOT_FOUND, ERR_CLOSED as
+ * yamux_write. */
+NODISCARD enum err swarm_write(struct swarm *s, uint32_t connection, uint32_t stream,
+                               struct span data, size_t *taken);
+
+/* swarm_end lets go of a stream of an owner's protocol, good: as conn_close, else as conn_reset. No
+ * event follows; an unknown stream is ignored. */
+void swarm_end(struct swarm *s, uint32_t connection, uint32_t stream, bool good);
+
+/* swarm_kick lets a connection work after this turn of the loop: after conn_drop or conn_finish
+ * outside of its callbacks. */
+void swarm_kick(struct swarm *s, uint32_t connection);
+
+/* swarm_drop ends a connection, after this turn; on_gone says why. */
+void swarm_drop(struct swarm *s, uint32_t connection, enum err why);
+
+void swarm_figures(const struct swarm *s, struct swarm_figures *out);
+
+#endif

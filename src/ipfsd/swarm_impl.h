@@ -1,0 +1,91 @@
+/* swarm_impl: what the files of the swarm share. */
+#ifndef CRUST_IPFSD_SWARM_IMPL_H
+#define CRUST_IPFSD_SWARM_IMPL_H
+
+#include "ipfsd/swarm.h"
+#include "p2p/identify_read.h"
+#include "p2p/rate.h"
+
+enum {
+    SWARM_PING, /* indices in the list of served protocols */
+    SWARM_IDENTIFY,
+    SWARM_PUSH,
+    SWARM_OWN,               /* the first of the owner's */
+    SWARM_SERVICES = 64,     /* streams of ping and identify at a time */
+    SWARM_SERVICES_EACH = 4, /* of one connection */
+    SWARM_LINKS = 64,        /* streams of the owner's protocols on one connection */
+    SWARM_TICK_MS = 250,
+};
+
+/* A stream of ping or identify, whose bytes pass through two small rings. */
+struct swarm_service {
+    bool used, asked, answered; /* asked: ours, who are you */
+    uint32_t connection, stream;
+    size_t protocol;
+    struct ring in, out;
+    struct identify_read read;
+    uint8_t in_memory[1024], out_memory[IDENTIFY_OURS_MAX + 8], text[IDENTIFY_READ_MEMORY];
+};
+
+/* The owner's protocol of a stream. */
+struct swarm_link {
+    uint32_t stream; /* 0: none */
+    uint32_t protocol;
+    bool wants; /* it has more to write than there was room for */
+};
+
+struct swarm_peer {
+    struct swarm *swarm;
+    bool used, connecting, inbound, kicked, starved, throttled, begun;
+    enum err drop; /* to be closed after this turn */
+    int fd, interest;
+    struct loop_fd *watch;
+    struct gate_target target;
+    uint8_t ip[16];
+    uint64_t deadline_ms; /* of the TCP connection */
+    uint64_t moved_ms;    /* when a byte last moved, or no buffer was held */
+    struct ring net_in, net_out;
+    struct swarm_link links[SWARM_LINKS];
+    struct conn conn;
+};
+
+struct swarm_listener {
+    struct swarm *swarm;
+    int fd;
+    struct loop_fd *watch;
+    struct multiaddr address;
+};
+
+struct swarm {
+    struct loop *loop;
+    struct swarm_options o;
+    struct peer_id self;
+    struct tls_identity tls;
+    struct gate gate;
+    struct yamux_pool pool;
+    struct yamux_chunk *chunks;
+    struct yamux_stream *streams;
+    struct swarm_peer *peers; /* limits.connections of them, by index of the gate */
+    struct swarm_service *services;
+    uint8_t *memory, **free; /* buffers, and those that nobody holds */
+    uint32_t free_count;
+    bool anyone_starved;
+    struct rate down, up;
+    struct loop_timer *tick;
+    struct loop_event event; /* kicks and drops */
+    const char *ids[SWARM_OWN + SWARM_PROTOCOLS_MAX];
+    struct swarm_listener listeners[SWARM_LISTEN_MAX];
+    struct swarm_figures figures;
+};
+
+/* swarm_serve.c: ping and identify. */
+/* Takes a stream that was opened for one of them, by the peer (asked false) or by us. */
+void swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, size_t protocol,
+                       bool asked);
+/* True when the stream is one of these; it has been served then. */
+bool swarm_serve_event(struct swarm *s, uint32_t connection, const struct conn_event *ev);
+/* After every turn: what could not be written before. */
+void swarm_serve_turn(struct swarm *s, uint32_t connection);
+void swarm_serve_forget(struct swarm *s, uint32_t connection);
+
+#endif

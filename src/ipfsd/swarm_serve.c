@@ -1,0 +1,158 @@
+#include "ipfsd/swarm_impl.h"
+#include "p2p/ping.h"
+
+static struct conn *conn_of(struct swarm *s, const struct swarm_service *v)
+{
+    return &s->peers[v->connection].conn;
+}
+
+static void service_end(struct swarm *s, struct swarm_service *v, bool good)
+{
+    if (good)
+        conn_close(conn_of(s, v), v->stream);
+    else
+        conn_reset(conn_of(s, v), v->stream);
+    v->used = false;
+}
+
+/* Who we are, in its frame. */
+static bool write_identity(struct swarm *s, struct swarm_service *v)
+{
+    uint8_t key[PEER_KEY_SIZE_MAX], text[IDENTIFY_OURS_MAX], length[5];
+    struct multiaddr observed = { 0 };
+    struct peer_key public_key = peer_key_of(s->o.identity);
+    const struct swarm_peer *p = &s->peers[v->connection];
+    struct writer k = writer_of(key, sizeof(key)), w = writer_of(text, sizeof(text));
+    struct writer n = writer_of(length, sizeof(length));
+    peer_key_write(&k, &public_key);
+    observed = multiaddr_of_ip(p->target.ip, p->target.port);
+    struct identify id = { .public_key = writer_span(&k),
+                           .observed_addr = multiaddr_span(&observed),
+                           .protocol_version = span_str("ipfs/0.1.0"),
+                           .agent_version = span_str(s->o.agent) };
+    for (size_t i = 0; i < SWARM_OWN + s->o.protocol_count; i++)
+        id.protocols[id.protocol_count++] = span_str(s->ids[i]);
+    for (size_t i = 0; i < s->o.listen_count; i++)
+        id.addrs[id.addr_count++] = multiaddr_span(&s->listeners[i].address);
+    identify_write(&w, &id);
+    write_uvarint(&n, w.len);
+    return k.err == OK && w.err == OK && ring_write(&v->out, writer_span(&n)) &&
+           ring_write(&v->out, writer_span(&w));
+}
+
+/* What they say of themselves. */
+static enum err read_identity(struct swarm *s, struct swarm_service *v)
+{
+    TRY(identify_read_step(&v->read, &v->in, conn_at_end(conn_of(s, v), v->stream),
+                           loop_now_ms(s->loop)));
+    if (v->read.done && s->o.on_identity != NULL)
+        s->o.on_identity(s->o.ctx, v->connection, &v->read.id);
+    return OK;
+}
+
+static enum err service_step(struct swarm *s, struct swarm_service *v, bool *over)
+{
+    struct conn *c = conn_of(s, v);
+    size_t taken = ring_put(&v->in, conn_peek(c, v->stream));
+    if (taken != 0)
+        conn_drop(c, v->stream, taken);
+    if (v->protocol == SWARM_PING) {
+        ping_answer(&v->in, &v->out);
+    } else if (v->protocol == SWARM_IDENTIFY && !v->asked) {
+        ring_drop(&v->in, ring_used(&v->in));
+        if (!v->answered && !write_identity(s, v))
+            return ERR_LIMIT;
+        v->answered = true;
+    } else {
+        TRY(read_identity(s, v));
+        *over = v->read.done;
+    }
+    if (ring_used(&v->out) != 0) {
+        TRY(conn_write(c, v->stream, ring_peek(&v->out), &taken));
+        ring_drop(&v->out, taken);
+    }
+    bool said = ring_used(&v->out) == 0;
+    if (v->answered && said)
+        *over = true;
+    if (v->protocol == SWARM_PING && said && conn_at_end(c, v->stream))
+        *over = true;
+    return OK;
+}
+
+static void service_turn(struct swarm *s, struct swarm_service *v)
+{
+    bool over = false;
+    /* More may have come while what was there was worked off. */
+    for (int i = 0; i < 4 && v->used && !over; i++) {
+        enum err e = service_step(s, v, &over);
+        if (e != OK) {
+            service_end(s, v, false);
+            return;
+        }
+        if (conn_peek(conn_of(s, v), v->stream).n == 0)
+            break;
+    }
+    if (over)
+        service_end(s, v, true);
+}
+
+void swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, size_t protocol,
+                       bool asked)
+{
+    struct swarm_service *v = NULL;
+    uint32_t same = 0;
+    for (size_t i = 0; i < SWARM_SERVICES; i++) {
+        if (s->services[i].used)
+            same += s->services[i].connection == connection;
+        else
+            v = &s->services[i];
+    }
+    if (v == NULL || same >= SWARM_SERVICES_EACH) {
+        conn_reset(&s->peers[connection].conn, stream);
+        return;
+    }
+    v->used = true;
+    v->asked = asked;
+    v->answered = false;
+    v->connection = connection;
+    v->stream = stream;
+    v->protocol = protocol;
+    v->in = ring_of(v->in_memory, sizeof(v->in_memory));
+    v->out = ring_of(v->out_memory, sizeof(v->out_memory));
+    identify_read_init(&v->read, (struct mspan){ v->text, sizeof(v->text) }, loop_now_ms(s->loop));
+    if (!asked)
+        service_turn(s, v);
+}
+
+bool swarm_serve_event(struct swarm *s, uint32_t connection, const struct conn_event *ev)
+{
+    for (size_t i = 0; i < SWARM_SERVICES; i++) {
+        struct swarm_service *v = &s->services[i];
+        if (!v->used || v->connection != connection || v->stream != ev->stream)
+            continue;
+        if (ev->kind == CONN_REFUSED)
+            v->used = false; /* the stream is gone */
+        else if (ev->kind == CONN_STREAM && (ev->what & YAMUX_RESET) != 0)
+            service_end(s, v, true);
+        else
+            service_turn(s, v);
+        return true;
+    }
+    return false;
+}
+
+void swarm_serve_turn(struct swarm *s, uint32_t connection)
+{
+    for (size_t i = 0; i < SWARM_SERVICES; i++) {
+        struct swarm_service *v = &s->services[i];
+        if (v->used && v->connection == connection && !v->asked)
+            service_turn(s, v);
+    }
+}
+
+void swarm_serve_forget(struct swarm *s, uint32_t connection)
+{
+    for (size_t i = 0; i < SWARM_SERVICES; i++)
+        if (s->services[i].used && s->services[i].connection == connection)
+            s->services[i].used = false;
+}
