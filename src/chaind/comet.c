@@ -16,6 +16,7 @@ enum {
     POSTS_MAX = 4,           /* on the way at the same time */
     CALL_MAX = 160,          /* a call around its transaction */
     LOOK_MS = 1000,
+    HALT_LOOKS = 15,  /* so long an engine at halt-height gives its peers the last block */
     AGAIN_MS = 10000, /* what is in no block by then is handed over again */
     POST_TIMEOUT_MS = 10000,
     REPLY_MAX = 1 << 20,
@@ -36,6 +37,7 @@ struct comet {
     uint32_t posts;
     uint64_t block_us; /* what the calls about the block in hand have taken so far */
     bool unreachable;  /* said once, not with every try */
+    uint32_t halted;   /* looks since halt-height was reached */
 };
 
 /* ---- transactions go to CometBFT's mempool ---- */
@@ -148,6 +150,8 @@ static void on_timer(void *ctx)
 {
     struct comet *c = ctx;
     uint64_t now = loop_now_ms(c->n->loop);
+    if (c->n->halted && ++c->halted > HALT_LOOKS)
+        loop_stop(c->n->loop);
     if (now >= c->again_ms) {
         c->again_ms = now + AGAIN_MS;
         c->handed = 0;
@@ -239,6 +243,7 @@ static enum err listen_abci(struct comet *c)
         .sigs = c->n->sigs,
         .snapshots = c->snapshots,
         .retain_blocks = config_u64(c->n->config, "retain-blocks"),
+        .halt_height = config_u64(c->n->config, "halt-height"),
         .contribution = c->n->has_beacon_key ? contribution : NULL,
         .contribution_ctx = c->n,
         .committed = committed,

@@ -153,7 +153,9 @@ void node_committed(struct node *n, uint64_t height, size_t tx_count)
     if (is_halted(n, height)) {
         log_warn("halted", "height=%llu next=\"start the release that goes on from here\"",
                  (unsigned long long)height);
-        loop_stop(n->loop);
+        n->halted = true;
+        if (n->engine != NULL) /* behind CometBFT its peers may need this block first */
+            loop_stop(n->loop);
     }
     atomic_store(&n->metrics.height, height);
     atomic_fetch_add(&n->metrics.txs, tx_count);

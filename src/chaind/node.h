@@ -67,6 +67,7 @@ struct node {
     struct ed25519_key beacon_key;
     bool has_beacon_key;
     bool failed; /* the ledger cannot go on: exit code 1 */
+    bool halted; /* halt-height is reached */
     uint32_t block_ms;
     struct node_metrics metrics;
     atomic_uint large_requests; /* bodies over TX_SIZE_SMALL_MAX in memory */

@@ -531,10 +531,22 @@ static enum err answer_snapshots(struct abci_app *a, struct abci_response *out,
 
 /* ---- all of them ---- */
 
+/* A call about a block that another release has to make: it waits until this process ends. So the
+ * engine goes no further, and still gives its peers the last blocks. */
+static bool is_beyond(const struct abci_app *a, enum abci_kind kind)
+{
+    bool about_block = kind == ABCI_PREPARE_PROPOSAL || kind == ABCI_PROCESS_PROPOSAL ||
+                       kind == ABCI_FINALIZE_BLOCK;
+    return about_block && a->o.halt_height != 0 &&
+           a->app.info(a->app.ctx).height >= a->o.halt_height;
+}
+
 enum err abci_app_answer(struct abci_app *a, struct abci_response *out,
                          const struct abci_request *in)
 {
     *out = (struct abci_response){ .kind = in->kind };
+    if (is_beyond(a, in->kind))
+        return ERR_BUSY;
     switch (in->kind) {
     case ABCI_ECHO:
         out->echo.message = in->echo.message;

@@ -23,6 +23,7 @@ struct abci_app_options {
     struct sigpool *sigs;         /* kept */
     struct snapshots *snapshots;  /* kept; NULL: none are given or taken */
     uint64_t retain_blocks;       /* how many CometBFT keeps; 0: all */
+    uint64_t halt_height;         /* after it no block is proposed, judged or executed; 0: never */
     /* The beacon contribution that is due in the next block; see embedded_config. May be NULL. */
     enum err (*contribution)(void *ctx, struct span *out, struct mspan room);
     void *contribution_ctx;

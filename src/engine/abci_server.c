@@ -192,8 +192,8 @@ static enum err conn_answer(struct conn *c, struct span message)
     server_timed(s, rq.kind, start, e);
     if (e == ERR_FULL || e == ERR_BUSY || e == ERR_MEMORY) {
         if (!c->waiting)
-            log_error("abci-waits", "call=%s reason=\"%s\" next=\"make room; it is tried again\"",
-                      abci_name(rq.kind), err_text(e));
+            log_error("abci-waits", "call=%s reason=\"%s\" next=\"%sit is tried again\"",
+                      abci_name(rq.kind), err_text(e), e == ERR_FULL ? "make room; " : "");
         c->waiting = true;
         return ERR_BUSY;
     }
