@@ -99,9 +99,10 @@ static enum err check_leaf(struct snp *s)
         s, tcb_eq(&reported, &s->leaf.tcb) && reserved_is_zero(r->reported_tcb, s->leaf.product),
         VERDICT_TCB_MISMATCH, "REPORTED_TCB"));
     static const uint8_t zero[64];
-    s->out->has_device = !s->leaf.vlek && !r->mask_chip_key && memcmp(r->chip_id, zero, 64) != 0;
-    return require(s, !s->out->has_device || memcmp(r->chip_id, s->leaf.hwid, 64) == 0,
-                   VERDICT_HWID_MISMATCH, "CHIP_ID");
+    bool named = !s->leaf.vlek && memcmp(r->chip_id, zero, 64) != 0;
+    s->out->has_device = named && !r->mask_chip_key;
+    return require(s, !named || memcmp(r->chip_id, s->leaf.hwid, 64) == 0, VERDICT_HWID_MISMATCH,
+                   "CHIP_ID");
 }
 
 static void claim_tcbs(struct verdict_snp *v, const struct snp_report *r, enum snp_product product)
