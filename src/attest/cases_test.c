@@ -88,6 +88,8 @@ static void check_dcap(const struct testcase *t, const struct attest_verdict *v)
         CHECK(seconds == v->intel.tcb_date);
     }
     CHECK(v->has_device && v->lapses >= t->inputs.time);
+    bool old = (v->status & (STATUS_OUT_OF_DATE | STATUS_RELAUNCH)) != 0;
+    CHECK(old ? v->intel.superseded > v->intel.tcb_date : v->intel.superseded == 0);
     if (claims.of == NULL)
         return;
     check_hex(claims, "report_data", v->report_data, 64);

@@ -2,8 +2,13 @@
 
 static struct dcap_level found(const struct tcbinfo_level *levels, uint32_t i)
 {
-    return (struct dcap_level){ .level = &levels[i],
-                                .superseded = i == 0 ? 0 : levels[i - 1].date };
+    struct dcap_level out = { .level = &levels[i] };
+    /* Variants of one level stand side by side under one date. */
+    for (uint32_t j = i; j-- > 0 && out.superseded == 0;) {
+        if (levels[j].date > levels[i].date)
+            out.superseded = levels[j].date;
+    }
+    return out;
 }
 
 struct dcap_level dcap_level_svn(const struct tcbinfo_level *levels, uint32_t count, uint16_t svn)

@@ -10,7 +10,7 @@
 /* A level that was found. */
 struct dcap_level {
     const struct tcbinfo_level *level; /* NULL: none matches */
-    uint64_t superseded;               /* date of the level before it in the document, 0: none */
+    uint64_t superseded;               /* date of the next better level with a later one, 0: none */
 };
 
 /* dcap_level_svn finds the first level with isv_svn <= svn: of a quoting enclave or TDX module. */
