@@ -465,6 +465,14 @@ static void learn(struct bitswap_client *c, const struct bitswap_client_want *w,
     peer->latency_ms = peer->latency_ms == 0 ? ms : (peer->latency_ms * 7 + ms + 7) / 8;
 }
 
+bool bitswap_client_wants(struct bitswap_client *c, const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    uint32_t i = *bucket_of(c, digest);
+    while (i != NONE && (c->m.wants[i].done || !same(&c->m.wants[i], digest)))
+        i = c->m.wants[i].next;
+    return i != NONE;
+}
+
 /* Finishes every want for the digest. */
 static uint64_t met(struct bitswap_client *c, uint32_t peer, const uint8_t *digest, uint64_t now_ms)
 {

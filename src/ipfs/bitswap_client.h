@@ -118,6 +118,9 @@ void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct spa
                              uint64_t now_ms);
 void bitswap_client_alive(struct bitswap_client *c, uint32_t peer, uint64_t now_ms);
 
+/* Whether any session wants this block. */
+bool bitswap_client_wants(struct bitswap_client *c, const uint8_t digest[BLOCK_DIGEST_SIZE]);
+
 /* bitswap_client_block: a verified block has come.
  * Returns: the sessions that wanted it, a bit each; 0: a duplicate, or nobody did. */
 uint64_t bitswap_client_block(struct bitswap_client *c, uint32_t peer, const struct cid *cid,

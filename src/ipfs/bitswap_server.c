@@ -154,6 +154,7 @@ enum err bitswap_server_join(struct bitswap_server *s, uint32_t *peer, enum bits
         if (p->used)
             continue;
         p->used = true;
+        p->held = false;
         p->rank = rank;
         p->count = p->ready_count = p->order = p->message = 0;
         p->served = s->clock;
@@ -181,6 +182,11 @@ void bitswap_server_leave(struct bitswap_server *s, uint32_t peer)
 void bitswap_server_rank(struct bitswap_server *s, uint32_t peer, enum bitswap_rank rank)
 {
     peer_at(s, peer)->rank = rank;
+}
+
+void bitswap_server_hold(struct bitswap_server *s, uint32_t peer, bool held)
+{
+    peer_at(s, peer)->held = held;
 }
 
 /* SPEC bitswap 3.2: "Identity CIDs, CIDs that do not parse and CIDs of more than 72 bytes are
@@ -284,7 +290,7 @@ bool bitswap_server_next(const struct bitswap_server *s, uint32_t *peer)
     *peer = NONE;
     for (uint32_t i = 0; i < s->m.peer_count; i++) {
         const struct bitswap_server_peer *p = &s->m.peers[i];
-        if (!p->used || p->ready_count == 0 || p->under_way >= BITSWAP_SERVER_UNDER_WAY)
+        if (!p->used || p->held || p->ready_count == 0 || p->under_way >= BITSWAP_SERVER_UNDER_WAY)
             continue;
         bool later = best != NULL && (p->rank == BITSWAP_LAST) != (best->rank == BITSWAP_LAST)
                          ? p->rank == BITSWAP_LAST

@@ -42,6 +42,7 @@ struct bitswap_server_slot {
  * not here. */
 struct bitswap_server_peer {
     bool used;
+    bool held; /* not to be chosen by bitswap_server_next */
     enum bitswap_rank rank;
     uint32_t count, ready_count;
     uint32_t order, message;
@@ -77,6 +78,9 @@ NODISCARD enum err bitswap_server_join(struct bitswap_server *s, uint32_t *peer,
                                        enum bitswap_rank rank);
 void bitswap_server_leave(struct bitswap_server *s, uint32_t peer);
 void bitswap_server_rank(struct bitswap_server *s, uint32_t peer, enum bitswap_rank rank);
+
+/* held: the peer is not chosen by bitswap_server_next until it is let go again. */
+void bitswap_server_hold(struct bitswap_server *s, uint32_t peer, bool held);
 
 /* What the peer's messages say: an entry of its wantlist; that the wantlist is full; the end of the
  * message. */
