@@ -53,6 +53,11 @@ void json_close(struct json *doc)
     doc->root = NULL;
 }
 
+bool json_nil(struct json_value v)
+{
+    return v.of != NULL && json_is_null((const json_t *)v.of);
+}
+
 struct json_value json_root(struct json *doc)
 {
     return (struct json_value){ .doc = doc, .of = doc->root };

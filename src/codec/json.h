@@ -46,6 +46,9 @@ enum json_kind {
 /* What stands there; JSON_KIND_NONE for nothing. */
 enum json_kind json_kind(struct json_value v);
 
+/* Whether null stands there, which some write for an empty list. */
+bool json_nil(struct json_value v);
+
 /* The whole document. */
 struct json_value json_root(struct json *doc);
 

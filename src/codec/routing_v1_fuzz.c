@@ -1,0 +1,28 @@
+#include "codec/routing_v1.h"
+
+/* Any bytes, in both forms: what is taken has an id, and its addresses read back from their text.
+ */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct routing_v1_peer peers[8];
+    static char text[MULTIADDR_TEXT_MAX];
+    for (int ndjson = 0; ndjson < 2; ndjson++) {
+        struct routing_v1_list list = { .list = peers, .max = 8 };
+        enum err e = routing_v1_decode(&list, span_of(data, size), ndjson == 1);
+        ASSERT(list.count <= 8 && (e == OK || list.count == 0));
+        for (size_t i = 0; i < list.count; i++) {
+            struct peer_id id;
+            ASSERT(peer_id_decode(&id, peer_id_span(&peers[i].id)) == OK);
+            ASSERT(peers[i].addr_count <= ROUTING_V1_ADDRS_MAX);
+            for (uint32_t k = 0; k < peers[i].addr_count; k++) {
+                struct multiaddr again;
+                multiaddr_format(text, &peers[i].addrs[k]);
+                ASSERT(multiaddr_parse(&again, span_str(text)) == OK);
+                ASSERT(multiaddr_eq(&again, &peers[i].addrs[k]));
+            }
+        }
+    }
+    return 0;
+}
