@@ -398,7 +398,8 @@ static bool promised(const struct bitswap_client *c, const struct bitswap_client
     return (w->flags[slot] & AT_HAS) != 0 || c->m.peers[peer].rank == BITSWAP_FIRST;
 }
 
-static void has_not(struct bitswap_client *c, struct bitswap_client_want *w, size_t slot)
+/* Returns whether the provider has said so too often. */
+static bool has_not(struct bitswap_client *c, struct bitswap_client_want *w, size_t slot)
 {
     struct bitswap_client_session *s = &c->sessions[w->session];
     struct bitswap_client_provider *p = &s->providers[slot];
@@ -407,7 +408,7 @@ static void has_not(struct bitswap_client *c, struct bitswap_client_want *w, siz
     if (w->asked == slot)
         unask(c, w);
     set_flags(c, w, slot, (w->flags[slot] & (AT_HAVE | AT_BLOCK)) | AT_HAS_NOT);
-    p->donts++;
+    return ++p->donts >= BITSWAP_CLIENT_DONTS;
 }
 
 void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct span cid, bool have,
@@ -415,6 +416,7 @@ void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct spa
 {
     struct cid id;
     struct block_key key;
+    bool too_many = false;
     (void)peer_at(c, peer);
     if (cid_decode(&id, cid) != OK || dag_block_key(&key, &id) != OK)
         return;
@@ -426,12 +428,12 @@ void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct spa
             (w->flags[slot] & (AT_HAVE | AT_BLOCK)) == 0)
             continue;
         if (!have)
-            has_not(c, w, slot);
+            too_many = has_not(c, w, slot) || too_many;
         else
             set_flags(c, w, slot, (uint8_t)((w->flags[slot] & ~AT_HAS_NOT) | AT_HAS));
         assign(c, i, now_ms);
     }
-    for (size_t i = 0; i < BITSWAP_CLIENT_SESSIONS; i++)
+    for (size_t i = 0; too_many && i < BITSWAP_CLIENT_SESSIONS; i++)
         for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++) {
             struct bitswap_client_session *s = &c->sessions[i];
             if (s->used && s->providers[k].peer == peer &&
