@@ -1,5 +1,6 @@
 #include "attest/attest.h"
 
+#include "attest/testcases.h"
 #include "base/check.h"
 #include "codec/cbor.h"
 
@@ -111,6 +112,47 @@ static void test_kinds_without_a_verifier_are_refused(void **state)
     }
 }
 
+/* Real evidence is genuine and binds something of somebody else's: that step refuses it, and no
+ * earlier one. Under another kind's name it is refused for its form. */
+static void test_hardware_evidence_must_bind_the_worker(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        enum attest_kind kind;
+    } rows[] = {
+        { "sgx-automata-ok", ATTEST_SGX },
+        { "tdx-phala-ok", ATTEST_TDX },
+        { "tdx-gotdx-v5-ok-e19", ATTEST_TDX },
+        { "snp-milan-v2-ok", ATTEST_SNP },
+    };
+    struct fixture f;
+    setup(&f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct testcase t;
+        testcases_find(&t, rows[i].id);
+        for (int kind = ATTEST_SGX; kind <= ATTEST_SNP; kind++) {
+            static uint8_t room[ATTEST_EVIDENCE_MAX];
+            struct writer w = writer_of(room, sizeof(room));
+            cbor_write_map(&w, 2);
+            cbor_write_str(&w, "data");
+            cbor_write_bytes(&w, t.evidence);
+            cbor_write_str(&w, "kind");
+            cbor_write_str(&w, attest_kind_name((enum attest_kind)kind));
+            CHECK_OK(w.err);
+            struct attest_verdict v;
+            f.context.inputs = NULL;
+            CHECK_ERR(attest_verify(&v, writer_span(&w), &f.context), ERR_UNSUPPORTED);
+            f.context.inputs = &t.inputs;
+            bool same = kind == (int)rows[i].kind;
+            CHECK_ERR(attest_verify(&v, writer_span(&w), &f.context),
+                      same ? ERR_SIGNATURE : ERR_FORMAT);
+            CHECK(v.code == (same ? VERDICT_BINDING : VERDICT_FORMAT));
+            CHECK(v.measurement_size == 0 && !v.has_device);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +161,9 @@ int main(void)
         cmocka_unit_test(test_every_bound_value_matters),
         cmocka_unit_test(test_every_prefix_and_flip_is_refused),
         cmocka_unit_test(test_kinds_without_a_verifier_are_refused),
+        cmocka_unit_test(test_hardware_evidence_must_bind_the_worker),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    json_close(&testcases_doc);
+    return failed;
 }
