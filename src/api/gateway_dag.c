@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { PREVIEW_MAX = 512 << 10 }; /* bytes of a block, and of its JSON text, that a page shows */
+enum { PREVIEW_MAX = 64 << 10 }; /* bytes of a block, and of its JSON text, that a page shows */
 
 static const struct {
     enum gateway_format format;

@@ -3,6 +3,8 @@
 
 #include "api/gateway_host.h"
 #include "api/gateway_tar.h"
+#include "codec/pb.h"
+#include "crypto/sha256.h"
 #include "ipfs/blockmem_test.h"
 
 #include <stdio.h>
@@ -438,6 +440,48 @@ static void names_stay_in_the_archive(void **state)
     CHECK_OK(gateway_tar_join(out, &n, span_str("root"), 4, span_of(longest, sizeof(longest) - 5)));
 }
 
+/* Folders in each other, one deeper than an archive follows: an error, and an end. */
+static void archives_have_a_depth(void **state)
+{
+    struct world *w = *state;
+    struct block_sink sink = blockmem_sink(w->store);
+    struct cid cid;
+    char path[CID_TEXT_MAX + 8], text[CID_TEXT_MAX];
+    CHECK_OK(cid_parse(&cid, span_str(CID_HELLO)));
+    for (int depth = 1; depth <= GATEWAY_TAR_DEPTH + 1; depth++) {
+        uint8_t child[CID_SIZE_MAX], link[256], block[512];
+        struct writer c = writer_of(child, sizeof(child)), l = writer_of(link, sizeof(link)),
+                      b = writer_of(block, sizeof(block));
+        struct block_key key = { .codec = CID_CODEC_DAG_PB };
+        cid_write(&c, &cid);
+        pb_write_bytes(&l, 1, writer_span(&c));
+        pb_write_bytes(&l, 2, span_str("d"));
+        pb_write_uint(&l, 3, 1);
+        pb_write_bytes(&b, 2, writer_span(&l));
+        pb_write_bytes(&b, 1, span_of("\x08\x01", 2));
+        sha256(key.digest, writer_span(&b));
+        CHECK_OK(block_sink_put(&sink, &key, writer_span(&b)));
+        struct content_key content = { .codec = CID_CODEC_DAG_PB };
+        memcpy(content.digest, key.digest, sizeof(content.digest));
+        cid = cid_of_key(&content);
+        if (depth < GATEWAY_TAR_DEPTH)
+            continue;
+        cid_format(text, &cid);
+        (void)snprintf(path, sizeof(path), "/ipfs/%s", text);
+        const struct gateway_request rq = { .path = path, .query = "format=tar" };
+        size_t n = 1, size = 0;
+        enum err e = OK;
+        CHECK(gateway_parse(&w->q, &w->a, &rq));
+        gateway_open(&w->a, &w->q, &w->source, w->memory);
+        while (e == OK && n > 0) {
+            e = gateway_next(&w->a, &n, (struct mspan){ w->body, 4096 });
+            size += n;
+            CHECK(size < (1 << 20));
+        }
+        CHECK_ERR(e, depth == GATEWAY_TAR_DEPTH ? OK : ERR_LIMIT);
+    }
+}
+
 static void several_ranges(void **state)
 {
     struct world *w = *state;
@@ -504,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_site_redirects),
         cmocka_unit_test(archives),
         cmocka_unit_test(names_stay_in_the_archive),
+        cmocka_unit_test(archives_have_a_depth),
         cmocka_unit_test(several_ranges),
         cmocka_unit_test(a_failing_source_changes_nothing),
     };

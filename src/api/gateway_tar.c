@@ -168,17 +168,14 @@ static struct mspan room(const struct gateway_tar *t)
     return (struct mspan){ t->memory.p + used, t->memory.n - used };
 }
 
-static enum err enter_folder(struct gateway_tar *t)
+static void enter_folder(struct gateway_tar *t)
 {
-    if (t->depth == GATEWAY_TAR_DEPTH)
-        return ERR_LIMIT;
     struct mspan m = room(t);
     unixfs_read_dir_init(&t->walks[t->depth], t->source, m, &t->cid);
     t->name_sizes[t->depth] = t->name_size;
     t->bases[t->depth + 1] = (size_t)(m.p - t->memory.p);
     t->depth++;
     t->state = GATEWAY_TAR_NEXT;
-    return OK;
 }
 
 static void enter_file(struct gateway_tar *t, uint64_t size)
@@ -212,13 +209,16 @@ static enum err step_entry(struct gateway_tar *t)
         enter_file(t, st.size);
         return OK;
     case UNIXFS_READ_DIRECTORY:
+        if (t->depth == GATEWAY_TAR_DEPTH) /* before its header, which would come again */
+            return ERR_LIMIT;
         e.type = '5';
         e.mode = e.mode == 0 ? 0755 : e.mode;
         memcpy(folder, t->name, t->name_size);
         folder[t->name_size] = '/';
         e.name = span_of(folder, t->name_size + 1);
         TRY(write_head(t, &e));
-        return enter_folder(t);
+        enter_folder(t);
+        return OK;
     case UNIXFS_READ_SYMLINK:
         e.type = '2';
         e.mode = 0777;

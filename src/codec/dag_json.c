@@ -248,7 +248,8 @@ enum err dag_json_from_cbor(struct writer *w, struct span cbor, struct mspan scr
         TRY(print_text(&p, key));
         write_u8(w, ':');
         p.out.comma = false;
-        TRY(print_item(&p, &entry.value_at));
+        uint32_t value_at = entry.key_at + entry.key_n;
+        TRY(print_item(&p, &value_at));
     }
     return w->err;
 }

@@ -14,12 +14,13 @@ struct frame {
     bool map;
     size_t start; /* in the output: where its head will stand */
     uint64_t count;
+    uint32_t base; /* map: its first entry in the index */
 };
 
 struct parser {
     struct reader r;
     struct writer *w;
-    struct mspan scratch;
+    struct dag_json_sort sort; /* entries of the open maps; offsets in the output */
     uint32_t depth;
     struct frame frames[DEPTH_MAX];
 };
@@ -246,48 +247,61 @@ static enum err close_special(struct parser *p, const struct frame *f, struct sp
     struct span text = cbor_read_text(&c);
     if (c.r.err != OK)
         return ERR_FORMAT;
-    TRY(multibase_parse_bare(p->scratch.p, &n, p->scratch.n, MULTIBASE_64, text));
+    struct mspan rest = dag_json_sort_rest(&p->sort);
+    TRY(multibase_parse_bare(rest.p, &n, rest.n, MULTIBASE_64, text));
     p->w->len = f->start;
-    cbor_write_bytes(p->w, span_of(p->scratch.p, n));
+    cbor_write_bytes(p->w, span_of(rest.p, n));
     return p->w->err;
 }
 
-/* True when one of the keys is "/". */
-static bool has_slash(const struct dag_json_sort *s, struct span body)
+/* Looks through the entries of a map. *slash: one of its keys is "/". *sorted: they stand in the
+ * order that CBOR wants, no key twice. */
+static void look(const struct parser *p, const struct frame *f, bool *slash, bool *sorted)
 {
-    for (uint32_t i = 0; i < s->used; i++) {
-        struct dag_json_entry e = dag_json_sort_get(s, i);
-        if (e.key_n == 1 && body.p[e.key_at] == '/')
-            return true;
+    struct span last = { NULL, 0 };
+    *slash = false;
+    *sorted = true;
+    for (uint32_t i = f->base; i < p->sort.used; i++) {
+        struct dag_json_entry e = dag_json_sort_get(&p->sort, i);
+        struct span key = span_of(p->w->p + e.key_at, e.key_n);
+        *slash = *slash || span_eq(key, span_str("/"));
+        *sorted = *sorted && (i == f->base || cbor_key_cmp(last, key) < 0);
+        last = key;
     }
-    return false;
+}
+
+/* Brings the entries into CBOR's order. The cost of a map is that of its own entries and of one
+ * copy of its bytes, however deep its values are. */
+static enum err reorder(struct parser *p, const struct frame *f)
+{
+    struct span out = span_of(p->w->p, p->w->len);
+    TRY(dag_json_sort(&p->sort, out, f->base, cbor_key_cmp));
+    struct mspan rest = dag_json_sort_rest(&p->sort);
+    size_t size = p->w->len - f->start;
+    if (rest.n < size)
+        return ERR_LIMIT;
+    memcpy(rest.p, out.p + f->start, size);
+    p->w->len = f->start;
+    for (uint32_t i = f->base; i < p->sort.used; i++) {
+        struct dag_json_entry e = dag_json_sort_get(&p->sort, i);
+        write_bytes(p->w, rest.p + (e.at - f->start), e.end - e.at);
+    }
+    return p->w->err;
 }
 
 static enum err close_map(struct parser *p, const struct frame *f)
 {
-    struct dag_json_sort s;
-    struct span body = span_of(p->w->p + f->start, p->w->len - f->start);
-    struct cbor_reader c = cbor_reader_of(body, CBOR_LENIENT);
-    if (f->count == 0)
-        return insert_head(p, f);
-    dag_json_sort_init(&s, p->scratch);
-    TRY(dag_json_sort_index(&s, body, &c, (uint32_t)f->count));
-    if (has_slash(&s, body))
-        return close_special(p, f, body);
-    TRY(dag_json_sort(&s, body, 0, cbor_key_cmp));
-    struct mspan rest = dag_json_sort_rest(&s);
-    if (rest.n < body.n)
-        return ERR_LIMIT;
-    memcpy(rest.p, body.p, body.n);
-    struct span copy = span_of(rest.p, body.n);
-    p->w->len = f->start;
-    for (uint32_t i = 0; i < s.used; i++) {
-        struct dag_json_entry e = dag_json_sort_get(&s, i);
-        struct cbor_reader value = cbor_reader_of(span_sub(copy, e.value_at, copy.n), CBOR_LENIENT);
-        cbor_write_text(p->w, span_sub(copy, e.key_at, e.key_n));
-        write_span(p->w, cbor_read_item(&value));
-    }
-    return insert_head(p, f);
+    bool slash, sorted;
+    if (p->w->err != OK)
+        return p->w->err;
+    look(p, f, &slash, &sorted);
+    enum err e = OK;
+    if (slash)
+        e = close_special(p, f, span_of(p->w->p + f->start, p->w->len - f->start));
+    else if (!sorted)
+        e = reorder(p, f);
+    p->sort.used = f->base;
+    return e != OK || slash ? e : insert_head(p, f);
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -297,7 +311,8 @@ static void open_frame(struct parser *p, bool map)
     (void)read_u8(&p->r);
     reader_require(&p->r, p->depth < DEPTH_MAX, ERR_LIMIT);
     if (p->r.err == OK)
-        p->frames[p->depth++] = (struct frame){ .map = map, .start = p->w->len };
+        p->frames[p->depth++] =
+            (struct frame){ .map = map, .start = p->w->len, .base = p->sort.used };
 }
 
 static void read_value(struct parser *p)
@@ -322,13 +337,20 @@ static void read_value(struct parser *p)
     }
 }
 
-static void read_key(struct parser *p)
+static enum err read_key(struct parser *p)
 {
+    struct dag_json_entry e = { .at = (uint32_t)p->w->len };
     expect(p, "\"");
     read_string(p);
     skip_blank(p);
     expect(p, ":");
     skip_blank(p);
+    if (p->r.err != OK || p->w->err != OK)
+        return OK; /* told at the end */
+    struct cbor_reader c = cbor_reader_of(span_of(p->w->p + e.at, p->w->len - e.at), CBOR_LENIENT);
+    e.key_n = (uint32_t)cbor_read_text(&c).n;
+    e.key_at = (uint32_t)p->w->len - e.key_n;
+    return dag_json_sort_add(&p->sort, e);
 }
 
 /* One element of the innermost array or map, or its end. */
@@ -337,6 +359,8 @@ static enum err step(struct parser *p)
     struct frame *f = &p->frames[p->depth - 1];
     int close = f->map ? '}' : ']';
     skip_blank(p);
+    if (f->map && f->count > 0) /* what stands in the output is the last entry, whole */
+        dag_json_sort_end(&p->sort, (uint32_t)p->w->len);
     if (peek(p) == close) {
         (void)read_u8(&p->r);
         p->depth--;
@@ -348,16 +372,17 @@ static enum err step(struct parser *p)
     }
     f->count++;
     if (f->map)
-        read_key(p);
+        TRY(read_key(p));
     read_value(p);
     return OK;
 }
 
 enum err dag_json_to_cbor(struct writer *w, struct span json, struct mspan scratch)
 {
-    struct parser p = { .r = reader_of(json), .w = w, .scratch = scratch };
-    if (json.n > UINT32_MAX)
+    struct parser p = { .r = reader_of(json), .w = w };
+    if (json.n > UINT32_MAX || w->n > UINT32_MAX)
         return ERR_LIMIT;
+    dag_json_sort_init(&p.sort, scratch);
     size_t start = w->len;
     skip_blank(&p);
     read_value(&p);

@@ -25,20 +25,33 @@ struct mspan dag_json_sort_rest(const struct dag_json_sort *s)
     return (struct mspan){ s->memory.p + at, s->memory.n - at };
 }
 
+enum err dag_json_sort_add(struct dag_json_sort *s, struct dag_json_entry e)
+{
+    if (dag_json_sort_rest(s).n < ENTRY)
+        return ERR_LIMIT;
+    put(s, s->used++, e);
+    return OK;
+}
+
+void dag_json_sort_end(struct dag_json_sort *s, uint32_t end)
+{
+    struct dag_json_entry e = dag_json_sort_get(s, s->used - 1);
+    e.end = end;
+    put(s, s->used - 1, e);
+}
+
 enum err dag_json_sort_index(struct dag_json_sort *s, struct span in, struct cbor_reader *c,
                              uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (dag_json_sort_rest(s).n < ENTRY)
-            return ERR_LIMIT;
-        struct span key = cbor_read_text(c);
-        struct dag_json_entry e = { .key_at = key.n == 0 ? 0 : (uint32_t)(key.p - in.p),
-                                    .key_n = (uint32_t)key.n,
-                                    .value_at = (uint32_t)(in.n - c->r.n) };
+        struct dag_json_entry e = { .at = (uint32_t)(in.n - c->r.n) };
+        e.key_n = (uint32_t)cbor_read_text(c).n;
+        e.key_at = (uint32_t)(in.n - c->r.n) - e.key_n;
         cbor_skip(c);
+        e.end = (uint32_t)(in.n - c->r.n);
         if (c->r.err != OK)
             return c->r.err;
-        put(s, s->used++, e);
+        TRY(dag_json_sort_add(s, e));
     }
     return OK;
 }
