@@ -11,6 +11,7 @@
 
 enum {
     LOOK_MS = 1000,
+    SETTLED_S = 2,
     CACHE_MAX_S = 86400,
     CACHE_NONE_S = 30, /* how long a domain without link is not asked for again */
 };
@@ -156,7 +157,9 @@ static void look(struct names *n)
     DIR *d = opendir(n->folder);
     if (d == NULL)
         return;
-    n->changed = st.st_mtim;
+    /* A folder that changed just now may change again within the same tick of its clock. */
+    bool settled = (int64_t)(clock_wall_ms() / 1000) - st.st_mtim.tv_sec >= SETTLED_S;
+    n->changed = settled ? st.st_mtim : (struct timespec){ 0 };
     for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
         size_t size = strlen(e->d_name);
         if (size > sizeof(ending) && strcmp(e->d_name + size - sizeof(ending) + 1, ending) == 0)

@@ -180,6 +180,15 @@ static void *serve(void *ctx)
     }
 }
 
+/* Asks until there is an answer: a machine that stands still for seconds is no failure. */
+static enum err ask(struct names *n, struct gateway_dnslink *l, const char *domain)
+{
+    enum err e = ERR_TIMEOUT;
+    for (int i = 0; i < 20 && e == ERR_TIMEOUT; i++)
+        e = names_dnslink(n, l, domain, true);
+    return e;
+}
+
 static void the_dns_is_asked_once(void **state)
 {
     (void)state;
@@ -197,21 +206,21 @@ static void the_dns_is_asked_once(void **state)
     CHECK_OK(names_open(&n, &o));
     CHECK_ERR(names_dnslink(n, &l, "a.example", false), ERR_NOT_FOUND);
     CHECK(atomic_load(&s.asked) == 0);
-    CHECK_OK(names_dnslink(n, &l, "a.example", true));
+    CHECK_OK(ask(n, &l, "a.example"));
     CHECK(strcmp(l.value, "/ipfs/bafkqaaa/sub") == 0 && l.ttl_s > 0 && l.ttl_s <= 300);
     int asked = atomic_load(&s.asked);
     CHECK_OK(names_dnslink(n, &l, "a.example", false));
     CHECK(strcmp(l.value, "/ipfs/bafkqaaa/sub") == 0);
-    CHECK_ERR(names_dnslink(n, &l, "none.example", true), ERR_NOT_FOUND);
-    CHECK_ERR(names_dnslink(n, &l, "none.example", true), ERR_NOT_FOUND);
+    CHECK_ERR(ask(n, &l, "none.example"), ERR_NOT_FOUND);
+    CHECK_ERR(ask(n, &l, "none.example"), ERR_NOT_FOUND);
     CHECK(names_is_site(n, "listed.example") && !names_is_site(n, "a.example"));
-    CHECK_OK(names_dnslink(n, &l, "listed.example", true));
+    CHECK_OK(ask(n, &l, "listed.example"));
     CHECK(asked >= 1 && atomic_load(&s.asked) >= asked + 2);
     /* More domains than are remembered: the oldest are forgotten, nothing grows. */
     for (int i = 0; i < NAMES_CACHE + 8; i++) {
         char domain[32];
         (void)snprintf(domain, sizeof(domain), "d%d.example", i);
-        CHECK_OK(names_dnslink(n, &l, domain, true));
+        CHECK_OK(ask(n, &l, domain));
     }
     names_close(n);
     CHECK(sendto(s.fd, "", 0, 0, (struct sockaddr *)&at, size) == 0);
