@@ -16,6 +16,7 @@ struct host;
 struct http_client;
 struct gateway_http;
 struct names;
+struct p2p_node;
 struct fetch_ranks;
 struct push;
 struct remote;
@@ -37,6 +38,7 @@ struct ipfsd {
     struct remote *remote;        /* NULL: the gateway fetches nothing */
     struct names *names;          /* with the gateway */
     struct gateway_http *gateway; /* NULL: not serving */
+    struct p2p_node *p2p;         /* NULL: off */
     struct jobs control;          /* one thread: reports, registration, everything short */
     struct jobs sealing;          /* some threads: seal, fill, fetch */
     struct jobs maintain;         /* one thread: garbage collection, verify */

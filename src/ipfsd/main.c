@@ -2,6 +2,7 @@
 #include "ipfsd/door.h"
 #include "ipfsd/fetch_rank.h"
 #include "ipfsd/host.h"
+#include "ipfsd/p2p_node.h"
 #include "ipfsd/service.h"
 #include "rt/clock.h"
 #include "rt/http_client.h"
@@ -61,6 +62,8 @@ static enum err start(struct ipfsd *n)
     TRY(jobs_start(&n->maintain, 1));
     if (n->host != NULL)
         TRY(care_start(&n->care, n->host, n->loop, &n->control));
+    if (n->settings.p2p.on)
+        TRY(p2p_node_open(&n->p2p, n->loop, &n->settings));
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
     enum err e = service_open(n);
     if (e != OK)
@@ -76,6 +79,7 @@ static void stop(struct ipfsd *n)
     if (n->ipc != NULL)
         service_close(n);
     door_close(n);
+    p2p_node_close(n->p2p);
     care_stop(&n->care);
     /* A fetch under way ends by what the loop tells it. */
     while (n->loop != NULL && !jobs_idle(&n->sealing))

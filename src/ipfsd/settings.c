@@ -45,6 +45,16 @@ static const struct config_key keys[] = {
     { "peers", CONFIG_STRING, "", "URLs of gateways to ask for what is not here, with commas" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
+    { "p2p", CONFIG_BOOL, "false", "connect with libp2p peers" },
+    { "p2p-listen", CONFIG_STRING, "/ip4/0.0.0.0/tcp/4001",
+      "where to listen for them, with commas; port 0: any free one" },
+    { "p2p-peers", CONFIG_STRING, "",
+      "peers to stay connected with: /ip4/ADDRESS/tcp/PORT/p2p/ID, with commas" },
+    { "p2p-deny", CONFIG_STRING, "", "peer ids and networks (10.0.0.0/8) to refuse, with commas" },
+    { "p2p-connections", CONFIG_U64, "256", "connections at most, both ways together" },
+    { "p2p-down", CONFIG_SIZE, "0", "bytes a second from peers; 0: no limit" },
+    { "p2p-up", CONFIG_SIZE, "0", "bytes a second to peers; 0: no limit" },
+    { "p2p-key", CONFIG_STRING, "p2p.key", "file of this node's identity, made when missing" },
     { "allow-private-origins", CONFIG_BOOL, "false",
       "fetch from loopback and private addresses too (local networks)" },
     { "rebuild", CONFIG_BOOL, "false",
@@ -97,6 +107,43 @@ static enum err paths_of(struct settings *s, const struct config *c)
     return process_beside(s->enclave_program, sizeof(s->enclave_program), "crust-enclaved");
 }
 
+/* A list of addresses, of which each must be one that the swarm can use. */
+static enum err addresses_of(struct multiaddr *out, size_t *count, const char *cursor, bool named)
+{
+    char item[CONFIG_VALUE_MAX];
+    struct multiaddr_tcp t;
+    while (config_list_next(item, sizeof(item), &cursor)) {
+        if (*count == SETTINGS_P2P_MAX)
+            return ERR_LIMIT;
+        TRY(multiaddr_parse(&out[*count], span_str(item)));
+        TRY(multiaddr_tcp_of(&t, &out[*count]));
+        if ((t.host != MULTIADDR_IP4 && t.host != MULTIADDR_IP6) || (t.peer.size != 0) != named)
+            return ERR_FORMAT;
+        (*count)++;
+    }
+    return OK;
+}
+
+static enum err p2p_of(struct settings *s, const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    struct settings_p2p *p = &s->p2p;
+    uint64_t connections = config_u64(c, "p2p-connections");
+    p->on = config_bool(c, "p2p");
+    if (addresses_of(p->listen, &p->listen_count, config_text(c, "p2p-listen"), false) != OK)
+        return config_refuse(error, "p2p-listen: at most 8 addresses like /ip4/0.0.0.0/tcp/4001");
+    if (addresses_of(p->peers, &p->peer_count, config_text(c, "p2p-peers"), true) != OK)
+        return config_refuse(error, "p2p-peers: at most 8 of /ip4/ADDRESS/tcp/PORT/p2p/ID");
+    if (connections < 8 || connections > 1024)
+        return config_refuse(error, "p2p-connections: 8 to 1024");
+    p->connections = (uint32_t)connections;
+    p->down_per_s = config_u64(c, "p2p-down");
+    p->up_per_s = config_u64(c, "p2p-up");
+    if (config_copy(p->deny, sizeof(p->deny), c, "p2p-deny") != OK ||
+        config_path(p->key, sizeof(p->key), c, "p2p-key") != OK)
+        return config_refuse(error, "p2p-deny or p2p-key is too long");
+    return OK;
+}
+
 static enum err check_storage(const struct settings *s, char error[CONFIG_ERROR_MAX])
 {
     if (!s->storage)
@@ -134,6 +181,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         config_copy(out->dnslinks, sizeof(out->dnslinks), c, "dnslinks") != OK)
         return config_refuse(error,
                              "chain-id, url, gateway-host, gateway-hosts or dnslinks is too long");
+    TRY(p2p_of(out, c, error));
     TRY(config_port(&out->gateway_port, error, c, "gateway"));
     out->gateway_requests = (uint32_t)config_u64(c, "gateway-requests");
     out->gateway_timeout_ms = config_duration_ms(c, "gateway-timeout");

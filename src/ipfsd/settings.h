@@ -2,6 +2,7 @@
 #ifndef CRUST_IPFSD_SETTINGS_H
 #define CRUST_IPFSD_SETTINGS_H
 
+#include "codec/multiaddr.h"
 #include "rt/config.h"
 #include "store/volume.h"
 
@@ -9,11 +10,22 @@ enum {
     SETTINGS_PATH_MAX = 512,
     SETTINGS_DISKS_MAX = 16,
     SETTINGS_CHAIN_ID_MAX = 64,
+    SETTINGS_P2P_MAX = 8, /* addresses to listen at, peers to stay connected with */
 };
 
 struct settings_disk {
     char path[SETTINGS_PATH_MAX];
     uint64_t capacity; /* bytes; 0: all of the file system */
+};
+
+struct settings_p2p {
+    bool on;
+    char key[SETTINGS_PATH_MAX]; /* the file of the identity */
+    struct multiaddr listen[SETTINGS_P2P_MAX], peers[SETTINGS_P2P_MAX];
+    size_t listen_count, peer_count;
+    char deny[CONFIG_VALUE_MAX]; /* peer ids and IP prefixes, with commas */
+    uint32_t connections;
+    uint64_t down_per_s, up_per_s;
 };
 
 struct settings {
@@ -48,6 +60,7 @@ struct settings {
     char url[CONFIG_URL_MAX];         /* how others reach the gateway; "" when not known */
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;
+    struct settings_p2p p2p;
     struct config_urls chains;
 };
 

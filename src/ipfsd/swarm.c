@@ -543,7 +543,8 @@ static void peer_tick(struct swarm_peer *p, uint64_t now)
         return;
     }
     uint64_t at = conn_deadline(&p->conn);
-    if (p->throttled || p->starved || (at != 0 && now >= at))
+    if (p->throttled || p->starved || (at != 0 && now >= at) ||
+        swarm_serve_due(p->swarm, index_of(p)))
         peer_turn(p, true);
 }
 

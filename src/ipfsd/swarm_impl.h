@@ -10,10 +10,11 @@ enum {
     SWARM_PING, /* indices in the list of served protocols */
     SWARM_IDENTIFY,
     SWARM_PUSH,
-    SWARM_OWN,               /* the first of the owner's */
-    SWARM_SERVICES = 64,     /* streams of ping and identify at a time */
-    SWARM_SERVICES_EACH = 4, /* of one connection */
-    SWARM_LINKS = 64,        /* streams of the owner's protocols on one connection */
+    SWARM_OWN,                /* the first of the owner's */
+    SWARM_SERVICES = 64,      /* streams of ping and identify at a time */
+    SWARM_SERVICES_EACH = 4,  /* of one connection */
+    SWARM_LINKS = 64,         /* streams of the owner's protocols on one connection */
+    SWARM_SERVICE_MS = 30000, /* how long one may be silent, as in go-libp2p */
     SWARM_TICK_MS = 250,
 };
 
@@ -24,7 +25,9 @@ struct swarm_service {
     size_t protocol;
     struct ring in, out;
     struct identify_read read;
-    uint8_t in_memory[1024], out_memory[IDENTIFY_OURS_MAX + 8], text[IDENTIFY_READ_MEMORY];
+    uint64_t moved_ms; /* when its last byte came */
+    uint8_t in_memory[IDENTIFY_MESSAGE_MAX + 8], out_memory[IDENTIFY_OURS_MAX + 8],
+        text[IDENTIFY_READ_MEMORY];
 };
 
 /* The owner's protocol of a stream. */
@@ -87,5 +90,7 @@ bool swarm_serve_event(struct swarm *s, uint32_t connection, const struct conn_e
 /* After every turn: what could not be written before. */
 void swarm_serve_turn(struct swarm *s, uint32_t connection);
 void swarm_serve_forget(struct swarm *s, uint32_t connection);
+/* True when a stream of this connection has been silent too long: a turn ends it. */
+bool swarm_serve_due(const struct swarm *s, uint32_t connection);
 
 #endif

@@ -54,8 +54,10 @@ static enum err service_step(struct swarm *s, struct swarm_service *v, bool *ove
 {
     struct conn *c = conn_of(s, v);
     size_t taken = ring_put(&v->in, conn_peek(c, v->stream));
-    if (taken != 0)
+    if (taken != 0) {
         conn_drop(c, v->stream, taken);
+        v->moved_ms = loop_now_ms(s->loop);
+    }
     if (v->protocol == SWARM_PING) {
         ping_answer(&v->in, &v->out);
     } else if (v->protocol == SWARM_IDENTIFY && !v->asked) {
@@ -79,9 +81,19 @@ static enum err service_step(struct swarm *s, struct swarm_service *v, bool *ove
     return OK;
 }
 
+static bool overdue(const struct swarm *s, const struct swarm_service *v)
+{
+    uint64_t now = loop_now_ms(s->loop);
+    return now >= v->moved_ms + SWARM_SERVICE_MS || (v->asked && now >= v->read.deadline_ms);
+}
+
 static void service_turn(struct swarm *s, struct swarm_service *v)
 {
     bool over = false;
+    if (overdue(s, v)) {
+        service_end(s, v, false);
+        return;
+    }
     /* More may have come while what was there was worked off. */
     for (int i = 0; i < 4 && v->used && !over; i++) {
         enum err e = service_step(s, v, &over);
@@ -116,6 +128,7 @@ void swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, si
     v->answered = false;
     v->connection = connection;
     v->stream = stream;
+    v->moved_ms = loop_now_ms(s->loop);
     v->protocol = protocol;
     v->in = ring_of(v->in_memory, sizeof(v->in_memory));
     v->out = ring_of(v->out_memory, sizeof(v->out_memory));
@@ -145,7 +158,7 @@ void swarm_serve_turn(struct swarm *s, uint32_t connection)
 {
     for (size_t i = 0; i < SWARM_SERVICES; i++) {
         struct swarm_service *v = &s->services[i];
-        if (v->used && v->connection == connection && !v->asked)
+        if (v->used && v->connection == connection && (!v->asked || overdue(s, v)))
             service_turn(s, v);
     }
 }
@@ -155,4 +168,13 @@ void swarm_serve_forget(struct swarm *s, uint32_t connection)
     for (size_t i = 0; i < SWARM_SERVICES; i++)
         if (s->services[i].used && s->services[i].connection == connection)
             s->services[i].used = false;
+}
+
+bool swarm_serve_due(const struct swarm *s, uint32_t connection)
+{
+    for (size_t i = 0; i < SWARM_SERVICES; i++)
+        if (s->services[i].used && s->services[i].connection == connection &&
+            overdue(s, &s->services[i]))
+            return true;
+    return false;
 }

@@ -1,0 +1,198 @@
+#include "ipfsd/p2p_node.h"
+
+#include "base/release.h"
+#include "ipfsd/swarm.h"
+#include "rt/log.h"
+#include "rt/seed_file.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+enum { REDIAL_MS = 1000 }; /* the gate spaces the dials */
+
+struct p2p_node {
+    const struct settings *settings;
+    struct ed25519_key key;
+    struct swarm *swarm;
+    struct loop_timer *redial;
+    enum err said[SETTINGS_P2P_MAX]; /* of each peer: the last failure that was logged */
+};
+
+static void id_text(char out[PEER_ID_TEXT_MAX], const struct peer_id *id)
+{
+    peer_id_format(out, id);
+}
+
+static void on_peer(void *ctx, uint32_t connection, const struct peer_id *peer, bool inbound)
+{
+    struct p2p_node *n = ctx;
+    char text[PEER_ID_TEXT_MAX];
+    struct multiaddr_tcp t;
+    id_text(text, peer);
+    log_debug("peer-connected", "peer=%s way=%s", text, inbound ? "in" : "out");
+    for (size_t i = 0; i < n->settings->p2p.peer_count; i++)
+        if (multiaddr_tcp_of(&t, &n->settings->p2p.peers[i]) == OK && peer_id_eq(&t.peer, peer))
+            gate_keep(swarm_gate(n->swarm), connection, true);
+}
+
+static void on_identity(void *ctx, uint32_t connection, const struct identify *id)
+{
+    (void)ctx;
+    /* What a peer says of itself is text of a stranger: printable characters only. */
+    char agent[65];
+    size_t size = id->agent_version.n < 64 ? id->agent_version.n : 64;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t b = id->agent_version.p[i];
+        agent[i] = b > ' ' && b <= '~' && b != '"' && b != '\\' ? (char)b : '_';
+    }
+    agent[size] = 0;
+    log_info("peer-identified", "connection=%u agent=\"%s\" protocols=%u", connection, agent,
+             id->protocol_count);
+}
+
+static void on_gone(void *ctx, uint32_t connection, enum err why)
+{
+    (void)ctx;
+    log_debug("peer-gone", "connection=%u reason=\"%s\"", connection, err_text(why));
+}
+
+static void on_redial(void *ctx)
+{
+    struct p2p_node *n = ctx;
+    const struct settings_p2p *p = &n->settings->p2p;
+    for (size_t i = 0; i < p->peer_count; i++) {
+        uint32_t connection;
+        uint64_t retry;
+        enum err e = swarm_dial(n->swarm, &p->peers[i], &connection, &retry);
+        char text[MULTIADDR_TEXT_MAX];
+        multiaddr_format(text, &p->peers[i]);
+        if (e == OK)
+            log_debug("peer-dialled", "address=%s", text);
+        if (e == ERR_EXISTS || e == ERR_BUSY)
+            continue;
+        if (e != OK && e != n->said[i])
+            log_warn("peer-not-dialled", "address=%s reason=\"%s\"", text, err_text(e));
+        n->said[i] = e;
+    }
+}
+
+/* "10.0.0.0/8", "fd00::/8", "1.2.3.4". */
+static enum err deny_network(struct gate *g, char *item)
+{
+    uint8_t ip[16];
+    uint64_t bits = 128;
+    char *slash = strchr(item, '/');
+    if (slash != NULL) {
+        *slash = 0;
+        TRY(config_number(&bits, CONFIG_U64, slash + 1));
+    }
+    bool four = inet_pton(AF_INET, item, ip) == 1;
+    if (!four && inet_pton(AF_INET6, item, ip) != 1)
+        return ERR_FORMAT;
+    size_t size = four ? 4 : 16;
+    if (slash == NULL)
+        bits = size * 8;
+    return bits > size * 8 ? ERR_RANGE : gate_rule_ip(g, false, span_of(ip, size), (uint32_t)bits);
+}
+
+static enum err deny(struct gate *g, const char *list)
+{
+    char item[CONFIG_VALUE_MAX];
+    struct peer_id peer;
+    while (config_list_next(item, sizeof(item), &list)) {
+        if (peer_id_parse(&peer, span_str(item)) == OK)
+            TRY(gate_rule_peer(g, false, &peer));
+        else
+            TRY(deny_network(g, item));
+    }
+    return OK;
+}
+
+static enum err open_swarm(struct p2p_node *n, struct loop *l)
+{
+    const struct settings_p2p *p = &n->settings->p2p;
+    struct swarm_options o = { .identity = &n->key,
+                               .listen_count = p->listen_count,
+                               .limits = gate_defaults(),
+                               .down_per_s = p->down_per_s,
+                               .up_per_s = p->up_per_s,
+                               .noise = true,
+                               .tls = true,
+                               .prefer_tls = true, /* AES is the faster of the two here */
+                               .early_muxer = true,
+                               .allow_private = n->settings->allow_private_origins,
+                               .agent = "crust/" RELEASE,
+                               .on_peer = on_peer,
+                               .on_identity = on_identity,
+                               .on_gone = on_gone,
+                               .ctx = n };
+    for (size_t i = 0; i < p->listen_count; i++)
+        o.listen[i] = p->listen[i];
+    o.limits.connections = p->connections;
+    o.limits.inbound = p->connections - p->connections / 4;
+    if (o.limits.water > o.limits.inbound)
+        o.limits.water = o.limits.inbound;
+    return swarm_open(&n->swarm, l, &o);
+}
+
+static enum err begin(struct p2p_node *n, struct loop *l)
+{
+    const struct settings_p2p *p = &n->settings->p2p;
+    enum err e = seed_file_read(&n->key, p->key);
+    if (e == ERR_NOT_FOUND)
+        e = seed_file_make(&n->key, p->key);
+    if (e != OK) {
+        log_error("identity-not-read", "path=\"%s\" reason=\"%s\"", p->key, err_text(e));
+        return e;
+    }
+    e = open_swarm(n, l);
+    if (e != OK) {
+        log_error("p2p-not-listening", "reason=\"%s\" next=\"see p2p-listen\"", err_text(e));
+        return e;
+    }
+    e = deny(swarm_gate(n->swarm), p->deny);
+    if (e != OK) {
+        log_error("p2p-deny-not-read",
+                  "reason=\"%s\" next=\"peer ids, and networks like "
+                  "10.0.0.0/8\"",
+                  err_text(e));
+        return e;
+    }
+    n->redial = loop_timer_new(l, on_redial, n);
+    if (n->redial == NULL)
+        return ERR_MEMORY;
+    if (p->peer_count != 0)
+        loop_timer_start(n->redial, 0, REDIAL_MS);
+    struct multiaddr a;
+    char text[MULTIADDR_TEXT_MAX];
+    for (size_t i = 0; swarm_address(n->swarm, i, &a) == OK; i++) {
+        multiaddr_format(text, &a);
+        log_info("p2p-listening", "address=%s", text);
+    }
+    return OK;
+}
+
+enum err p2p_node_open(struct p2p_node **out, struct loop *l, const struct settings *s)
+{
+    *out = NULL;
+    struct p2p_node *n = calloc(1, sizeof(*n));
+    if (n == NULL)
+        return ERR_MEMORY;
+    n->settings = s;
+    enum err e = begin(n, l);
+    if (e == OK)
+        *out = n;
+    else
+        p2p_node_close(n);
+    return e;
+}
+
+void p2p_node_close(struct p2p_node *n)
+{
+    if (n == NULL)
+        return;
+    loop_timer_free(n->redial);
+    swarm_close(n->swarm);
+    ed25519_wipe(&n->key);
+    free(n);
+}
