@@ -148,7 +148,7 @@ static bool take_number(struct parser *p, char text[NUMBER_MAX + 8])
         text[n++] = (char)read_u8(&p->r);
     size_t first = n;
     take_digits(p, text, &n);
-    reader_require(&p->r, text[first] != '0' || n == first + 1, ERR_FORMAT);
+    reader_require(&p->r, n <= first + 1 || text[first] != '0', ERR_FORMAT);
     if (peek(p) == '.') {
         integer = false;
         text[n++] = (char)read_u8(&p->r);

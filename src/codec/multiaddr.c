@@ -49,7 +49,7 @@ bool multiaddr_next(struct reader *r, struct multiaddr_part *out)
     uint64_t code = read_uvarint(r);
     const struct multiaddr_protocol *p = multiaddr_protocol_of(code);
     reader_require(r, p != NULL, ERR_UNSUPPORTED);
-    if (r->err != OK)
+    if (p == NULL || r->err != OK)
         return false;
     uint64_t n = (uint64_t)p->size;
     if (p->size < 0)

@@ -1,40 +1,13 @@
 #include "p2p/upgrade.h"
 
 #include "base/prng.h"
-#include "crypto/random.h"
+#include "p2p/testends.h"
 #include "p2p/testlink.h"
-
-enum { NOW = 1763800000 };
-
-static struct ed25519_key identity[2];
-static struct tls_identity shared[2];
 
 static struct peer_id id_of(int i)
 {
     struct peer_key key = peer_key_of(&identity[i]);
     return peer_id_of(&key);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    if (random_init() != OK)
-        return -1;
-    for (int i = 0; i < 2; i++) {
-        uint8_t seed[32] = { (uint8_t)(i + 1), 4 };
-        ed25519_keypair(&identity[i], seed);
-        if (tls_identity_init(&shared[i], &identity[i], NOW) != OK)
-            return -1;
-    }
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tls_identity_fini(&shared[0]);
-    tls_identity_fini(&shared[1]);
-    return 0;
 }
 
 struct pair {
@@ -283,5 +256,5 @@ int main(void)
         cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_another_muxer_is_declined),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, testends_setup, testends_teardown);
 }
