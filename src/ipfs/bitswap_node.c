@@ -88,6 +88,7 @@ enum err bitswap_node_join(struct bitswap_node *n, uint32_t peer,
     memcpy(p->id, id, BITSWAP_CREDIT_ID);
     p->used = true;
     p->proven = false;
+    p->later = false;
     p->held = 0;
     p->out_buffer = NONE;
     p->out = (struct span){ NULL, 0 };
@@ -275,8 +276,17 @@ static void compose_answers(struct bitswap_node *n, uint64_t now_ms)
             attach(n, p, frame, now_ms);
             credit_of(n, p, now_ms)->sent += blocks;
         }
-        if (e != OK)
-            return; /* the source is busy: at the next step */
+        /* The source is busy with what this peer wants: at the next step. Others go on. */
+        if (e != OK && frame.n == 0) {
+            p->later = true;
+            bitswap_server_hold(&n->server, server, true);
+        }
+    }
+    for (size_t i = 0; i < n->peer_count; i++) {
+        struct bitswap_node_peer *p = &n->peers[i];
+        if (p->used && p->later)
+            bitswap_server_hold(&n->server, p->server, p->out.n > 0);
+        p->later = false;
     }
 }
 

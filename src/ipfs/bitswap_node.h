@@ -35,6 +35,7 @@ struct bitswap_node_pool {
 struct bitswap_node_peer {
     bool used;
     bool proven;
+    bool later; /* within a step: the source asks to come again */
     uint8_t id[BITSWAP_CREDIT_ID];
     uint32_t server;     /* its number there */
     uint32_t held;       /* blocks coming in */

@@ -343,6 +343,50 @@ static void unasked_blocks_are_passed_over(void **state)
     side_free(s);
 }
 
+static enum err get_but_one(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
+{
+    struct side *s = ctx;
+    *size = 0;
+    if (memcmp(key->digest, s->store->blocks[0].key.digest, 32) == 0)
+        return ERR_BUSY;
+    return blockmem_get(s->store, size, buf, key);
+}
+
+/* What one peer wants cannot be read yet: the others are served, and it is when it can. */
+static void a_slow_block_keeps_nobody_else(void **state)
+{
+    (void)state;
+    struct side *s = side_new();
+    struct prng g;
+    size_t sizes[3] = { 5000, 6000, 7000 };
+    prng_init(&g, 5);
+    (void)build(s, &g, sizes, 3);
+    struct block_source whole = s->source;
+    s->source = (struct block_source){ .ctx = s, .get = get_but_one };
+    for (uint32_t i = 0; i < 3; i++) {
+        uint8_t bin[CID_SIZE_MAX];
+        struct writer w = writer_of(bin, sizeof(bin));
+        struct content_key key = { .codec = CID_CODEC_RAW };
+        memcpy(key.digest, s->store->blocks[i].key.digest, 32);
+        const struct cid c = cid_of_key(&key);
+        join(s, i, (uint8_t)i);
+        cid_write(&w, &c);
+        bitswap_server_want(&s->n.server, s->peers[i].server,
+                            &(struct bitswap_entry){ .cid = writer_span(&w) });
+    }
+    for (uint64_t now = 1; now < 4; now++) {
+        bitswap_node_step(&s->n, now);
+        CHECK(!bitswap_node_wants_out(&s->n, 0));
+        CHECK(bitswap_node_wants_out(&s->n, 1) && bitswap_node_wants_out(&s->n, 2));
+    }
+    s->source = whole;
+    bitswap_node_step(&s->n, 5);
+    CHECK(bitswap_node_wants_out(&s->n, 0));
+    for (uint32_t i = 0; i < 3; i++)
+        bitswap_node_leave(&s->n, i, 6);
+    side_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped),
         cmocka_unit_test(streams_end_anywhere),
         cmocka_unit_test(unasked_blocks_are_passed_over),
+        cmocka_unit_test(a_slow_block_keeps_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

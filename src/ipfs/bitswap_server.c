@@ -316,7 +316,7 @@ static enum answer send_block(struct bitswap_server *s, struct writer *w, const 
     enum err e = dag_block_key(&key, cid);
     if (e != OK)
         return ANSWER_WAITS;
-    if (s->source->size != NULL && s->source->size(s->source->ctx, &size, &key) == OK && mark > 0 &&
+    if (mark > 0 && s->source->size != NULL && s->source->size(s->source->ctx, &size, &key) == OK &&
         mark + size + BITSWAP_BLOCK_OVERHEAD > BITSWAP_SERVER_TARGET)
         return ANSWER_NO_ROOM;
     /* The block is read to where its data will stand if its head is as long as can be. */
@@ -338,22 +338,37 @@ static enum answer send_block(struct bitswap_server *s, struct writer *w, const 
     return ANSWER_DONE;
 }
 
-static bool is_here(struct bitswap_server *s, const struct cid *cid, bool *small)
+static enum err get_nothing(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
+{
+    (void)ctx;
+    (void)buf;
+    (void)key;
+    *size = 0;
+    return ERR_NOT_FOUND;
+}
+
+/* OK, ERR_BUSY (ask again later), or it is not here. */
+static enum err is_here(struct bitswap_server *s, const struct cid *cid, bool *small)
 {
     struct block_key key;
     size_t size = 0;
     uint8_t buf[BITSWAP_SERVER_INLINE];
     struct span block;
     *small = false;
-    if (dag_block_key(&key, cid) != OK)
-        return false;
-    if (s->source->size != NULL && s->source->size(s->source->ctx, &size, &key) == OK) {
+    TRY(dag_block_key(&key, cid));
+    /* A source that has told that it lacks a block is not read: only the blocks that everybody
+     * knows are left then. */
+    static const struct block_source nothing = { .get = get_nothing };
+    bool tells = s->source->size != NULL;
+    enum err e = tells ? s->source->size(s->source->ctx, &size, &key) : ERR_NOT_FOUND;
+    if (e == OK)
         *small = size <= BITSWAP_SERVER_INLINE;
-        return true;
-    }
-    enum err e = dag_block_get(&block, (struct mspan){ buf, sizeof(buf) }, s->source, cid);
+    if (e == OK || e == ERR_BUSY)
+        return e;
+    e = dag_block_get(&block, (struct mspan){ buf, sizeof(buf) }, tells ? &nothing : s->source,
+                      cid);
     *small = e == OK;
-    return e == OK || e == ERR_LIMIT;
+    return e == ERR_LIMIT ? OK : e;
 }
 
 static enum answer answer(struct bitswap_server *s, struct writer *w,
@@ -364,9 +379,14 @@ static enum answer answer(struct bitswap_server *s, struct writer *w,
     enum answer a = ANSWER_WAITS;
     enum err e = cid_decode(&cid, cid_of(want));
     ASSERT(e == OK);
-    if (want->have && is_here(s, &cid, &small) && !small) {
-        bitswap_write_presence(w, cid_of(want), true);
-        return ANSWER_DONE;
+    if (want->have) {
+        e = is_here(s, &cid, &small);
+        if (e == ERR_BUSY)
+            return ANSWER_LATER;
+        if (e == OK && !small) {
+            bitswap_write_presence(w, cid_of(want), true);
+            return ANSWER_DONE;
+        }
     }
     if (!want->have || small)
         a = send_block(s, w, &cid, blocks);

@@ -29,6 +29,8 @@ static enum err source_size(void *ctx, size_t *size, const struct block_key *key
 {
     struct rig *r = ctx;
     size_t i = blockmem_find(r->store, key->digest);
+    if (r->busy)
+        return ERR_BUSY;
     if (i == r->store->count)
         return ERR_NOT_FOUND;
     *size = r->store->blocks[i].size;
@@ -277,6 +279,14 @@ static void messages_have_a_size(void **state)
     CHECK(g.frame == 0 && !idle(r));
     r->busy = false;
     CHECK(take(r, p).blocks == 2);
+    /* So it is when only presence is asked for: nothing is denied in the meantime. */
+    p = join(r);
+    want(r, p, &c, (struct bitswap_entry){ .have = true, .send_dont_have = true });
+    r->busy = true;
+    CHECK(take(r, p).frame == 0);
+    r->busy = false;
+    g = take(r, p);
+    CHECK(g.haves == 1 && g.donts == 0 && g.blocks == 0);
     rig_free(r);
 }
 
