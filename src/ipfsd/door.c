@@ -2,6 +2,7 @@
 
 #include "ipfsd/gateway_http.h"
 #include "ipfsd/host.h"
+#include "ipfsd/p2p_node.h"
 #include "ipfsd/push.h"
 #include "ipfsd/remote.h"
 #include "rt/log.h"
@@ -134,7 +135,6 @@ static enum err open_behind(struct ipfsd *n)
         log_error("dnslinks-refused", "reason=\"%s\" want=\"DOMAIN or DOMAIN:/ipfs/CID\"",
                   err_text(e));
     TRY(e);
-    n->local = blocks_source(&n->blocks);
     n->source = n->local;
     if (!s->gateway_remote)
         return OK;
@@ -143,6 +143,7 @@ static enum err open_behind(struct ipfsd *n)
                                 .ranks = n->ranks,
                                 .local = &n->local,
                                 .chain = &n->chain,
+                                .last = n->p2p == NULL ? NULL : p2p_node_source(n->p2p),
                                 .self = s->url[0] == '\0' ? NULL : s->url };
     for (; o.peer_count < s->peers.count; o.peer_count++)
         o.peers[o.peer_count] = s->peers.urls[o.peer_count];

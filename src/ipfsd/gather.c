@@ -2,6 +2,7 @@
 
 #include "codec/links.h"
 #include "ipfsd/ipfsd.h"
+#include "ipfsd/p2p_node.h"
 
 #include <stdlib.h>
 
@@ -102,12 +103,26 @@ static enum err local_get(struct gather *g, size_t *size, const struct content_k
                       &k);
 }
 
+/* Out of gateways, else from peers of the swarm. */
+static enum err network_get(struct gather *g, size_t *size, const struct content_key *key)
+{
+    struct block_key k = { .codec = key->codec };
+    struct mspan room = { g->buffer, BLOCK_SIZE_MAX };
+    enum err e = fetch_get(g->fetch, size, room, key);
+    struct p2p_node *p2p = g->call->node->p2p;
+    if ((e != ERR_NOT_FOUND && e != ERR_TIMEOUT) || p2p == NULL)
+        return e;
+    memcpy(k.digest, key->digest, sizeof(k.digest));
+    enum err last = block_source_get(p2p_node_source(p2p), size, room, &k);
+    return last == OK || last == ERR_CLOSED ? last : e;
+}
+
 static enum err take_wanted(struct gather *g, const struct content_key *key)
 {
     size_t size;
     enum err e = local_get(g, &size, key);
     if (e != OK)
-        e = fetch_get(g->fetch, &size, (struct mspan){ g->buffer, BLOCK_SIZE_MAX }, key);
+        e = network_get(g, &size, key);
     if (e != OK) {
         char why[FETCH_WHY_MAX], text[CID_TEXT_MAX];
         const struct cid cid = cid_of_key(key);

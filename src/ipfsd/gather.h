@@ -1,6 +1,6 @@
 /* gather: brings every block of a DAG, each once, in any order, to a function: out of the local
- * store and the sealed replicas first, then out of the network. Links, repeats and what is missing
- * are kept in a scratch file, so that memory is flat. One thread. */
+ * store and the sealed replicas first, then from gateways, then from peers by bitswap. Links,
+ * repeats and what is missing are kept in a scratch file, so that memory is flat. One thread. */
 #ifndef CRUST_IPFSD_GATHER_H
 #define CRUST_IPFSD_GATHER_H
 

@@ -31,8 +31,8 @@ struct ipfsd {
     struct http_client *http;
     struct fetch_ranks *ranks; /* of those we fetch from; NULL: out of memory, nothing is kept */
     struct ipc_server *ipc;
-    struct block_source local;    /* the gateway's: everything this node holds */
-    struct block_source source;   /* the same, and what it can fetch */
+    struct block_source local;    /* everything this node holds */
+    struct block_source source;   /* the gateway's: the same, and what it can fetch */
     struct chain_read chain;      /* for push and remote */
     struct push *push;            /* with the gateway */
     struct remote *remote;        /* NULL: the gateway fetches nothing */

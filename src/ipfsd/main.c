@@ -57,13 +57,14 @@ static enum err start(struct ipfsd *n)
     if (n->settings.storage)
         TRY(host_open(&n->host, &n->settings));
     n->blocks.host = n->host;
+    n->local = blocks_source(&n->blocks);
     TRY(jobs_start(&n->control, 1));
     TRY(jobs_start(&n->sealing, n->settings.sealing_threads));
     TRY(jobs_start(&n->maintain, 1));
     if (n->host != NULL)
         TRY(care_start(&n->care, n->host, n->loop, &n->control));
     if (n->settings.p2p.on)
-        TRY(p2p_node_open(&n->p2p, n->loop, &n->settings));
+        TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
     enum err e = service_open(n);
     if (e != OK)
@@ -76,10 +77,10 @@ static enum err start(struct ipfsd *n)
 static void stop(struct ipfsd *n)
 {
     atomic_store(&n->stopping, true);
+    p2p_node_stop(n->p2p); /* those who wait for blocks of peers wait for this thread */
     if (n->ipc != NULL)
         service_close(n);
     door_close(n);
-    p2p_node_close(n->p2p);
     care_stop(&n->care);
     /* A fetch under way ends by what the loop tells it. */
     while (n->loop != NULL && !jobs_idle(&n->sealing))
@@ -87,6 +88,7 @@ static void stop(struct ipfsd *n)
     jobs_stop(&n->sealing);
     jobs_stop(&n->maintain);
     jobs_stop(&n->control);
+    p2p_node_close(n->p2p);
     storer_stop(&n->storer);
     while (n->calls > 0)
         loop_run_once(n->loop, 100);

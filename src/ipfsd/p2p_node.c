@@ -1,6 +1,7 @@
 #include "ipfsd/p2p_node.h"
 
 #include "base/release.h"
+#include "ipfsd/exchange.h"
 #include "ipfsd/swarm.h"
 #include "rt/log.h"
 #include "rt/seed_file.h"
@@ -14,6 +15,8 @@ struct p2p_node {
     const struct settings *settings;
     struct ed25519_key key;
     struct swarm *swarm;
+    struct exchange *exchange;
+    struct block_source source;
     struct loop_timer *redial;
     enum err said[SETTINGS_P2P_MAX]; /* of each peer: the last failure that was logged */
 };
@@ -29,6 +32,7 @@ static void on_peer(void *ctx, uint32_t connection, const struct peer_id *peer, 
     char text[PEER_ID_TEXT_MAX];
     struct multiaddr_tcp t;
     id_text(text, peer);
+    exchange_peer(n->exchange, connection, peer);
     log_debug("peer-connected", "peer=%s way=%s", text, inbound ? "in" : "out");
     for (size_t i = 0; i < n->settings->p2p.peer_count; i++)
         if (multiaddr_tcp_of(&t, &n->settings->p2p.peers[i]) == OK && peer_id_eq(&t.peer, peer))
@@ -52,7 +56,8 @@ static void on_identity(void *ctx, uint32_t connection, const struct identify *i
 
 static void on_gone(void *ctx, uint32_t connection, enum err why)
 {
-    (void)ctx;
+    const struct p2p_node *n = ctx;
+    exchange_gone(n->exchange, connection);
     log_debug("peer-gone", "connection=%u reason=\"%s\"", connection, err_text(why));
 }
 
@@ -122,6 +127,8 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
                                .early_muxer = true,
                                .allow_private = n->settings->allow_private_origins,
                                .agent = "crust/" RELEASE,
+                               .protocols = { exchange_protocol(n->exchange) },
+                               .protocol_count = 1,
                                .on_peer = on_peer,
                                .on_identity = on_identity,
                                .on_gone = on_gone,
@@ -132,10 +139,12 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
     o.limits.inbound = p->connections - p->connections / 4;
     if (o.limits.water > o.limits.inbound)
         o.limits.water = o.limits.inbound;
-    return swarm_open(&n->swarm, l, &o);
+    TRY(swarm_open(&n->swarm, l, &o));
+    exchange_attach(n->exchange, n->swarm, 0);
+    return OK;
 }
 
-static enum err begin(struct p2p_node *n, struct loop *l)
+static enum err begin(struct p2p_node *n, struct loop *l, const struct block_source *local)
 {
     const struct settings_p2p *p = &n->settings->p2p;
     enum err e = seed_file_read(&n->key, p->key);
@@ -145,6 +154,9 @@ static enum err begin(struct p2p_node *n, struct loop *l)
         log_error("identity-not-read", "path=\"%s\" reason=\"%s\"", p->key, err_text(e));
         return e;
     }
+    const struct exchange_options x = { .loop = l, .source = local, .connections = p->connections };
+    TRY(exchange_open(&n->exchange, &x));
+    n->source = exchange_source(n->exchange);
     e = open_swarm(n, l);
     if (e != OK) {
         log_error("p2p-not-listening", "reason=\"%s\" next=\"see p2p-listen\"", err_text(e));
@@ -172,14 +184,15 @@ static enum err begin(struct p2p_node *n, struct loop *l)
     return OK;
 }
 
-enum err p2p_node_open(struct p2p_node **out, struct loop *l, const struct settings *s)
+enum err p2p_node_open(struct p2p_node **out, struct loop *l, const struct settings *s,
+                       const struct block_source *local)
 {
     *out = NULL;
     struct p2p_node *n = calloc(1, sizeof(*n));
     if (n == NULL)
         return ERR_MEMORY;
     n->settings = s;
-    enum err e = begin(n, l);
+    enum err e = begin(n, l, local);
     if (e == OK)
         *out = n;
     else
@@ -187,12 +200,25 @@ enum err p2p_node_open(struct p2p_node **out, struct loop *l, const struct setti
     return e;
 }
 
+const struct block_source *p2p_node_source(const struct p2p_node *n)
+{
+    return &n->source;
+}
+
+void p2p_node_stop(struct p2p_node *n)
+{
+    if (n != NULL && n->exchange != NULL)
+        exchange_stop(n->exchange);
+}
+
 void p2p_node_close(struct p2p_node *n)
 {
     if (n == NULL)
         return;
+    p2p_node_stop(n);
     loop_timer_free(n->redial);
     swarm_close(n->swarm);
+    exchange_close(n->exchange);
     ed25519_wipe(&n->key);
     free(n);
 }

@@ -1,18 +1,28 @@
-/* p2p_node: the libp2p side of crust-ipfsd: its identity, the swarm, and the peers that the
- * operator wants it to stay connected with. Guide: docs/guide/p2p.md. On the loop's thread. */
+/* p2p_node: the libp2p side of crust-ipfsd: its identity, the swarm, bitswap, and the peers that
+ * the operator wants it to stay connected with. Guide: docs/guide/p2p.md. On the loop's thread. */
 #ifndef CRUST_IPFSD_P2P_NODE_H
 #define CRUST_IPFSD_P2P_NODE_H
 
+#include "ipfs/blockio.h"
 #include "ipfsd/settings.h"
 #include "rt/loop.h"
 
 struct p2p_node;
 
-/* p2p_node_open makes the identity when there is none, and listens. s is kept. What fails is
+/* p2p_node_open makes the identity when there is none, and listens. s is kept, and so is local,
+ * with size: the blocks that peers are given; it may block, and threads call it. What fails is
  * logged. Returns: as swarm_open and seed_file_read; ERR_FORMAT (p2p-deny). */
-NODISCARD enum err p2p_node_open(struct p2p_node **out, struct loop *l, const struct settings *s);
+NODISCARD enum err p2p_node_open(struct p2p_node **out, struct loop *l, const struct settings *s,
+                                 const struct block_source *local);
 
-/* NULL is fine. */
+/* Blocks that connected peers have: exchange_source. Kept by n until p2p_node_close. */
+const struct block_source *p2p_node_source(const struct p2p_node *n);
+
+/* p2p_node_stop: nothing more is given to peers, and whoever waits for a block of theirs is told
+ * ERR_CLOSED. NULL is fine. */
+void p2p_node_stop(struct p2p_node *n);
+
+/* When nobody uses its source any more. NULL is fine. */
 void p2p_node_close(struct p2p_node *n);
 
 #endif

@@ -199,6 +199,14 @@ static enum err run_fetch(struct remote *r, uint32_t slot, size_t *size, struct 
     return e;
 }
 
+static enum err get_last(const struct remote *r, size_t *size, struct mspan buf,
+                         const struct content_key *key)
+{
+    struct block_key k = { .codec = key->codec };
+    memcpy(k.digest, key->digest, sizeof(k.digest));
+    return block_source_get(r->o.last, size, buf, &k);
+}
+
 static enum err get_in_slot(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
                             const struct content_key *key)
 {
@@ -211,6 +219,8 @@ static enum err get_in_slot(struct remote *r, uint32_t slot, size_t *size, struc
     enum err e = g != NULL ? OK : find_sources(r, &found, key);
     if (e == OK)
         e = run_fetch(r, slot, size, buf, &found, key);
+    if ((e == ERR_NOT_FOUND || e == ERR_TIMEOUT) && r->o.last != NULL)
+        e = get_last(r, size, buf, key);
     pthread_mutex_lock(&r->lock);
     if (e == OK) {
         uint32_t number = found.number != 0 ? found.number : keep_group(r, &found);

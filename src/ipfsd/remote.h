@@ -1,5 +1,6 @@
 /* remote: blocks that this node has not got, from those who hold them: the origins of an order that
- * the chain knows for the content, and gateways that the operator named. Each block is verified.
+ * the chain knows for the content, gateways that the operator named, and then one more source (the
+ * peers of the swarm). Each block is verified.
  * For a user's gateway, behind what is local. Design: docs/design/gateway.md 4.
  *
  * A block below a root is asked of those who gave the root; what nobody had a moment ago is not
@@ -30,6 +31,7 @@ struct remote_options {
     struct fetch_ranks *ranks;        /* kept; may be NULL */
     const struct block_source *local; /* kept: asked first; NULL: nothing */
     const struct chain_read *chain;   /* kept; NULL: the chain is not asked */
+    const struct block_source *last;  /* kept: asked when nobody else has it; NULL: nothing */
     uint32_t peer_count;
     const char *peers[REMOTE_PEERS_MAX]; /* gateway URLs; copied */
     const char *self; /* this gateway's own URL, never asked; NULL: not known. Copied */
