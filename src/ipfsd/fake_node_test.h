@@ -23,6 +23,7 @@ struct fake_node {
     char program[512];
     const char *args[FAKE_NODE_ARGS]; /* after --home */
     size_t arg_count;
+    int log; /* a descriptor for its log; 0: none */
     struct process process;
     struct ipc_sink ipc;
 };
@@ -55,7 +56,9 @@ static inline void fake_node_start(struct fake_node *n)
         argv[count++] = n->args[i];
     argv[count] = NULL;
     struct process_options o = { .path = n->program, .argv = argv };
-    if (getenv("CRUST_TEST_LOG") != NULL)
+    if (n->log > 0)
+        o.fds[o.fd_count++] = (struct process_fd){ n->log, 2 };
+    else if (getenv("CRUST_TEST_LOG") != NULL)
         o.fds[o.fd_count++] = (struct process_fd){ 2, 2 };
     CHECK_OK(process_spawn(&n->process, &o));
     enum err e = ERR_CLOSED;
