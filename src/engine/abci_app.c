@@ -28,6 +28,10 @@ struct abci_app {
     struct abci_app_options o;
     struct engine_app app;
     struct verified *verified;
+    /* Transactions that were looked at and may be admitted against the last commit, in the order
+     * in which they will be asked about, from ahead_at on. */
+    uint8_t ahead[ABCI_APP_AHEAD_MAX][TX_ID_SIZE];
+    size_t ahead_at, ahead_count;
     /* The block between FinalizeBlock and Commit. */
     struct abci_decided next;
     bool finalized;
@@ -105,11 +109,10 @@ static void check(struct abci_app *a, struct chain_check *out, struct span tx)
 }
 
 /* Cheapest first here too: what is refused without its signature is not worth looking at. */
-static bool is_worth_a_look(struct abci_app *a, uint8_t id[TX_ID_SIZE], struct span tx)
+static bool is_worth_a_look(struct abci_app *a, struct span tx)
 {
     struct chain_check result;
-    tx_id(id, tx);
-    if (tx.n > AHEAD_TX_MAX || verified_has(a->verified, id))
+    if (tx.n > AHEAD_TX_MAX)
         return false;
     a->app.check_tx(a->app.ctx, &result, tx, true);
     return result.code == RESULT_OK;
@@ -117,20 +120,41 @@ static bool is_worth_a_look(struct abci_app *a, uint8_t id[TX_ID_SIZE], struct s
 
 void abci_app_ahead(struct abci_app *a, const struct span *txs, size_t count)
 {
-    uint8_t ids[ABCI_APP_AHEAD_MAX][TX_ID_SIZE];
     struct span list[ABCI_APP_AHEAD_MAX];
-    bool ok[ABCI_APP_AHEAD_MAX] = { false };
+    uint8_t ids[ABCI_APP_AHEAD_MAX][TX_ID_SIZE];
+    bool ok[ABCI_APP_AHEAD_MAX];
     size_t kept = 0;
     ASSERT(count <= ABCI_APP_AHEAD_MAX);
+    a->ahead_at = a->ahead_count = 0;
     if (a->app.info(a->app.ctx).fresh)
         return;
-    for (size_t i = 0; i < count; i++)
-        if (is_worth_a_look(a, ids[kept], txs[i]))
-            list[kept++] = txs[i];
+    for (size_t i = 0; i < count; i++) {
+        if (!is_worth_a_look(a, txs[i]))
+            continue;
+        tx_id(ids[kept], txs[i]);
+        ok[kept] = verified_has(a->verified, ids[kept]);
+        list[kept++] = txs[i];
+    }
     sigpool_check(a->o.sigs, ok, list, kept);
-    for (size_t i = 0; i < kept; i++)
-        if (ok[i])
-            verified_add(a->verified, ids[i]);
+    for (size_t i = 0; i < kept; i++) {
+        if (!ok[i])
+            continue;
+        verified_add(a->verified, ids[i]);
+        memcpy(a->ahead[a->ahead_count++], ids[i], TX_ID_SIZE);
+    }
+}
+
+/* Whether this one was looked at and found good. */
+static bool was_ahead(struct abci_app *a, struct span tx)
+{
+    uint8_t id[TX_ID_SIZE];
+    if (a->ahead_at == a->ahead_count)
+        return false;
+    tx_id(id, tx);
+    if (memcmp(a->ahead[a->ahead_at], id, TX_ID_SIZE) != 0)
+        return false;
+    a->ahead_at++;
+    return true;
 }
 
 /* ---- Info, InitChain, Query, CheckTx ---- */
@@ -304,6 +328,8 @@ static enum err answer_check_tx(struct abci_app *a, struct abci_response *out,
     struct chain_check result;
     if (a->app.info(a->app.ctx).fresh)
         return refuse(a, out, "CheckTx before InitChain");
+    if (was_ahead(a, in->check_tx.tx))
+        return OK;
     check(a, &result, in->check_tx.tx);
     out->check_tx.code = (uint32_t)result.code;
     if (result.code != RESULT_OK) {
@@ -547,6 +573,8 @@ enum err abci_app_answer(struct abci_app *a, struct abci_response *out,
     *out = (struct abci_response){ .kind = in->kind };
     if (is_beyond(a, in->kind))
         return ERR_BUSY;
+    if (in->kind != ABCI_CHECK_TX && in->kind != ABCI_FLUSH)
+        a->ahead_at = a->ahead_count; /* the state may be another afterwards */
     switch (in->kind) {
     case ABCI_ECHO:
         out->echo.message = in->echo.message;

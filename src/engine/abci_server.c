@@ -15,6 +15,7 @@ enum {
     INPUT_FIRST = 64 << 10,
     READS_PER_TURN = 16,     /* so that one connection does not hold up the loop */
     REQUESTS_PER_TURN = 256, /* likewise; CometBFT queues no more */
+    LINGER_MS = 3,           /* while transactions come in a row */
     REQUESTS_PER_READ = 8,   /* what comes meanwhile is taken off the socket after so many */
 };
 
@@ -31,9 +32,10 @@ struct conn {
     struct loop_timer *again; /* requests are left, or a commit is tried again */
     int fd;
     struct buffer in, out;
-    size_t ahead; /* requests at the head of `in` that were looked at */
-    bool waiting; /* for the disk: the first request in `in` is asked again */
-    bool ending;  /* closed once the output is written */
+    size_t checks; /* CheckTx answered in the last turn */
+    size_t ahead;  /* requests at the head of `in` that were looked at */
+    bool waiting;  /* for the disk: the first request in `in` is asked again */
+    bool ending;   /* closed once the output is written */
 };
 
 struct abci_server {
@@ -187,6 +189,7 @@ static enum err conn_answer(struct conn *c, struct span message)
         conn_refuse(c, e == ERR_UNSUPPORTED ? "unknown request" : "malformed request");
         return OK;
     }
+    c->checks += rq.kind == ABCI_CHECK_TX;
     uint64_t start = clock_mono_us();
     e = abci_app_answer(s->o.app, &rs, &rq);
     server_timed(s, rq.kind, start, e);
@@ -322,6 +325,7 @@ static void conn_watch(struct conn *c)
 static void conn_step(struct conn *c)
 {
     enum err e = OK;
+    c->checks = 0;
     bool more = conn_answers(c);
     for (int i = 0; i < READS_PER_TURN && e == OK && !more && !c->ending && !c->waiting; i++) {
         if (c->out.to - c->out.from >= ABCI_SERVER_OUTPUT_MAX)
@@ -353,10 +357,15 @@ static void on_ready(void *ctx, int events)
         conn_close(c);
         return;
     }
-    if (c->waiting)
+    if (c->waiting) {
         conn_watch(c);
-    else
+    } else if (c->checks > 1 && (events & LOOP_READ) != 0) {
+        /* Transactions come in a row, each with a Flush of its own: let some come together. */
+        loop_fd_set(c->ready, c->out.from != c->out.to ? LOOP_WRITE : 0);
+        loop_timer_start(c->again, LINGER_MS, 0);
+    } else {
         conn_step(c);
+    }
 }
 
 static void on_again(void *ctx)
