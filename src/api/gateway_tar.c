@@ -215,7 +215,7 @@ static enum err step_entry(struct gateway_tar *t)
         e.mode = e.mode == 0 ? 0755 : e.mode;
         memcpy(folder, t->name, t->name_size);
         folder[t->name_size] = '/';
-        e.name = span_of(folder, t->name_size + 1);
+        e.name = span_of(folder, t->name_size + (t->bare ? 0 : 1));
         TRY(write_head(t, &e));
         enter_folder(t);
         return OK;

@@ -23,6 +23,8 @@ enum gateway_tar_state {
 struct gateway_tar {
     const struct block_source *source;
     struct mspan memory; /* blocks of the open folders, then of the file */
+    bool bare; /* the caller's: names of folders without a slash at the end, as Kubo's RPC has them
+                */
     enum gateway_tar_state state;
     enum err failed; /* for good: the folder has gone on */
     uint32_t depth;

@@ -1,0 +1,156 @@
+#include "api/kubo_rpc.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+
+static struct kubo_plan plan;
+static char why[KUBO_RPC_WHY_MAX];
+
+static enum err parse(const char *command, const char *query)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s%s", KUBO_RPC_PREFIX, command);
+    return kubo_rpc_parse(&plan, why, path, query);
+}
+
+static void a_page_is_not_let_in(void **state)
+{
+    (void)state;
+    static const struct {
+        struct kubo_guard guard;
+        enum err e;
+    } rows[] = {
+        { { "127.0.0.1:5001", NULL, NULL, "curl/8" }, OK },
+        { { "localhost", NULL, NULL, NULL }, OK },
+        { { "[::1]:5001", NULL, NULL, "kubo/0.42.0" }, OK },
+        { { NULL, NULL, NULL, NULL }, OK },
+        { { "evil.example:5001", NULL, NULL, "curl/8" }, ERR_DENIED },
+        { { "localhost.evil.example", NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1.evil.example", NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", "http://127.0.0.1:5001", NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", "null", NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", NULL, "http://evil.example/", NULL }, ERR_DENIED },
+        { { "127.0.0.1", NULL, NULL, "Mozilla/5.0" }, ERR_DENIED },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_ERR(kubo_rpc_guard(&rows[i].guard), rows[i].e);
+}
+
+static void commands_are_found_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KUBO_COMMAND_COUNT; i++) {
+        const char *name = kubo_rpc_name((enum kubo_command)i);
+        CHECK(parse(name, "arg=a&arg=b") != ERR_NOT_FOUND);
+        CHECK(plan.command == i);
+    }
+    CHECK_ERR(parse("ad", ""), ERR_NOT_FOUND);
+    CHECK_ERR(parse("add/", ""), ERR_NOT_FOUND);
+    CHECK_ERR(parse("shutdown", ""), ERR_NOT_FOUND);
+    CHECK_ERR(kubo_rpc_parse(&plan, why, "/api/v1/version", ""), ERR_NOT_FOUND);
+}
+
+static void arguments_and_options_are_decoded(void **state)
+{
+    (void)state;
+    CHECK_OK(parse("cat", "arg=%2Fipfs%2Fa+b&encoding=json&offset=7&l=9&arg=c"));
+    CHECK(plan.arg_count == 2 && strcmp(plan.args[0], "/ipfs/a b") == 0);
+    CHECK(kubo_rpc_option(&plan, KUBO_OPT_OFFSET, 0) == 7);
+    CHECK(kubo_rpc_option(&plan, KUBO_OPT_LENGTH, 0) == 9);
+    CHECK_OK(parse("pin/ls", "type=recursive&stream&names=false"));
+    CHECK(strcmp(plan.options[KUBO_OPT_TYPE].text, "recursive") == 0);
+    CHECK(kubo_rpc_option(&plan, KUBO_OPT_STREAM, 0) == 1);
+    CHECK(kubo_rpc_option(&plan, KUBO_OPT_NAMES, 1) == 0);
+}
+
+static void what_we_do_not_do_is_refused_and_not_ignored(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command, *query;
+        enum err e;
+    } rows[] = {
+        { "add", "nocopy=true", ERR_UNSUPPORTED },
+        { "add", "nocopy=false", OK },
+        { "add", "hash=blake3", ERR_UNSUPPORTED },
+        { "add", "chunker=rabin", ERR_UNSUPPORTED },
+        { "add", "chunker=size-0", ERR_RANGE },
+        { "add", "chunker=size-", ERR_FORMAT },
+        { "add", "cid-version=2", ERR_RANGE },
+        { "add", "max-file-links=1", ERR_RANGE },
+        { "add", "profile=other", ERR_NOT_FOUND },
+        { "add", "encoding=text", ERR_UNSUPPORTED },
+        { "add", "pin=maybe", ERR_FORMAT },
+        { "add", "arg=x", ERR_LIMIT },
+        { "cat", "arg=a&offset=-1", ERR_FORMAT },
+        { "cat", "arg=a&offset=9223372036854775807", OK },
+        { "cat", "arg=a&offset=9223372036854775808", ERR_RANGE },
+        { "cat", "", ERR_FORMAT },
+        { "cat", "arg=%zz", ERR_FORMAT },
+        { "get", "arg=a&compress=true", ERR_UNSUPPORTED },
+        { "refs", "arg=a&format=<dst>", OK },
+        { "refs", "arg=a&format=<src>", ERR_UNSUPPORTED },
+        { "repo/gc", "pin=true", ERR_UNSUPPORTED },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CHECK_ERR(parse(rows[i].command, rows[i].query), rows[i].e);
+        CHECK((why[0] == '\0') == (rows[i].e == OK));
+    }
+}
+
+static void too_many_arguments_are_refused(void **state)
+{
+    (void)state;
+    static char query[KUBO_RPC_TEXT_MAX * 2];
+    for (size_t i = 0; i <= KUBO_RPC_ARGS_MAX; i++)
+        memcpy(query + i * 6, "arg=a&", 6);
+    CHECK_ERR(parse("cat", query), ERR_LIMIT);
+    query[KUBO_RPC_ARGS_MAX * 6] = '\0';
+    CHECK_OK(parse("cat", query));
+    CHECK(plan.arg_count == KUBO_RPC_ARGS_MAX);
+    memset(query, 'a', sizeof(query) - 1);
+    CHECK_ERR(parse("cat", query), ERR_LIMIT);
+}
+
+static void files_are_cut_as_kubo_does(void **state)
+{
+    (void)state;
+    CHECK_OK(parse("add", "chunker=size-262144&hash=sha2-256&inline-limit=32&pin=true"));
+    CHECK(plan.add.cid_version == 0 && !plan.add.raw_leaves && plan.add.chunk_size == 262144);
+    CHECK(strcmp(plan.profile, "unixfs-v0-2015") == 0 && plan.add.inline_max == 0);
+    CHECK_OK(parse("add", "cid-version=1"));
+    CHECK(plan.add.cid_version == 1 && plan.add.raw_leaves && plan.profile[0] == '\0');
+    CHECK_OK(parse("add", "cid-version=1&raw-leaves=false&inline=true"));
+    CHECK(!plan.add.raw_leaves && plan.add.inline_max == 32);
+    CHECK_OK(parse("add", "profile=unixfs-v1-2025"));
+    CHECK(plan.add.chunk_size == 1 << 20 && plan.add.file_links == 1024);
+    CHECK(strcmp(plan.profile, "unixfs-v1-2025") == 0);
+}
+
+static void errors_are_kubos(void **state)
+{
+    (void)state;
+    uint8_t out[KUBO_RPC_ERROR_MAX];
+    char longest[400];
+    CHECK_SPAN(kubo_rpc_error(out, "no \"x\""),
+               span_str("{\"Message\":\"no \\\"x\\\"\",\"Code\":0,\"Type\":\"error\"}\n"));
+    memset(longest, 1, sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    struct span body = kubo_rpc_error(out, longest);
+    CHECK(body.n > 0 && body.p[body.n - 1] == '\n');
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_page_is_not_let_in),
+        cmocka_unit_test(commands_are_found_whole),
+        cmocka_unit_test(arguments_and_options_are_decoded),
+        cmocka_unit_test(what_we_do_not_do_is_refused_and_not_ignored),
+        cmocka_unit_test(too_many_arguments_are_refused),
+        cmocka_unit_test(files_are_cut_as_kubo_does),
+        cmocka_unit_test(errors_are_kubos),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
