@@ -15,6 +15,7 @@
 struct host;
 struct http_client;
 struct gateway_http;
+struct kubo_rpc;
 struct names;
 struct p2p_node;
 struct fetch_ranks;
@@ -38,6 +39,7 @@ struct ipfsd {
     struct remote *remote;        /* NULL: the gateway fetches nothing */
     struct names *names;          /* with the gateway */
     struct gateway_http *gateway; /* NULL: not serving */
+    struct kubo_rpc *kubo_rpc;    /* NULL: off */
     struct p2p_node *p2p;         /* NULL: off */
     struct jobs control;          /* one thread: reports, registration, everything short */
     struct jobs sealing;          /* some threads: seal, fill, fetch */

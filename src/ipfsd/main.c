@@ -2,6 +2,7 @@
 #include "ipfsd/door.h"
 #include "ipfsd/fetch_rank.h"
 #include "ipfsd/host.h"
+#include "ipfsd/kubo_rpc_http.h"
 #include "ipfsd/p2p_node.h"
 #include "ipfsd/service.h"
 #include "rt/clock.h"
@@ -66,6 +67,7 @@ static enum err start(struct ipfsd *n)
     if (n->settings.p2p.on)
         TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
+    TRY(kubo_rpc_open(&n->kubo_rpc, n));
     enum err e = service_open(n);
     if (e != OK)
         log_error("not-listening", "path=\"%s\" reason=\"%s\"", n->settings.listen,
@@ -80,6 +82,7 @@ static void stop(struct ipfsd *n)
     p2p_node_stop(n->p2p); /* those who wait for blocks of peers wait for this thread */
     if (n->ipc != NULL)
         service_close(n);
+    kubo_rpc_close(n->kubo_rpc);
     door_close(n);
     care_stop(&n->care);
     /* A fetch under way ends by what the loop tells it. */

@@ -55,6 +55,10 @@ static const struct config_key keys[] = {
     { "p2p-down", CONFIG_SIZE, "0", "bytes a second from peers; 0: no limit" },
     { "p2p-up", CONFIG_SIZE, "0", "bytes a second to peers; 0: no limit" },
     { "p2p-key", CONFIG_STRING, "p2p.key", "file of this node's identity, made when missing" },
+    { "kubo-rpc", CONFIG_BOOL, "false",
+      "serve a part of Kubo's RPC at 127.0.0.1, to every program of this machine" },
+    { "kubo-rpc-port", CONFIG_U64, "5001", "its port; 0: any free one" },
+    { "kubo-rpc-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
     { "allow-private-origins", CONFIG_BOOL, "false",
       "fetch from loopback and private addresses too (local networks)" },
     { "rebuild", CONFIG_BOOL, "false",
@@ -171,6 +175,8 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return config_refuse(error, "disks: at most 16 of PATH or PATH:CAPACITY, like /mnt/a:500G");
     if (config_urls(&out->peers, c, "peers") != OK)
         return config_refuse(error, "peers: at most 8 URLs like https://gateway.example");
+    TRY(config_port(&out->kubo_port, error, c, "kubo-rpc"));
+    out->kubo_rpc = config_bool(c, "kubo-rpc");
     out->gateway_remote = config_bool(c, "gateway-remote");
     if (config_urls(&out->chains, c, "chain") != OK)
         return config_refuse(error, "chain: at most 8 URLs like http://127.0.0.1:7001");

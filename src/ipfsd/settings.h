@@ -61,6 +61,8 @@ struct settings {
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;
     struct settings_p2p p2p;
+    bool kubo_rpc; /* serve a subset of Kubo's RPC at 127.0.0.1 */
+    struct config_port kubo_port;
     struct config_urls chains;
 };
 
