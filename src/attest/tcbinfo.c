@@ -250,11 +250,46 @@ static void read_identities(struct jtext *j, struct tcbinfo *out)
     }
 }
 
-static void read_id(struct jtext *j, bool *tdx, const char *sgx_word, const char *tdx_word)
+/* What both kinds of document begin with. */
+struct head {
+    uint32_t version;
+    const char *ids[2]; /* of SGX, of TDX */
+    bool *tdx;
+    uint64_t *issued, *next_update;
+    uint32_t *evaluation;
+};
+
+static void read_id(struct jtext *j, const struct head *h)
 {
     struct span id = jtext_text(j);
-    *tdx = is(id, tdx_word);
-    reader_require(&j->r, *tdx || is(id, sgx_word), ERR_UNSUPPORTED);
+    *h->tdx = is(id, h->ids[1]);
+    reader_require(&j->r, *h->tdx || is(id, h->ids[0]), ERR_UNSUPPORTED);
+}
+
+/* 0: the member is none of these, and not read. */
+static uint32_t read_head(struct jtext *j, const struct head *h, struct span name)
+{
+    if (is(name, "id")) {
+        read_id(j, h);
+        return HAS_ID;
+    }
+    if (is(name, "version")) {
+        reader_require(&j->r, jtext_number(j, JTEXT_NUMBER_MAX) == h->version, ERR_UNSUPPORTED);
+        return HAS_VERSION;
+    }
+    if (is(name, "issueDate")) {
+        *h->issued = jtext_time(j);
+        return HAS_ISSUED;
+    }
+    if (is(name, "nextUpdate")) {
+        *h->next_update = jtext_time(j);
+        return HAS_NEXT;
+    }
+    if (is(name, "tcbEvaluationDataNumber")) {
+        *h->evaluation = jtext_number(j, JTEXT_NUMBER_MAX);
+        return HAS_EVALUATION;
+    }
+    return 0;
 }
 
 static uint32_t read_tdx_member(struct jtext *j, struct tcbinfo *out, struct span name)
@@ -274,22 +309,12 @@ static uint32_t read_tdx_member(struct jtext *j, struct tcbinfo *out, struct spa
 
 static uint32_t read_member(struct jtext *j, struct tcbinfo *out, struct span name)
 {
-    if (is(name, "id")) {
-        read_id(j, &out->tdx, "SGX", "TDX");
-        return HAS_ID;
-    }
-    if (is(name, "version")) {
-        reader_require(&j->r, jtext_number(j, JTEXT_NUMBER_MAX) == 3, ERR_UNSUPPORTED);
-        return HAS_VERSION;
-    }
-    if (is(name, "issueDate")) {
-        out->issued = jtext_time(j);
-        return HAS_ISSUED;
-    }
-    if (is(name, "nextUpdate")) {
-        out->next_update = jtext_time(j);
-        return HAS_NEXT;
-    }
+    const struct head head = {
+        3, { "SGX", "TDX" }, &out->tdx, &out->issued, &out->next_update, &out->evaluation
+    };
+    uint32_t seen = read_head(j, &head, name);
+    if (seen != 0)
+        return seen;
     if (is(name, "fmspc")) {
         jtext_hex(j, out->fmspc, sizeof(out->fmspc));
         return HAS_FMSPC;
@@ -301,10 +326,6 @@ static uint32_t read_member(struct jtext *j, struct tcbinfo *out, struct span na
     if (is(name, "tcbType")) { /* how SVNs compare: 0, by components, is the only rule there is */
         reader_require(&j->r, jtext_number(j, JTEXT_NUMBER_MAX) == 0, ERR_UNSUPPORTED);
         return HAS_TYPE;
-    }
-    if (is(name, "tcbEvaluationDataNumber")) {
-        out->evaluation = jtext_number(j, JTEXT_NUMBER_MAX);
-        return HAS_EVALUATION;
     }
     if (is(name, "tcbLevels")) {
         out->level_count = read_levels(j, out->levels, TCBINFO_LEVELS_MAX, TCB_SGX | TCB_PCE);
@@ -387,26 +408,12 @@ static uint32_t read_qe_values(struct jtext *j, struct tcbinfo_qe *out, struct s
 
 static uint32_t read_qe_member(struct jtext *j, struct tcbinfo_qe *out, struct span name)
 {
-    if (is(name, "id")) {
-        read_id(j, &out->tdx, "QE", "TD_QE");
-        return HAS_ID;
-    }
-    if (is(name, "version")) {
-        reader_require(&j->r, jtext_number(j, JTEXT_NUMBER_MAX) == 2, ERR_UNSUPPORTED);
-        return HAS_VERSION;
-    }
-    if (is(name, "issueDate")) {
-        out->issued = jtext_time(j);
-        return HAS_ISSUED;
-    }
-    if (is(name, "nextUpdate")) {
-        out->next_update = jtext_time(j);
-        return HAS_NEXT;
-    }
-    if (is(name, "tcbEvaluationDataNumber")) {
-        out->evaluation = jtext_number(j, JTEXT_NUMBER_MAX);
-        return HAS_EVALUATION;
-    }
+    const struct head head = {
+        2, { "QE", "TD_QE" }, &out->tdx, &out->issued, &out->next_update, &out->evaluation
+    };
+    uint32_t seen = read_head(j, &head, name);
+    if (seen != 0)
+        return seen;
     if (is(name, "tcbLevels")) {
         out->level_count = read_levels(j, out->levels, TCBINFO_MODULE_LEVELS_MAX, TCB_SVN);
         return HAS_LEVELS;
