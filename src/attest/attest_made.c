@@ -12,10 +12,14 @@ void attest_report_data(uint8_t out[ATTEST_REPORT_DATA_SIZE], const struct attes
 {
     const struct span parts[] = {
         span_of(b->worker, 32),     span_of(b->account, 32),    span_of(b->chain, 32),
-        span_of(b->release_id, 32), span_of(b->block_hash, 32),
+        span_of(b->release_id, 32), span_of(b->block_hash, 32), span_of(b->predecessor, 32),
+        span_of(b->exchange, 32),
     };
+    bool succeeds = b->predecessor != NULL;
+    ASSERT(succeeds == (b->exchange != NULL));
     memset(out, 0, ATTEST_REPORT_DATA_SIZE);
-    sha256_tagged(out, "crust/evidence/1", parts, sizeof(parts) / sizeof(parts[0]));
+    sha256_tagged(out, succeeds ? "crust/evidence-successor/1" : "crust/evidence/1", parts,
+                  succeeds ? 7 : 5);
 }
 
 void attest_software_signed(uint8_t out[ATTEST_SOFTWARE_SIGNED], const uint8_t *report_data)

@@ -13,20 +13,26 @@ enum {
     ATTEST_SOFTWARE_MAX = 96, /* room for software evidence */
 };
 
-/* What evidence binds. Every member points to 32 bytes. */
+/* What evidence binds. Every member points to 32 bytes, the last two to 32 bytes or nothing. */
 struct attest_binding {
     const uint8_t *worker;     /* public key */
     const uint8_t *account;    /* who may register it */
     const uint8_t *chain;      /* SHA-256 of the text of the chain id */
     const uint8_t *release_id; /* attest_release_id of the enclave's version */
     const uint8_t *block_hash; /* of a block at most 600 blocks old: freshness */
+    /* Evidence of a successor: whose place it takes, and the X25519 key to which the predecessor
+     * hands its keys. Both, or both NULL (asserted). */
+    const uint8_t *predecessor;
+    const uint8_t *exchange;
 };
 
 /* SHA-256("crust/release/1" | version text). */
 void attest_release_id(uint8_t out[32], struct span version);
 
 /* The 64 bytes that the evidence must carry:
- * SHA-256("crust/evidence/1" | worker | account | chain | release_id | block_hash) | 32 zeros. */
+ * SHA-256("crust/evidence/1" | worker | account | chain | release_id | block_hash) | 32 zeros, of a
+ * successor SHA-256("crust/evidence-successor/1" | the same | predecessor | exchange) | 32 zeros.
+ */
 void attest_report_data(uint8_t out[ATTEST_REPORT_DATA_SIZE], const struct attest_binding *b);
 
 /* What a software worker signs: a tag of its own, so that it is no other message of the key. */

@@ -1,7 +1,9 @@
 #include "attest/attest.h"
 
+#include "attest/collateral.h"
 #include "attest/testcases.h"
 #include "base/check.h"
+#include "base/hex.h"
 #include "codec/cbor.h"
 
 static const uint8_t seed[32] = { 1, 2, 3 };
@@ -19,7 +21,7 @@ static void setup(struct fixture *f)
 {
     ed25519_keypair(&f->key, seed);
     f->context = (struct attest_context){
-        .binding = { f->key.public_key, account, chain, release_id, block_hash },
+        .binding = { f->key.public_key, account, chain, release_id, block_hash, NULL, NULL },
         .allow_software = true,
     };
     struct writer w = writer_of(f->bytes, sizeof(f->bytes));
@@ -68,6 +70,80 @@ static void test_every_bound_value_matters(void **state)
         struct attest_verdict v;
         CHECK_ERR(attest_verify(&v, span_of(f.bytes, f.size), &c), ERR_SIGNATURE);
         CHECK(v.platform_id[0] == 0 && v.report_data[0] == 0);
+    }
+}
+
+/* The oracle's bytes, in hex, under a name. */
+static void vector(uint8_t *out, size_t n, const char *group, const char *name)
+{
+    static struct json doc;
+    static uint8_t text[64 << 10];
+    if (doc.root == NULL) {
+        FILE *f = fopen("tests/vectors/oracle/misc.json", "rb");
+        CHECK(f != NULL);
+        size_t size = fread(text, 1, sizeof(text), f);
+        (void)fclose(f);
+        CHECK_OK(json_open(&doc, span_of(text, size), sizeof(text)));
+    }
+    struct json_value v = json_find(json_get(json_root(&doc), group), name);
+    CHECK_OK(hex_parse(out, n, json_text(v)));
+}
+
+static void test_what_is_bound_is_as_the_oracle_has_it(void **state)
+{
+    (void)state;
+    uint8_t bound[7][32], want[ATTEST_REPORT_DATA_SIZE], got[ATTEST_REPORT_DATA_SIZE], id[32];
+    for (size_t i = 0; i < 7; i++)
+        memset(bound[i], (int)i + 1, 32);
+    struct attest_binding b = { bound[0], bound[1], bound[2], bound[3], bound[4], NULL, NULL };
+    attest_report_data(got, &b);
+    vector(want, sizeof(want), "evidence", "data");
+    CHECK(memcmp(got, want, sizeof(want)) == 0);
+    b.predecessor = bound[5];
+    b.exchange = bound[6];
+    attest_report_data(got, &b);
+    vector(want, sizeof(want), "evidence", "successor");
+    CHECK(memcmp(got, want, sizeof(want)) == 0);
+    attest_release_id(id, span_str("1.2.0"));
+    vector(want, 32, "evidence", "release_id");
+    CHECK(memcmp(id, want, 32) == 0);
+    collateral_id_tcb_info(id, true, (const uint8_t[6]){ 0, 1, 2, 3, 4, 5 });
+    vector(want, 32, "collateral", "tcb_info");
+    CHECK(memcmp(id, want, 32) == 0);
+    collateral_id_qe_identity(id, false);
+    vector(want, 32, "collateral", "qe_identity");
+    CHECK(memcmp(id, want, 32) == 0);
+    collateral_id_amd_crl(id, SNP_GENOA);
+    vector(want, 32, "collateral", "amd_crl");
+    CHECK(memcmp(id, want, 32) == 0);
+    collateral_id_amd_ca(id, SNP_TURIN, true);
+    vector(want, 32, "collateral", "asvk");
+    CHECK(memcmp(id, want, 32) == 0);
+}
+
+/* Evidence of a successor is none of a worker that registers, and binds what it adds. */
+static void test_a_successors_evidence_binds_more(void **state)
+{
+    (void)state;
+    static const uint8_t predecessor[32] = { 8 }, exchange[32] = { 9 }, other[32] = { 99 };
+    struct fixture f;
+    struct attest_verdict v;
+    setup(&f);
+    f.context.binding.predecessor = predecessor;
+    f.context.binding.exchange = exchange;
+    CHECK_ERR(attest_verify(&v, span_of(f.bytes, f.size), &f.context), ERR_SIGNATURE);
+    struct writer w = writer_of(f.bytes, sizeof(f.bytes));
+    attest_software_encode(&w, &f.context.binding, &f.key);
+    CHECK_OK(attest_verify(&v, writer_span(&w), &f.context));
+    for (int i = 0; i < 3; i++) {
+        struct attest_context c = f.context;
+        if (i == 0)
+            c.binding.predecessor = other;
+        else if (i == 1)
+            c.binding.exchange = other;
+        else
+            c.binding.predecessor = c.binding.exchange = NULL;
+        CHECK_ERR(attest_verify(&v, writer_span(&w), &c), ERR_SIGNATURE);
     }
 }
 
@@ -159,6 +235,8 @@ int main(void)
         cmocka_unit_test(test_software_evidence_verifies),
         cmocka_unit_test(test_software_is_refused_unless_the_chain_allows_it),
         cmocka_unit_test(test_every_bound_value_matters),
+        cmocka_unit_test(test_what_is_bound_is_as_the_oracle_has_it),
+        cmocka_unit_test(test_a_successors_evidence_binds_more),
         cmocka_unit_test(test_every_prefix_and_flip_is_refused),
         cmocka_unit_test(test_kinds_without_a_verifier_are_refused),
         cmocka_unit_test(test_hardware_evidence_must_bind_the_worker),

@@ -355,3 +355,28 @@ def beacon(prev, slot, contributions):
 
 def order_id(codec, digest, size, droot):
     return H("crust/order/1", u32(codec), digest, u64(size), droot or ZERO)
+
+
+# ---- evidence -------------------------------------------------------------------------------
+
+
+def release_id(version):
+    return H("crust/release/1", version.encode())
+
+
+def evidence_report_data(worker, account, chain, release, block, predecessor=None, exchange=None):
+    tag, parts = "crust/evidence/1", [worker, account, chain, release, block]
+    if predecessor is not None:
+        tag, parts = "crust/evidence-successor/1", parts + [predecessor, exchange]
+    return H(tag, *parts) + ZERO
+
+
+def collateral_id(kind, which, rest=b""):
+    return H("crust/collateral/1", bytes([kind, which]), rest)
+
+
+def class_power(files, srd, permille, srd_percent, hardware):
+    """Power of a worker: files and free space by its class, free space capped by its share."""
+    files = files * permille // 1000
+    srd = srd * permille // 1000 if hardware else 0
+    return files + (srd if srd_percent >= 100 else min(srd, files * srd_percent // (100 - srd_percent)))

@@ -114,7 +114,16 @@ def life():
 
 def misc():
     key = o.H("inspect key")
-    return {"draws": [{"slot": s, "kind": k, "j": j, "total": t,
+    bound = [bytes([i + 1]) * 32 for i in range(7)]
+    return {"evidence": {"release": "1.2.0", "release_id": o.release_id("1.2.0").hex(),
+                         "bound": [b.hex() for b in bound], "data": o.evidence_report_data(*bound[:5]).hex(),
+                         "successor": o.evidence_report_data(*bound).hex()},
+            "collateral": {"tcb_info": o.collateral_id(0, 1, bytes(range(6))).hex(), "qe_identity": o.collateral_id(1, 0).hex(),
+                           "amd_crl": o.collateral_id(4, 1).hex(), "asvk": o.collateral_id(5, 5).hex()},
+            "power": [{"files": f, "srd": s, "permille": m, "percent": p, "hardware": h, "power": o.class_power(f, s, m, p, h)}
+                      for f, s, m, p, h in ((1000, 900, 1000, 20, True), (1000, 900, 500, 20, True), (999, 10, 333, 20, True),
+                                            (1000, 900, 200, 20, False), (7, 1 << 40, 1000, 100, True))],
+            "draws": [{"slot": s, "kind": k, "j": j, "total": t,
                        "offset": o.draw(CHAIN, o.H("b"), o.H("l"), s, k, j, t)}
                       for s, k, j, t in ((0, 0, 0, 1), (1, 0, 1, 1000), (7, 1, 0, 2**40), (2**40, 3, 19, 2**63 - 1))],
             "chain": CHAIN.hex(), "beacon_in": o.H("b").hex(), "lineage": o.H("l").hex(), "inspect_key": key.hex(),
