@@ -135,6 +135,8 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
                                .ctx = n };
     for (size_t i = 0; i < p->listen_count; i++)
         o.listen[i] = p->listen[i];
+    o.announce_count = p->announce_count;
+    memcpy(o.announce, p->announce, sizeof(o.announce));
     o.limits.connections = p->connections;
     o.limits.inbound = p->connections - p->connections / 4;
     if (o.limits.water > o.limits.inbound)

@@ -48,6 +48,8 @@ static const struct config_key keys[] = {
     { "p2p", CONFIG_BOOL, "false", "connect with libp2p peers" },
     { "p2p-listen", CONFIG_STRING, "/ip4/0.0.0.0/tcp/4001",
       "where to listen for them, with commas; port 0: any free one" },
+    { "p2p-announce", CONFIG_STRING, "",
+      "addresses under which others reach this node, with commas; empty: those that it finds" },
     { "p2p-peers", CONFIG_STRING, "",
       "peers to stay connected with: /ip4/ADDRESS/tcp/PORT/p2p/ID, with commas" },
     { "p2p-deny", CONFIG_STRING, "", "peer ids and networks (10.0.0.0/8) to refuse, with commas" },
@@ -111,8 +113,11 @@ static enum err paths_of(struct settings *s, const struct config *c)
     return process_beside(s->enclave_program, sizeof(s->enclave_program), "crust-enclaved");
 }
 
+/* What a list of addresses is for, and so what each of them must have. */
+enum use { USE_LISTEN, USE_ANNOUNCE, USE_DIAL };
+
 /* A list of addresses, of which each must be one that the swarm can use. */
-static enum err addresses_of(struct multiaddr *out, size_t *count, const char *cursor, bool named)
+static enum err addresses_of(struct multiaddr *out, size_t *count, const char *cursor, enum use use)
 {
     char item[CONFIG_VALUE_MAX];
     struct multiaddr_tcp t;
@@ -121,7 +126,8 @@ static enum err addresses_of(struct multiaddr *out, size_t *count, const char *c
             return ERR_LIMIT;
         TRY(multiaddr_parse(&out[*count], span_str(item)));
         TRY(multiaddr_tcp_of(&t, &out[*count]));
-        if ((t.host != MULTIADDR_IP4 && t.host != MULTIADDR_IP6) || (t.peer.size != 0) != named)
+        bool number = t.host == MULTIADDR_IP4 || t.host == MULTIADDR_IP6;
+        if ((t.peer.size != 0) != (use == USE_DIAL) || (use != USE_ANNOUNCE && !number))
             return ERR_FORMAT;
         (*count)++;
     }
@@ -133,9 +139,13 @@ static enum err p2p_of(struct settings *s, const struct config *c, char error[CO
     struct settings_p2p *p = &s->p2p;
     uint64_t connections = config_u64(c, "p2p-connections");
     p->on = config_bool(c, "p2p");
-    if (addresses_of(p->listen, &p->listen_count, config_text(c, "p2p-listen"), false) != OK)
+    if (addresses_of(p->listen, &p->listen_count, config_text(c, "p2p-listen"), USE_LISTEN) != OK)
         return config_refuse(error, "p2p-listen: at most 8 addresses like /ip4/0.0.0.0/tcp/4001");
-    if (addresses_of(p->peers, &p->peer_count, config_text(c, "p2p-peers"), true) != OK)
+    if (addresses_of(p->announce, &p->announce_count, config_text(c, "p2p-announce"),
+                     USE_ANNOUNCE) != OK)
+        return config_refuse(error, "p2p-announce: at most 8 of HOST/tcp/PORT, like "
+                                    "/dns4/node.example/tcp/4001");
+    if (addresses_of(p->peers, &p->peer_count, config_text(c, "p2p-peers"), USE_DIAL) != OK)
         return config_refuse(error, "p2p-peers: at most 8 of /ip4/ADDRESS/tcp/PORT/p2p/ID");
     if (connections < 8 || connections > 1024)
         return config_refuse(error, "p2p-connections: 8 to 1024");

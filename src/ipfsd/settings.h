@@ -21,8 +21,8 @@ struct settings_disk {
 struct settings_p2p {
     bool on;
     char key[SETTINGS_PATH_MAX]; /* the file of the identity */
-    struct multiaddr listen[SETTINGS_P2P_MAX], peers[SETTINGS_P2P_MAX];
-    size_t listen_count, peer_count;
+    struct multiaddr listen[SETTINGS_P2P_MAX], peers[SETTINGS_P2P_MAX], announce[SETTINGS_P2P_MAX];
+    size_t listen_count, peer_count, announce_count;
     char deny[CONFIG_VALUE_MAX]; /* peer ids and IP prefixes, with commas */
     uint32_t connections;
     uint64_t down_per_s, up_per_s;

@@ -4,7 +4,6 @@
 #include "ipfsd/swarm_impl.h"
 #include "p2p/ping.h"
 #include "rt/clock.h"
-#include "rt/netaddr.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,16 +13,10 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_EACH = 16,
     STREAMS_DEFAULT = 2048,
     CHUNKS_DEFAULT = 4096, /* 16 MiB */
     WRITE_ROOM = 4096,     /* below this a writer waits */
 };
-
-static uint32_t index_of(const struct swarm_peer *p)
-{
-    return (uint32_t)(p - p->swarm->peers);
-}
 
 /* ---- buffers -----------------------------------------------------------------------------------
  */
@@ -89,12 +82,13 @@ static void release(struct swarm_peer *p, bool all)
 static void peer_close(struct swarm_peer *p, enum err why)
 {
     struct swarm *s = p->swarm;
-    uint32_t i = index_of(p);
+    uint32_t i = swarm_peer_index(p);
     bool ready = p->begun && conn_ready(&p->conn);
     if (!ready) {
         s->figures.upgrades_failed += !p->connecting;
         if (!p->inbound) {
             s->figures.dials_failed++;
+            swarm_dial_over(p, why);
             gate_dial_result(&s->gate, &p->target, false, loop_now_ms(s->loop));
         }
     }
@@ -126,18 +120,20 @@ static void link_set(struct swarm_peer *p, uint32_t stream, uint32_t protocol)
 static enum err on_ready(struct swarm_peer *p)
 {
     struct swarm *s = p->swarm;
-    uint32_t i = index_of(p), stream;
+    uint32_t i = swarm_peer_index(p), stream;
     uint64_t now = loop_now_ms(s->loop);
     const struct peer_id *peer = upgrade_peer(&p->conn.upgrade);
     if (peer_id_eq(peer, &s->self))
         return ERR_EXISTS; /* ourselves */
     TRY(gate_ready(&s->gate, i, peer, now));
-    if (!p->inbound)
+    if (!p->inbound) {
+        swarm_dial_over(p, OK);
         gate_dial_result(&s->gate, &p->target, true, now);
+    }
     if (s->o.on_peer != NULL)
         s->o.on_peer(s->o.ctx, i, peer, p->inbound);
     if (p->drop == OK && conn_open(&p->conn, s->ids[SWARM_IDENTIFY], &stream) == OK)
-        swarm_serve_begin(s, i, stream, SWARM_IDENTIFY, true);
+        (void)swarm_serve_begin(s, i, stream, SWARM_IDENTIFY, true);
     return OK;
 }
 
@@ -152,7 +148,7 @@ static void owner_event(struct swarm_peer *p, const struct conn_event *ev)
         if (ev->kind == CONN_REFUSED || (ev->kind == CONN_STREAM && (ev->what & YAMUX_RESET) != 0))
             p->links[k].stream = 0;
         const struct swarm_protocol *proto = &s->o.protocols[l.protocol];
-        proto->fn(proto->ctx, index_of(p), ev);
+        proto->fn(proto->ctx, swarm_peer_index(p), ev);
         if (ev->kind == CONN_STREAM && (ev->what & YAMUX_RESET) != 0)
             conn_close(&p->conn, ev->stream);
         return;
@@ -164,10 +160,10 @@ static enum err on_event(struct swarm_peer *p, const struct conn_event *ev)
     struct swarm *s = p->swarm;
     if (ev->kind == CONN_READY)
         return on_ready(p);
-    if (swarm_serve_event(s, index_of(p), ev))
+    if (swarm_serve_event(s, swarm_peer_index(p), ev))
         return OK;
     if (ev->kind == CONN_OPENED && ev->protocol < SWARM_OWN) {
-        swarm_serve_begin(s, index_of(p), ev->stream, ev->protocol, false);
+        (void)swarm_serve_begin(s, swarm_peer_index(p), ev->stream, ev->protocol, false);
         return OK;
     }
     if (ev->kind == CONN_OPENED)
@@ -251,12 +247,12 @@ static enum err work(struct swarm_peer *p)
         TRY(conn_step(&p->conn, &p->net_in, &p->net_out, now));
         while (p->drop == OK && conn_event(&p->conn, &ev)) {
             if (ev.kind != CONN_READY && conn_ready(&p->conn))
-                gate_touch(&s->gate, index_of(p), now);
+                gate_touch(&s->gate, swarm_peer_index(p), now);
             TRY(on_event(p, &ev));
         }
         tell_writers(p);
         TRY(p->drop);
-        swarm_serve_turn(s, index_of(p));
+        swarm_serve_turn(s, swarm_peer_index(p));
         TRY(conn_step(&p->conn, &p->net_in, &p->net_out, now));
         TRY(flush(p));
         if (ring_used(&p->net_in) < before || ring_used(&p->net_in) == 0)
@@ -267,7 +263,7 @@ static enum err work(struct swarm_peer *p)
     return OK;
 }
 
-static void set_interest(struct swarm_peer *p)
+void swarm_peer_watch(struct swarm_peer *p)
 {
     int want = 0;
     if (p->connecting)
@@ -293,7 +289,7 @@ static void peer_turn(struct swarm_peer *p, bool readable)
         if (e == OK)
             e = end;
         if (e == OK && unfinished(p))
-            swarm_kick(p->swarm, index_of(p));
+            swarm_kick(p->swarm, swarm_peer_index(p));
         release(p, false);
     }
     if (e != OK) {
@@ -302,10 +298,10 @@ static void peer_turn(struct swarm_peer *p, bool readable)
         peer_close(p, e);
         return;
     }
-    set_interest(p);
+    swarm_peer_watch(p);
 }
 
-static void peer_begin(struct swarm_peer *p)
+void swarm_peer_begin(struct swarm_peer *p)
 {
     struct swarm *s = p->swarm;
     uint8_t random[UPGRADE_RANDOM_SIZE];
@@ -337,19 +333,17 @@ static void on_fd(void *ctx, int events)
 {
     struct swarm_peer *p = ctx;
     if (p->connecting) {
-        int error = 0;
-        socklen_t n = sizeof(error);
-        if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0 || error != 0)
+        socklen_t n = sizeof(p->os_error);
+        if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &p->os_error, &n) != 0 || p->os_error != 0)
             peer_close(p, ERR_CLOSED);
         else
-            peer_begin(p);
+            swarm_peer_begin(p);
         return;
     }
     peer_turn(p, (events & LOOP_READ) != 0);
 }
 
-/* A descriptor that belongs to the gate's connection i from now on. */
-static struct swarm_peer *peer_take(struct swarm *s, uint32_t i, int fd, bool inbound)
+struct swarm_peer *swarm_peer_take(struct swarm *s, uint32_t i, int fd, bool inbound)
 {
     struct swarm_peer *p = &s->peers[i];
     int one = 1;
@@ -365,150 +359,6 @@ static struct swarm_peer *peer_take(struct swarm *s, uint32_t i, int fd, bool in
     gate_closed(&s->gate, i);
     p->used = false;
     return NULL;
-}
-
-/* ---- listening and dialling
- * ---------------------------------------------------------------------- */
-
-/* The address inside a sockaddr, an IPv4 one in IPv6 clothes unwrapped. */
-static struct span sockaddr_ip(const struct sockaddr_storage *sa, uint16_t *port)
-{
-    if (sa->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)sa;
-        *port = ntohs(in->sin_port);
-        return span_of(&in->sin_addr, 4);
-    }
-    const struct sockaddr_in6 *in6 = (const void *)sa;
-    *port = ntohs(in6->sin6_port);
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        return span_of(in6->sin6_addr.s6_addr + 12, 4);
-    return span_of(&in6->sin6_addr, 16);
-}
-
-static socklen_t sockaddr_make(struct sockaddr_storage *sa, struct span ip, uint16_t port)
-{
-    memset(sa, 0, sizeof(*sa));
-    if (ip.n == 4) {
-        struct sockaddr_in *in = (void *)sa;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(port);
-        memcpy(&in->sin_addr, ip.p, 4);
-        return sizeof(*in);
-    }
-    struct sockaddr_in6 *in6 = (void *)sa;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(port);
-    memcpy(&in6->sin6_addr, ip.p, 16);
-    return sizeof(*in6);
-}
-
-static void target_set(struct swarm_peer *p, struct span ip, uint16_t port)
-{
-    memcpy(p->ip, ip.p, ip.n);
-    p->target.ip = span_of(p->ip, ip.n);
-    p->target.port = port;
-}
-
-static void on_accept(void *ctx, int events)
-{
-    (void)events;
-    struct swarm_listener *l = ctx;
-    struct swarm *s = l->swarm;
-    for (int i = 0; i < ACCEPTS_EACH; i++) {
-        struct sockaddr_storage sa;
-        socklen_t n = sizeof(sa);
-        uint32_t index;
-        uint16_t port;
-        int fd = accept4(l->fd, (struct sockaddr *)&sa, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
-            return;
-        struct span ip = sockaddr_ip(&sa, &port);
-        if (gate_admit(&s->gate, &index, ip, loop_now_ms(s->loop)) != OK) {
-            s->figures.refused++;
-            close(fd);
-            continue;
-        }
-        struct swarm_peer *p = peer_take(s, index, fd, true);
-        if (p == NULL)
-            continue;
-        s->figures.accepted++;
-        target_set(p, ip, port);
-        peer_begin(p);
-    }
-}
-
-static enum err listen_at(struct swarm *s, struct swarm_listener *l, const struct multiaddr *a)
-{
-    struct multiaddr_tcp t;
-    struct sockaddr_storage sa;
-    int one = 1;
-    l->swarm = s;
-    l->fd = -1;
-    if (multiaddr_tcp_of(&t, a) != OK || (t.host != MULTIADDR_IP4 && t.host != MULTIADDR_IP6))
-        return ERR_UNSUPPORTED;
-    socklen_t n = sockaddr_make(&sa, span_of(t.ip, t.host == MULTIADDR_IP4 ? 4 : 16), t.port);
-    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return ERR_IO;
-    l->fd = fd;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (sa.ss_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-    if (bind(fd, (struct sockaddr *)&sa, n) != 0)
-        return errno == EADDRINUSE ? ERR_EXISTS : errno == EACCES ? ERR_DENIED : ERR_IO;
-    n = sizeof(sa);
-    uint16_t port;
-    if (listen(fd, 256) != 0 || getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
-        return ERR_IO;
-    struct span ip = sockaddr_ip(&sa, &port);
-    l->address = multiaddr_of_ip(ip, port);
-    l->watch = loop_fd_new(s->loop, fd, on_accept, l);
-    if (l->watch == NULL)
-        return ERR_MEMORY;
-    loop_fd_set(l->watch, LOOP_READ);
-    return OK;
-}
-
-enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
-                    uint64_t *retry_ms)
-{
-    struct multiaddr_tcp t;
-    struct sockaddr_storage sa;
-    *connection = GATE_NONE;
-    *retry_ms = 0;
-    if (multiaddr_tcp_of(&t, a) != OK || (t.host != MULTIADDR_IP4 && t.host != MULTIADDR_IP6))
-        return ERR_UNSUPPORTED;
-    const struct gate_target target = { .ip = { t.ip, t.host == MULTIADDR_IP4 ? 4 : 16 },
-                                        .port = t.port,
-                                        .peer = t.peer };
-    socklen_t n = sockaddr_make(&sa, target.ip, t.port);
-    if (!s->o.allow_private && netaddr_classify((const struct sockaddr *)&sa, n) != NETADDR_GLOBAL)
-        return ERR_DENIED;
-    uint64_t now = loop_now_ms(s->loop);
-    TRY(gate_dial(&s->gate, connection, retry_ms, &target, now));
-    uint32_t i = *connection;
-    *connection = GATE_NONE;
-    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool going = fd >= 0 && (connect(fd, (struct sockaddr *)&sa, n) == 0 || errno == EINPROGRESS);
-    if (!going) {
-        if (fd >= 0)
-            close(fd);
-        gate_closed(&s->gate, i);
-        gate_dial_result(&s->gate, &target, false, now);
-        s->figures.dials_failed++;
-        return ERR_IO;
-    }
-    struct swarm_peer *p = peer_take(s, i, fd, false);
-    if (p == NULL)
-        return ERR_MEMORY;
-    s->figures.dialled++;
-    target_set(p, target.ip, t.port);
-    p->target.peer = t.peer;
-    p->connecting = true;
-    p->deadline_ms = now + SWARM_DIAL_MS;
-    set_interest(p);
-    *connection = i;
-    return OK;
 }
 
 /* ---- what happens by itself
@@ -544,7 +394,7 @@ static void peer_tick(struct swarm_peer *p, uint64_t now)
     }
     uint64_t at = conn_deadline(&p->conn);
     if (p->throttled || p->starved || (at != 0 && now >= at) ||
-        swarm_serve_due(p->swarm, index_of(p)))
+        swarm_serve_due(p->swarm, swarm_peer_index(p)))
         peer_turn(p, true);
 }
 
@@ -555,6 +405,7 @@ static void on_tick(void *ctx)
     for (uint32_t i = 0; i < s->o.limits.connections; i++)
         if (s->peers[i].used)
             peer_tick(&s->peers[i], now);
+    swarm_self_tick(s);
     uint32_t i;
     while ((i = gate_trim(&s->gate, now)) != GATE_NONE) {
         struct swarm_peer *p = &s->peers[i];
@@ -613,7 +464,8 @@ static enum err begin(struct swarm *s)
     for (size_t i = 0; i < o->protocol_count; i++)
         s->ids[SWARM_OWN + i] = o->protocols[i].id;
     for (size_t i = 0; i < o->listen_count; i++)
-        TRY(listen_at(s, &s->listeners[i], &o->listen[i]));
+        TRY(swarm_listen_at(s, &s->listeners[i], &o->listen[i]));
+    swarm_self_tick(s);
     s->tick = loop_timer_new(s->loop, on_tick, s);
     if (s->tick == NULL)
         return ERR_MEMORY;
@@ -722,6 +574,16 @@ enum err swarm_stream(struct swarm *s, uint32_t connection, size_t i, uint32_t *
         link_set(p, *stream, (uint32_t)i);
     swarm_kick(s, connection);
     return e;
+}
+
+bool swarm_peer_ask(struct swarm_peer *p, size_t protocol)
+{
+    struct swarm *s = p->swarm;
+    uint32_t i = swarm_peer_index(p), stream;
+    if (!lease(p) || conn_open(&p->conn, s->ids[protocol], &stream) != OK)
+        return false;
+    swarm_kick(s, i);
+    return swarm_serve_begin(s, i, stream, protocol, true);
 }
 
 enum err swarm_write(struct swarm *s, uint32_t connection, uint32_t stream, struct span data,

@@ -22,6 +22,8 @@ enum {
     SWARM_BUFFERS_DEFAULT = 96, /* 6 MiB */
     SWARM_DIAL_MS = 10000,      /* for the TCP connection alone */
     SWARM_STALL_MS = 60000,     /* how long a peer may hold a buffer without anything moving */
+    SWARM_ANNOUNCE_MAX = 16,    /* addresses of ours */
+    SWARM_DIALS = 128,          /* whose outcome is remembered */
 };
 
 struct swarm;
@@ -40,6 +42,9 @@ struct swarm_options {
     const struct ed25519_key *identity;        /* kept */
     struct multiaddr listen[SWARM_LISTEN_MAX]; /* IP and port; port 0: any */
     size_t listen_count;
+    /* What peers are told instead of the addresses that are found; none: those. Names are fine. */
+    struct multiaddr announce[SWARM_LISTEN_MAX];
+    size_t announce_count;
     struct gate_limits limits;
     uint32_t buffers, streams, chunks; /* 0: defaults */
     uint64_t down_per_s, up_per_s;     /* bytes of all connections together; 0: no limit */
@@ -76,6 +81,16 @@ struct gate *swarm_gate(struct swarm *s);
 /* The address with which listener i is bound, /p2p/ID at its end; ERR_NOT_FOUND. */
 NODISCARD enum err swarm_address(const struct swarm *s, size_t i, struct multiaddr *out);
 
+/* swarm_addresses gives what peers are told: listeners, with the machine's own addresses for those
+ * that listen at all of them, and what several peers have seen of us; or announce of the options.
+ * Without /p2p at the end. global: only what the world may reach; else no loopback addresses
+ * unless there are no others. Returns their number, at most max. */
+size_t swarm_addresses(const struct swarm *s, struct multiaddr *out, size_t max, bool global);
+
+/* swarm_serve lists protocol i of the options, or stops to; peers that we told otherwise are told.
+ * All are listed at first. A stream for one that is not listed is refused. */
+void swarm_serve(struct swarm *s, size_t i, bool on);
+
 /* swarm_dial begins to connect to IP/tcp/PORT, with or without /p2p/ID.
  * Returns: OK and *connection; ERR_EXISTS (connected, or being dialled; *connection is which);
  *          ERR_DENIED (a rule, or an address that is not global); ERR_UNSUPPORTED (another kind of
@@ -83,6 +98,23 @@ NODISCARD enum err swarm_address(const struct swarm *s, size_t i, struct multiad
  *          ERR_LIMIT; ERR_IO. How it ends is told by on_peer or on_gone. */
 NODISCARD enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
                               uint64_t *retry_ms);
+
+/* What became of a dial. */
+struct swarm_dial_record {
+    uint64_t number;
+    struct peer_id peer; /* size 0: anyone */
+    struct multiaddr address;
+    uint64_t at_ms; /* of loop_now_ms */
+    uint32_t took_ms;
+    bool over, reached; /* reached: TCP was connected */
+    enum err why;       /* OK: a ready connection */
+    int os_error;
+};
+
+/* The last ones, newest first; returns their number, at most SWARM_DIALS. */
+size_t swarm_dials(const struct swarm *s, struct swarm_dial_record *out, size_t max);
+/* In words. */
+const char *swarm_dial_reason(const struct swarm_dial_record *r);
 
 /* A ready connection with this peer, or GATE_NONE. */
 uint32_t swarm_find(const struct swarm *s, const struct peer_id *peer);

@@ -15,37 +15,15 @@ static void service_end(struct swarm *s, struct swarm_service *v, bool good)
     v->used = false;
 }
 
-/* Who we are, in its frame. */
-static bool write_identity(struct swarm *s, struct swarm_service *v)
-{
-    uint8_t key[PEER_KEY_SIZE_MAX], text[IDENTIFY_OURS_MAX], length[5];
-    struct multiaddr observed = { 0 };
-    struct peer_key public_key = peer_key_of(s->o.identity);
-    const struct swarm_peer *p = &s->peers[v->connection];
-    struct writer k = writer_of(key, sizeof(key)), w = writer_of(text, sizeof(text));
-    struct writer n = writer_of(length, sizeof(length));
-    peer_key_write(&k, &public_key);
-    observed = multiaddr_of_ip(p->target.ip, p->target.port);
-    struct identify id = { .public_key = writer_span(&k),
-                           .observed_addr = multiaddr_span(&observed),
-                           .protocol_version = span_str("ipfs/0.1.0"),
-                           .agent_version = span_str(s->o.agent) };
-    for (size_t i = 0; i < SWARM_OWN + s->o.protocol_count; i++)
-        id.protocols[id.protocol_count++] = span_str(s->ids[i]);
-    for (size_t i = 0; i < s->o.listen_count; i++)
-        id.addrs[id.addr_count++] = multiaddr_span(&s->listeners[i].address);
-    identify_write(&w, &id);
-    write_uvarint(&n, w.len);
-    return k.err == OK && w.err == OK && ring_write(&v->out, writer_span(&n)) &&
-           ring_write(&v->out, writer_span(&w));
-}
-
 /* What they say of themselves. */
 static enum err read_identity(struct swarm *s, struct swarm_service *v)
 {
     TRY(identify_read_step(&v->read, &v->in, conn_at_end(conn_of(s, v), v->stream),
                            loop_now_ms(s->loop)));
-    if (v->read.done && s->o.on_identity != NULL)
+    if (!v->read.done)
+        return OK;
+    swarm_self_heard(s, v->connection, &v->read.id);
+    if (s->o.on_identity != NULL)
         s->o.on_identity(s->o.ctx, v->connection, &v->read.id);
     return OK;
 }
@@ -60,9 +38,9 @@ static enum err service_step(struct swarm *s, struct swarm_service *v, bool *ove
     }
     if (v->protocol == SWARM_PING) {
         ping_answer(&v->in, &v->out);
-    } else if (v->protocol == SWARM_IDENTIFY && !v->asked) {
+    } else if ((v->protocol == SWARM_IDENTIFY) != v->asked) { /* their question, or our push */
         ring_drop(&v->in, ring_used(&v->in));
-        if (!v->answered && !write_identity(s, v))
+        if (!v->answered && !swarm_self_write(s, v))
             return ERR_LIMIT;
         v->answered = true;
     } else {
@@ -108,7 +86,7 @@ static void service_turn(struct swarm *s, struct swarm_service *v)
         service_end(s, v, true);
 }
 
-void swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, size_t protocol,
+bool swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, size_t protocol,
                        bool asked)
 {
     struct swarm_service *v = NULL;
@@ -121,7 +99,7 @@ void swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, si
     }
     if (v == NULL || same >= SWARM_SERVICES_EACH) {
         conn_reset(&s->peers[connection].conn, stream);
-        return;
+        return false;
     }
     v->used = true;
     v->asked = asked;
@@ -135,6 +113,7 @@ void swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, si
     identify_read_init(&v->read, (struct mspan){ v->text, sizeof(v->text) }, loop_now_ms(s->loop));
     if (!asked)
         service_turn(s, v);
+    return true;
 }
 
 bool swarm_serve_event(struct swarm *s, uint32_t connection, const struct conn_event *ev)
@@ -158,7 +137,8 @@ void swarm_serve_turn(struct swarm *s, uint32_t connection)
 {
     for (size_t i = 0; i < SWARM_SERVICES; i++) {
         struct swarm_service *v = &s->services[i];
-        if (v->used && v->connection == connection && (!v->asked || overdue(s, v)))
+        bool writes = !v->asked || v->answered;
+        if (v->used && v->connection == connection && (writes || overdue(s, v)))
             service_turn(s, v);
     }
 }

@@ -2,11 +2,13 @@
 #include "ipfsd/swarm.h"
 
 #include "base/check.h"
+#include "codec/peer_record.h"
 #include "crypto/random.h"
 #include "rt/clock.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +26,10 @@ struct side {
     uint64_t received;
     enum err why;
     char agent[32];
+    bool echoes; /* the last identity lists it */
+    struct multiaddr told[IDENTIFY_ADDRS_MAX], signed_[IDENTIFY_ADDRS_MAX];
+    size_t told_count, signed_count;
+    uint64_t seq;
 };
 
 static struct loop *loop;
@@ -52,7 +58,23 @@ static void on_identity(void *ctx, uint32_t connection, const struct identify *i
     memcpy(s->agent, id->agent_version.p, n);
     s->agent[n] = 0;
     CHECK(identify_speaks(id, span_str("/ipfs/ping/1.0.0")));
-    CHECK(identify_speaks(id, span_str("/echo/1")));
+    CHECK(identify_speaks(id, span_str(IDENTIFY_PUSH_ID)));
+    s->echoes = identify_speaks(id, span_str("/echo/1"));
+    s->told_count = s->signed_count = 0;
+    for (uint32_t i = 0; i < id->addr_count; i++)
+        CHECK_OK(multiaddr_decode(&s->told[s->told_count++], id->addrs[i]));
+    if (id->signed_record.n == 0)
+        return;
+    struct peer_record r;
+    struct peer_key key;
+    CHECK_OK(peer_record_open(&r, &key, id->signed_record));
+    CHECK(peer_id_eq(&r.id, upgrade_peer(&swarm_conn(s->swarm, connection)->upgrade)));
+    CHECK(r.seq >= s->seq && r.seq > 0);
+    s->seq = r.seq;
+    struct reader in = reader_of(r.payload);
+    while (peer_record_next(&in, &s->signed_[s->signed_count]))
+        s->signed_count++;
+    CHECK(s->signed_count == r.count);
 }
 
 static void on_gone(void *ctx, uint32_t connection, enum err why)
@@ -99,7 +121,8 @@ static void side_start(size_t i)
     struct peer_key key = peer_key_of(&s->identity);
     s->id = peer_id_of(&key);
     o.identity = &s->identity;
-    o.listen[0] = multiaddr_of_ip(span_of(ip, 4), 0);
+    if (o.listen_count == 0)
+        o.listen[0] = multiaddr_of_ip(span_of(ip, 4), 0);
     o.listen_count = 1;
     o.agent = "crust-test";
     o.protocols[0] = (struct swarm_protocol){ "/echo/1", on_echo, s };
@@ -326,6 +349,118 @@ static void test_refusals(void **state)
     stop();
 }
 
+static bool lists(const struct multiaddr *list, size_t n, const char *text)
+{
+    struct multiaddr a;
+    CHECK_OK(multiaddr_parse(&a, span_str(text)));
+    for (size_t i = 0; i < n; i++)
+        if (multiaddr_eq(&list[i], &a))
+            return true;
+    return false;
+}
+
+/* What a node announces is what it was told to, signed; who has heard otherwise is told again. */
+static void test_announces(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "/ip4/1.2.3.4/tcp/4001", "/dns4/node.example/tcp/4001" };
+    uint32_t c, stream;
+    struct multiaddr out[SWARM_ANNOUNCE_MAX];
+    begin();
+    for (size_t i = 0; i < 2; i++)
+        CHECK_OK(multiaddr_parse(&sides[0].o.announce[i], span_str(texts[i])));
+    sides[0].o.announce_count = 2;
+    side_start(0);
+    side_start(1);
+    CHECK(swarm_addresses(sides[0].swarm, out, SWARM_ANNOUNCE_MAX, true) == 2);
+    CHECK(swarm_addresses(sides[0].swarm, out, 1, false) == 1);
+    CHECK(swarm_addresses(sides[1].swarm, out, SWARM_ANNOUNCE_MAX, true) == 0);
+    CHECK(swarm_addresses(sides[1].swarm, out, SWARM_ANNOUNCE_MAX, false) == 1);
+    CHECK_OK(dial(1, 0, &c));
+    UNTIL(sides[0].identities == 1 && sides[1].identities == 1);
+    const struct side *s = &sides[1];
+    CHECK(s->told_count == 2 && s->signed_count == 2 && s->echoes);
+    for (size_t i = 0; i < 2; i++)
+        CHECK(lists(s->told, 2, texts[i]) && lists(s->signed_, 2, texts[i]));
+    /* Nothing to sign: all that there is is a loopback address. */
+    CHECK(sides[0].told_count == 1 && sides[0].signed_count == 0);
+    swarm_serve(sides[0].swarm, 0, false);
+    swarm_serve(sides[0].swarm, 0, false);
+    UNTIL(sides[1].identities == 2);
+    CHECK(!s->echoes);
+    CHECK_OK(swarm_stream(sides[1].swarm, c, 0, &stream));
+    UNTIL(sides[1].refused == 1);
+    swarm_serve(sides[0].swarm, 0, true);
+    UNTIL(sides[1].identities == 3);
+    CHECK(s->echoes && sides[0].identities == 1);
+    CHECK_OK(swarm_stream(sides[1].swarm, c, 0, &stream));
+    UNTIL(sides[1].agreed == 1);
+    stop();
+}
+
+/* A listener at all addresses is never announced as such. */
+static void test_wildcards(void **state)
+{
+    (void)state;
+    uint32_t c;
+    uint64_t retry;
+    char text[64];
+    struct multiaddr_tcp t;
+    begin();
+    CHECK_OK(multiaddr_parse(&sides[0].o.listen[0], span_str("/ip4/0.0.0.0/tcp/0")));
+    sides[0].o.listen_count = 1;
+    side_start(0);
+    side_start(1);
+    CHECK_OK(multiaddr_tcp_of(&t, &sides[0].address));
+    const uint8_t ip[4] = { 127, 0, 0, 1 };
+    struct multiaddr to = multiaddr_of_ip(span_of(ip, 4), t.port);
+    CHECK_OK(swarm_dial(sides[1].swarm, &to, &c, &retry));
+    UNTIL(sides[0].identities == 1 && sides[1].identities == 1);
+    snprintf(text, sizeof(text), "/ip4/127.0.0.1/tcp/%u", (unsigned)t.port);
+    CHECK(lists(sides[1].told, sides[1].told_count, text));
+    CHECK(!lists(sides[1].signed_, sides[1].signed_count, text));
+    snprintf(text, sizeof(text), "/ip4/0.0.0.0/tcp/%u", (unsigned)t.port);
+    CHECK(!lists(sides[1].told, sides[1].told_count, text));
+    CHECK(sides[1].signed_count + 1 == sides[1].told_count);
+    stop();
+}
+
+/* How dials ended is remembered, with a reason. */
+static void test_dial_records(void **state)
+{
+    (void)state;
+    uint32_t c;
+    uint64_t retry;
+    struct swarm_dial_record r[4];
+    struct multiaddr_tcp t;
+    begin();
+    side_start(0);
+    side_start(1);
+    side_start(2);
+    CHECK(swarm_dials(sides[1].swarm, r, 4) == 0);
+    CHECK_OK(dial(1, 0, &c));
+    CHECK(swarm_dials(sides[1].swarm, r, 4) == 1 && !r[0].over);
+    CHECK(strcmp(swarm_dial_reason(&r[0]), "under way") == 0);
+    UNTIL(sides[1].peers == 1);
+    struct multiaddr old = sides[2].address;
+    swarm_close(sides[2].swarm);
+    sides[2].swarm = NULL;
+    CHECK_OK(swarm_dial(sides[1].swarm, &old, &c, &retry));
+    UNTIL(sides[1].gone == 1);
+    CHECK(swarm_dials(sides[1].swarm, r, 4) == 2);
+    CHECK(r[1].over && r[1].why == OK && r[1].reached && peer_id_eq(&r[1].peer, &sides[0].id));
+    CHECK(strcmp(swarm_dial_reason(&r[1]), "connected") == 0);
+    CHECK(r[0].over && !r[0].reached && r[0].number == r[1].number + 1);
+    CHECK(strcmp(swarm_dial_reason(&r[0]), "nobody listens there") == 0);
+    CHECK_OK(multiaddr_tcp_of(&t, &sides[0].address));
+    struct multiaddr wrong = multiaddr_of_ip(span_of(t.ip, 4), t.port);
+    CHECK_OK(multiaddr_add(&wrong, MULTIADDR_P2P, peer_id_span(&sides[2].id)));
+    CHECK_OK(swarm_dial(sides[1].swarm, &wrong, &c, &retry));
+    UNTIL(sides[1].gone == 2);
+    CHECK(swarm_dials(sides[1].swarm, r, 1) == 1 && r[0].reached && r[0].why == ERR_DENIED);
+    stop();
+}
+
 static int raw_connect(const struct multiaddr *a)
 {
     struct multiaddr_tcp t;
@@ -404,6 +539,8 @@ int main(void)
         cmocka_unit_test(test_two_nodes_meet), cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_many_streams),   cmocka_unit_test(test_bandwidth),
         cmocka_unit_test(test_refusals),       cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_announces),      cmocka_unit_test(test_wildcards),
+        cmocka_unit_test(test_dial_records),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
