@@ -31,18 +31,28 @@ void attest_software_signed(uint8_t out[ATTEST_SOFTWARE_SIGNED], const uint8_t *
     memcpy(out + sizeof(tag) - 1, report_data, ATTEST_REPORT_DATA_SIZE);
 }
 
+void attest_software_sign(uint8_t *out, const uint8_t *report_data, const struct ed25519_key *key)
+{
+    uint8_t message[ATTEST_SOFTWARE_SIGNED];
+    attest_software_signed(message, report_data);
+    ed25519_sign(out, span_of(message, sizeof(message)), key);
+}
+
+void attest_evidence_encode(struct writer *w, const char *kind, struct span data)
+{
+    cbor_write_map(w, 2);
+    cbor_write_str(w, "data");
+    cbor_write_bytes(w, data);
+    cbor_write_str(w, "kind");
+    cbor_write_str(w, kind);
+}
+
 void attest_software_encode(struct writer *w, const struct attest_binding *b,
                             const struct ed25519_key *key)
 {
     ASSERT(memcmp(b->worker, key->public_key, 32) == 0);
-    uint8_t report_data[ATTEST_REPORT_DATA_SIZE], message[ATTEST_SOFTWARE_SIGNED];
+    uint8_t report_data[ATTEST_REPORT_DATA_SIZE], signature[ED25519_SIGNATURE_SIZE];
     attest_report_data(report_data, b);
-    attest_software_signed(message, report_data);
-    uint8_t signature[ED25519_SIGNATURE_SIZE];
-    ed25519_sign(signature, span_of(message, sizeof(message)), key);
-    cbor_write_map(w, 2);
-    cbor_write_str(w, "data");
-    cbor_write_bytes(w, span_of(signature, sizeof(signature)));
-    cbor_write_str(w, "kind");
-    cbor_write_str(w, "software");
+    attest_software_sign(signature, report_data, key);
+    attest_evidence_encode(w, "software", span_of(signature, sizeof(signature)));
 }

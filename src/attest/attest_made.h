@@ -11,6 +11,7 @@ enum {
     ATTEST_REPORT_DATA_SIZE = 64,
     ATTEST_SOFTWARE_SIGNED = 25 + ATTEST_REPORT_DATA_SIZE,
     ATTEST_SOFTWARE_MAX = 96, /* room for software evidence */
+    ATTEST_FRAME_MAX = 32,    /* what evidence has around its data */
 };
 
 /* What evidence binds. Every member points to 32 bytes, the last two to 32 bytes or nothing. */
@@ -37,6 +38,13 @@ void attest_report_data(uint8_t out[ATTEST_REPORT_DATA_SIZE], const struct attes
 
 /* What a software worker signs: a tag of its own, so that it is no other message of the key. */
 void attest_software_signed(uint8_t out[ATTEST_SOFTWARE_SIGNED], const uint8_t *report_data);
+
+/* attest_software_sign makes the data of software evidence: ED25519_SIGNATURE_SIZE bytes. */
+void attest_software_sign(uint8_t *out, const uint8_t *report_data, const struct ed25519_key *key);
+
+/* attest_evidence_encode writes evidence of a kind: its data in the frame that the chain reads, at
+ * most ATTEST_FRAME_MAX bytes more. */
+void attest_evidence_encode(struct writer *w, const char *kind, struct span data);
 
 /* attest_software_encode writes software evidence, at most ATTEST_SOFTWARE_MAX bytes: key signs the
  * binding, whose worker is key's own public key (asserted). */

@@ -81,6 +81,8 @@ static struct enclave_reply reply_of(uint16_t type)
     case ENCLAVE_HELLO:
         m.u.hello.provider = span_str("software");
         m.u.hello.release = span_str("0.1.0");
+        m.u.hello.measurement = some(48);
+        m.u.hello.is_volatile = 1;
         break;
     case ENCLAVE_PROVISION:
         m.u.provision.sealed = some(120);

@@ -10,10 +10,11 @@
 
 struct enclave_hello_reply {
     uint32_t protocol;
-    struct span provider;    /* text: "software", later "sgx", "tdx", "snp" */
+    struct span provider;    /* text: "software", "sgx-gramine", "tdx-tsm", "snp-tsm" */
     struct span release;     /* text: the version, as compiled in */
     uint8_t release_id[32];  /* what evidence binds: SHA-256("crust/release/1" | release) */
-    uint8_t measurement[32]; /* zeros for software */
+    struct span measurement; /* MRENCLAVE 32, MRTD or MEASUREMENT 48; empty for software */
+    uint32_t is_volatile;    /* 1: sealed keys open only until this process ends */
     uint32_t sessions_max;   /* sealing sessions open at a time */
     uint32_t fills_max;      /* fills open at a time */
     uint32_t numbers_max;    /* sessions, fills and unused tickets alive at a time */

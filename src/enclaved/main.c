@@ -1,10 +1,12 @@
 /* crust-enclaved: the trusted half of a storage node. Design: docs/design/enclave.md.
  *
- * Descriptors at start, exactly: 0, 1 and 2; 3, a listening socket; and 4, the sealing key of the
- * software provider (32 bytes). */
+ * One source, several programs: CRUST_PROVIDER names the one provider that is linked.
+ * Descriptors at start, exactly: 0, 1 and 2; 3, a listening socket, unless --listen makes one; and,
+ * for the software provider only, 4, its sealing key (32 bytes). */
 #include "base/release.h"
 #include "crypto/random.h"
 #include "enclaved/policy.h"
+#include "enclaved/provider.h"
 #include "enclaved/serve.h"
 
 #include <stdio.h>
@@ -12,33 +14,43 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef CRUST_PROVIDER
+#define CRUST_PROVIDER provider_software
+#endif
+
 enum {
-    KEY_FD = POLICY_LISTENER_FD + 1,
     EXIT_START = 1,     /* it could not start */
     EXIT_USAGE = 2,     /* wrong arguments */
     EXIT_VIOLATION = 3, /* the host asked for what no row of the table allows */
 };
 
-static const char usage[] =
-    "crust-enclaved --provider software [--workers N]\n"
-    "Started by crust-ipfsd: descriptor 3 is a listening socket, descriptor 4 the software key.\n";
+static const struct provider *const provider = &CRUST_PROVIDER;
 
-/* The number of workers that the arguments ask for, or -1. */
-static int parse_arguments(int argc, char **argv)
+static const char usage[] = "crust-enclaved --provider %s [--workers N] [--root FOLDER]\n"
+                            "Descriptor 3 is a listening socket%s.\n";
+
+struct arguments {
+    int workers;
+    const char *root;
+    bool named; /* the provider: whoever starts it says what it expects */
+};
+
+static bool parse_arguments(struct arguments *a, int argc, char **argv)
 {
-    bool software = false;
-    int workers = 1;
+    *a = (struct arguments){ .workers = 1, .root = provider->root };
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *value = argv[i + 1];
-        if (strcmp(argv[i], "--provider") == 0 && strcmp(value, "software") == 0)
-            software = true;
+        if (strcmp(argv[i], "--provider") == 0 && strcmp(value, provider->name) == 0)
+            a->named = true;
         else if (strcmp(argv[i], "--workers") == 0 && value[0] >= '0' && value[0] <= '8' &&
                  value[1] == '\0')
-            workers = value[0] - '0';
+            a->workers = value[0] - '0';
+        else if (strcmp(argv[i], "--root") == 0 && provider->root != NULL)
+            a->root = value;
         else
-            return -1;
+            return false;
     }
-    return software && argc % 2 == 1 ? workers : -1;
+    return a->named && argc % 2 == 1;
 }
 
 static void must(enum err e, const char *what)
@@ -49,52 +61,58 @@ static void must(enum err e, const char *what)
     exit(EXIT_START);
 }
 
-/* Reads exactly one key and closes the descriptor. */
-static enum err read_key(struct secret *key)
-{
-    uint8_t more;
-    ssize_t n = read(KEY_FD, key->b, SECRET_SIZE);
-    ssize_t rest = n == SECRET_SIZE ? read(KEY_FD, &more, 1) : 1;
-    close(KEY_FD);
-    return rest == 0 ? OK : ERR_FORMAT;
-}
-
-static void enter_sandbox(void)
+static void enter_sandbox(const char *root)
 {
 #ifdef CRUST_SANITIZED
+    (void)root;
     fprintf(stderr, "crust-enclaved: a sanitizer build runs WITHOUT its sandbox\n");
 #else
-    must(policy_enter(), "the sandbox");
+    if (provider->confine != NULL)
+        must(provider->confine(root), "giving up the sight of other files");
+    if (!provider->own_sandbox)
+        must(policy_enter(provider->rules, provider->rule_count), "the sandbox");
 #endif
 }
 
-int main(int argc, char **argv)
+/* Everything before the first request. */
+static void start(const struct arguments *a)
 {
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("crust-enclaved %s\n", RELEASE);
-        return EXIT_SUCCESS;
-    }
-    int workers = parse_arguments(argc, argv);
-    if (workers < 0) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
-    must(sandbox_check_fds(KEY_FD + 1), "it wants the descriptors 0 to 4 and no others");
+    static struct seal_provider seal;
     static struct seal_config config;
-    config = (struct seal_config){ .release = span_str(RELEASE),
-                                   .workers = (uint32_t)workers,
+    char why[PROVIDER_WHY_SIZE] = "the provider";
+    if (!provider->own_sandbox)
+        must(sandbox_check_fds(provider->key_fd ? POLICY_KEY_FD + 1 : POLICY_LISTENER_FD + 1),
+             provider->key_fd ? "it wants the descriptors 0 to 4 and no others"
+                              : "it wants the descriptors 0 to 3 and no others");
+    config = (struct seal_config){ .provider = &seal,
+                                   .release = span_str(RELEASE),
+                                   .workers = (uint32_t)a->workers,
                                    .entropy = random_bytes };
     must(random_init(), "random numbers");
-    must(read_key(&config.sealing), "descriptor 4 must hold the 32 bytes of the software key");
+    must(provider->open(&seal, &config.sealing, a->root, why), why);
     must(serve_init(&config), "start");
     secret_wipe(&config.sealing);
     /* Keys should not reach a swap file; where the limit forbids it, the guide says so. */
     if (mlockall(MCL_CURRENT) != 0)
         fputs("crust-enclaved: memory is not locked (see ulimit -l)\n", stderr);
-    fputs("crust-enclaved: provider \"software\": NO hardware protects the keys of this worker;"
-          " for development only\n",
-          stderr);
-    enter_sandbox();
+    if (provider->warning != NULL)
+        fprintf(stderr, "crust-enclaved: provider \"%s\": %s\n", provider->name, provider->warning);
+    enter_sandbox(a->root);
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("crust-enclaved %s %s\n", RELEASE, provider->name);
+        return EXIT_SUCCESS;
+    }
+    if (!parse_arguments(&arguments, argc, argv)) {
+        fprintf(stderr, usage, provider->name,
+                provider->key_fd ? ", descriptor 4 the software key" : "");
+        return EXIT_USAGE;
+    }
+    start(&arguments);
     for (;;) {
         uint16_t type = 0;
         must(serve_accept(POLICY_LISTENER_FD), "accept");

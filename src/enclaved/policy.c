@@ -1,5 +1,7 @@
 #include "enclaved/policy.h"
 
+#include <string.h>
+
 /* No file is opened, no memory mapped, no connection made, no program started, no clock set or read
  * by a system call. */
 const struct sandbox_rule policy_rules[POLICY_RULES] = {
@@ -31,8 +33,13 @@ const struct sandbox_rule policy_rules[POLICY_RULES] = {
     { "tgkill", SANDBOX_ANY },
 };
 
-enum err policy_enter(void)
+enum err policy_enter(const struct sandbox_rule *more, size_t count)
 {
+    struct sandbox_rule all[POLICY_RULES + POLICY_MORE_MAX];
+    ASSERT(count <= POLICY_MORE_MAX);
+    memcpy(all, policy_rules, sizeof(policy_rules));
+    if (count > 0)
+        memcpy(all + POLICY_RULES, more, count * sizeof(*more));
     TRY(sandbox_limit());
-    return sandbox_enter(policy_rules, POLICY_RULES);
+    return sandbox_enter(all, POLICY_RULES + count);
 }

@@ -5,11 +5,12 @@
 
 #include "rt/sandbox.h"
 
-enum { POLICY_LISTENER_FD = 3, POLICY_RULES = 21 };
+enum { POLICY_LISTENER_FD = 3, POLICY_KEY_FD = 4, POLICY_RULES = 21, POLICY_MORE_MAX = 8 };
 
 extern const struct sandbox_rule policy_rules[POLICY_RULES];
 
-/* policy_enter sets the resource limits and loads the filter; see rt/sandbox.h. */
-NODISCARD enum err policy_enter(void);
+/* policy_enter sets the resource limits and loads the filter with count more rules, at most
+ * POLICY_MORE_MAX; see rt/sandbox.h. */
+NODISCARD enum err policy_enter(const struct sandbox_rule *more, size_t count);
 
 #endif

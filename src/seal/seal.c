@@ -75,10 +75,13 @@ static enum err on_hello(struct seal *s, struct seal_job *j)
     if (j->request.u.hello.protocol != ENCLAVE_PROTOCOL)
         return ERR_UNSUPPORTED;
     memcpy(s->chain, j->request.u.hello.chain, sizeof(s->chain));
+    const struct seal_provider *p = s->config.provider;
     struct enclave_hello_reply *r = &j->reply.u.hello;
     *r = (struct enclave_hello_reply){ .protocol = ENCLAVE_PROTOCOL,
-                                       .provider = span_str("software"),
+                                       .provider = span_str(p->name),
                                        .release = s->config.release,
+                                       .measurement = span_of(p->measurement, p->measurement_size),
+                                       .is_volatile = p->is_volatile,
                                        .sessions_max = SEAL_SESSIONS_MAX,
                                        .fills_max = SEAL_FILLS_MAX,
                                        .numbers_max = ENCLAVE_NUMBERS_MAX,
@@ -109,6 +112,20 @@ static enum err on_provision(struct seal *s, struct seal_job *j)
     return OK;
 }
 
+/* Evidence of the provider's kind that binds b, into the reply. */
+static enum err evidence_over(struct seal *s, struct seal_job *j, const struct attest_binding *b)
+{
+    _Static_assert(SEAL_PROVIDER_DATA_MAX + ATTEST_FRAME_MAX == ENCLAVE_EVIDENCE_MAX, "a frame");
+    uint8_t report_data[ATTEST_REPORT_DATA_SIZE];
+    size_t size = 0;
+    attest_report_data(report_data, b);
+    TRY(s->config.provider->evidence(j->data, &size, report_data, &s->keys.worker));
+    struct writer w = writer_of(j->out, ENCLAVE_EVIDENCE_MAX);
+    attest_evidence_encode(&w, s->config.provider->kind, span_of(j->data, size));
+    j->reply.u.evidence.evidence = writer_span(&w);
+    return w.err;
+}
+
 static enum err on_evidence(struct seal *s, struct seal_job *j)
 {
     uint8_t release_id[32];
@@ -118,10 +135,7 @@ static enum err on_evidence(struct seal *s, struct seal_job *j)
                                             .chain = s->chain,
                                             .release_id = release_id,
                                             .block_hash = j->request.u.evidence.block_hash };
-    struct writer w = writer_of(j->out, sizeof(j->out));
-    attest_software_encode(&w, &binding, &s->keys.worker);
-    j->reply.u.evidence.evidence = writer_span(&w);
-    return w.err;
+    return evidence_over(s, j, &binding);
 }
 
 static enum err on_status(struct seal *s, struct seal_job *j)

@@ -15,6 +15,7 @@
 #include "attest/attest_made.h"
 #include "codec/enclave_reply.h"
 #include "proof/srd.h"
+#include "seal/seal_provider.h"
 #include "seal/seal_report.h"
 #include "seal/seal_session.h"
 #include "seal/seal_state.h"
@@ -32,9 +33,10 @@ enum {
 enum seal_phase { SEAL_START, SEAL_GREETED, SEAL_KEYED, SEAL_READY };
 
 struct seal_config {
-    struct secret sealing; /* of the provider, which is "software": a file */
-    struct span release;   /* version text, kept */
-    uint32_t workers;      /* said in HELLO */
+    const struct seal_provider *provider; /* kept */
+    struct secret sealing;                /* the provider's, for what the host keeps */
+    struct span release;                  /* version text, kept */
+    uint32_t workers;                     /* said in HELLO */
     seal_entropy entropy;
 };
 

@@ -38,7 +38,9 @@ static void start(void)
     uint8_t body[36] = { 0 };
     memcpy(body, hello, sizeof(hello));
     if (seal.config.entropy == NULL) {
-        const struct seal_config config = { .release = span_str("fuzz"), .entropy = entropy };
+        const struct seal_config config = { .provider = &seal_provider_software,
+                                            .release = span_str("fuzz"),
+                                            .entropy = entropy };
         enum err e = seal_init(&seal, &config);
         ASSERT(e == OK);
         e = seal_job_init(&job);

@@ -43,7 +43,9 @@ static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
     CHECK(w != NULL);
-    struct seal_config config = { .release = span_str("test"), .entropy = random_bytes };
+    struct seal_config config = { .provider = &seal_provider_software,
+                                  .release = span_str("test"),
+                                  .entropy = random_bytes };
     memset(config.sealing.b, 7, sizeof(config.sealing.b));
     CHECK_OK(seal_init(&w->enclave.seal, &config));
     CHECK_OK(seal_job_init(&w->enclave.job));

@@ -117,7 +117,9 @@ static void test_no_key_stays_after_a_reset(void **state)
     (void)state;
     if (sanitized)
         skip();
-    struct seal_config config = { .release = span_str("test"), .entropy = random_bytes };
+    struct seal_config config = { .provider = &seal_provider_software,
+                                  .release = span_str("test"),
+                                  .entropy = random_bytes };
     memset(config.sealing.b, 7, sizeof(config.sealing.b));
     CHECK_OK(seal_init(&enclave, &config));
     CHECK_OK(seal_job_init(&job));
