@@ -2,64 +2,37 @@
 
 #include "api/car_push.h"
 #include "codec/json_out.h"
+#include "ipfsd/body_slot.h"
 #include "ipfsd/chain_read.h"
 #include "ipfsd/push_take.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    RING = 256 << 10,
-    DISCARD_MAX = 8 << 20,  /* read on after a refusal, so that the client sees it */
     ANSWER_MS = 120 * 1000, /* from the last byte to the answer */
     BODY_MAX = 1024,
 };
 
-enum slot_state {
-    SLOT_FREE,
-    SLOT_WORKING, /* the thread is at it */
-    SLOT_DECIDED, /* result is set; the request may still be under way */
-};
-
-/* What a request is bound to: a slot, or a refusal that waits for the end of the body. An answer in
- * the middle would be lost: the client is still sending, and closing resets the connection. */
-struct ticket {
-    bool refused;
-};
-
+/* A refusal waits for the end of the body. An answer in the middle would be lost: the client is
+ * still sending, and closing resets the connection. */
 struct refusal {
-    struct ticket ticket;
     struct push_take_result result;
     uint64_t discarded;
 };
 
-/* One push. The thread works, the HTTP thread feeds; everything is under the lock. */
+/* One push. */
 struct slot {
-    struct ticket ticket;
     struct push *push;
     uint32_t number;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t news;
-    enum slot_state state;
-    bool stop;
-    bool bound;  /* to a request that is not over */
-    bool ended;  /* the body is complete */
-    bool waits;  /* the request is suspended until the result is there */
-    bool asleep; /* the ring was full */
-    struct http_request *rq;
     struct content_key key;
     struct car_push_claim claim;
     struct push_take_result result;
-    uint64_t discarded;
-    uint64_t head, end;
-    uint8_t ring[RING];
+    struct body_slot body;
 };
 
 struct push {
     struct push_options o;
-    uint32_t started;
     struct slot slots[PUSH_SLOTS];
 };
 
@@ -92,7 +65,7 @@ static enum err discard(void *ctx, struct span chunk)
 {
     struct refusal *f = ctx;
     f->discarded += chunk.n;
-    return f->discarded > DISCARD_MAX ? ERR_DENIED : OK;
+    return f->discarded > BODY_SLOT_DISCARD_MAX ? ERR_DENIED : OK;
 }
 
 static bool refuse(struct http_request *rq, uint16_t status, const char *code, const char *reason)
@@ -104,56 +77,13 @@ static bool refuse(struct http_request *rq, uint16_t status, const char *code, c
         answer(rq, &r);
         return true;
     }
-    *f = (struct refusal){ .ticket.refused = true, .result = r };
+    f->result = r;
     http_request_set_data(rq, f, free);
     http_request_stream_body(rq, discard, f, UINT64_MAX);
     return true;
 }
 
 /* ---- the thread of a slot ------------------------------------------------------------------- */
-
-/* Ends the work: tells whoever waits for it. */
-static void decide(struct slot *s, const struct push_take_result *r)
-{
-    pthread_mutex_lock(&s->lock);
-    s->result = *r;
-    s->state = SLOT_DECIDED;
-    struct http_request *rq = s->waits ? s->rq : NULL;
-    s->waits = false;
-    /* While the lock is held a bound request is not over. */
-    if (s->asleep && s->bound)
-        http_request_wake(s->rq);
-    s->asleep = false;
-    if (!s->bound)
-        s->state = SLOT_FREE;
-    pthread_mutex_unlock(&s->lock);
-    if (rq != NULL)
-        answer(rq, r);
-}
-
-/* The next bytes in one piece; empty at the end. False: the client or the server has gone. */
-static bool next_bytes(struct slot *s, struct span *out)
-{
-    pthread_mutex_lock(&s->lock);
-    while (s->head == s->end && !s->ended && s->bound && !s->stop)
-        pthread_cond_wait(&s->news, &s->lock);
-    size_t at = (size_t)(s->head % RING), have = (size_t)(s->end - s->head);
-    *out = span_of(s->ring + at, have < RING - at ? have : RING - at);
-    bool good = s->bound && !s->stop;
-    pthread_mutex_unlock(&s->lock);
-    return good;
-}
-
-static void bytes_taken(struct slot *s, size_t n)
-{
-    pthread_mutex_lock(&s->lock);
-    s->head += n;
-    if (s->asleep && s->bound && s->end - s->head <= RING / 2) {
-        s->asleep = false;
-        http_request_wake(s->rq);
-    }
-    pthread_mutex_unlock(&s->lock);
-}
 
 static bool allowed(struct slot *s, struct push_order *order, struct push_take_result *r)
 {
@@ -191,111 +121,57 @@ static bool allowed(struct slot *s, struct push_order *order, struct push_take_r
     return e == OK;
 }
 
-static void work(struct slot *s)
+static void take(struct slot *s, struct push_take_result *r)
 {
-    struct push_take_result r = { 0 };
     struct push_order order;
     struct push_take take;
     struct span bytes;
-    if (!allowed(s, &order, &r)) {
-        decide(s, &r);
+    if (!allowed(s, &order, r))
         return;
-    }
     enum err e =
         push_take_open(&take, s->push->o.storer, UINT64_MAX - s->number, &s->key, order.size);
     if (e != OK)
-        push_take_refuse(&r, 503, "memory", "%s", err_text(e));
-    while (r.status == 0) {
-        if (!next_bytes(s, &bytes))
-            push_take_refuse(&r, 503, "gone", "the transfer was broken off");
+        push_take_refuse(r, 503, "memory", "%s", err_text(e));
+    while (r->status == 0) {
+        if (body_slot_read(&s->body, &bytes) != OK)
+            push_take_refuse(r, 503, "gone", "the transfer was broken off");
         else if (bytes.n == 0)
-            push_take_finish(&take, &r);
-        else if (push_take_feed(&take, &r, bytes))
-            bytes_taken(s, bytes.n);
+            push_take_finish(&take, r);
+        else if (push_take_feed(&take, r, bytes))
+            body_slot_taken(&s->body, bytes.n);
     }
     push_take_close(&take);
-    decide(s, &r);
 }
 
-static void *slot_main(void *ctx)
+static void work(void *ctx)
 {
     struct slot *s = ctx;
-    pthread_mutex_lock(&s->lock);
-    while (!s->stop) {
-        if (s->state != SLOT_WORKING) {
-            pthread_cond_wait(&s->news, &s->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&s->lock);
-        work(s);
-        pthread_mutex_lock(&s->lock);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
+    s->result = (struct push_take_result){ 0 };
+    take(s, &s->result);
+}
+
+static void answer_slot(void *ctx, struct http_request *rq)
+{
+    answer(rq, &((const struct slot *)ctx)->result);
 }
 
 /* ---- on the HTTP thread --------------------------------------------------------------------- */
 
-static enum err sink(void *ctx, struct span chunk)
-{
-    struct slot *s = ctx;
-    enum err e = OK;
-    if (chunk.n > RING)
-        return ERR_LIMIT;
-    pthread_mutex_lock(&s->lock);
-    if (s->state == SLOT_DECIDED) {
-        s->discarded += chunk.n;
-        e = s->discarded > DISCARD_MAX ? ERR_DENIED : OK;
-    } else {
-        /* A chunk is taken whole or not at all. */
-        if (chunk.n <= RING - (size_t)(s->end - s->head)) {
-            size_t at = (size_t)(s->end % RING);
-            size_t n = chunk.n < RING - at ? chunk.n : RING - at;
-            memcpy(s->ring + at, chunk.p, n);
-            memcpy(s->ring, chunk.p + n, chunk.n - n);
-            s->end += chunk.n;
-            chunk.n = 0;
-        }
-        s->asleep = chunk.n > 0;
-        e = s->asleep ? ERR_BUSY : OK;
-        pthread_cond_signal(&s->news);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return e;
-}
-
-/* The request is over. */
-static void unbind(void *ctx)
-{
-    struct slot *s = ctx;
-    pthread_mutex_lock(&s->lock);
-    s->bound = s->asleep = false; /* waits stays: a suspended request wants its answer */
-    if (s->state == SLOT_DECIDED)
-        s->state = SLOT_FREE;
-    pthread_cond_signal(&s->news);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static struct slot *take_slot(struct push *p, struct http_request *rq,
-                              const struct content_key *key, const struct car_push_claim *claim)
+static struct slot *take_slot(struct push *p, struct http_request *rq)
 {
     for (uint32_t i = 0; i < PUSH_SLOTS; i++) {
-        struct slot *s = &p->slots[i];
-        pthread_mutex_lock(&s->lock);
-        bool mine = s->state == SLOT_FREE && !s->stop;
-        if (mine) {
-            s->state = SLOT_WORKING;
-            s->bound = true;
-            s->ended = s->waits = s->asleep = false;
-            s->rq = rq;
-            s->key = *key;
-            s->claim = *claim;
-            s->discarded = s->head = s->end = 0;
-            pthread_cond_signal(&s->news);
-        }
-        pthread_mutex_unlock(&s->lock);
-        if (mine)
-            return s;
+        if (body_slot_take(&p->slots[i].body, rq))
+            return &p->slots[i];
+    }
+    return NULL;
+}
+
+/* The slot whose request has this data; NULL: it is a refusal. */
+static struct slot *slot_of(struct push *p, const void *data)
+{
+    for (uint32_t i = 0; i < PUSH_SLOTS; i++) {
+        if (data == &p->slots[i].body)
+            return &p->slots[i];
     }
     return NULL;
 }
@@ -316,41 +192,27 @@ bool push_begin(struct push *p, struct http_request *rq)
         return refuse(rq, 401, "unsigned", "the header " CAR_PUSH_HEADER " is missing");
     if (car_push_parse(&claim, value) != OK)
         return refuse(rq, 400, "header", "the header " CAR_PUSH_HEADER " cannot be read");
-    struct slot *s = take_slot(p, rq, &key, &claim);
+    struct slot *s = take_slot(p, rq);
     if (s == NULL)
         return refuse(rq, 503, "busy", "the node takes other archives now");
-    http_request_set_data(rq, s, unbind);
-    http_request_stream_body(rq, sink, s, UINT64_MAX);
+    s->key = key;
+    s->claim = claim;
+    body_slot_start(&s->body);
     return true;
 }
 
 bool push_handle(struct push *p, struct http_request *rq)
 {
     struct content_key key;
-    struct push_take_result r = { 0 };
-    (void)p;
     if (car_push_parse_path(&key, http_request_path(rq)) == ERR_NOT_FOUND)
         return false;
-    void *data = http_request_data(rq);
+    const void *data = http_request_data(rq);
     ASSERT(data != NULL); /* else push_begin has answered, and nothing is handled */
-    if (((const struct ticket *)data)->refused) {
+    struct slot *s = slot_of(p, data);
+    if (s != NULL)
+        body_slot_end(&s->body, ANSWER_MS);
+    else
         answer(rq, &((const struct refusal *)data)->result);
-        return true;
-    }
-    struct slot *s = data;
-    pthread_mutex_lock(&s->lock);
-    s->ended = true;
-    bool decided = s->state == SLOT_DECIDED;
-    if (decided) {
-        r = s->result;
-    } else {
-        s->waits = true;
-        http_request_suspend(rq, ANSWER_MS);
-    }
-    pthread_cond_signal(&s->news);
-    pthread_mutex_unlock(&s->lock);
-    if (decided)
-        answer(rq, &r);
     return true;
 }
 
@@ -365,16 +227,13 @@ enum err push_open(struct push **out, const struct push_options *o)
     p->o = *o;
     for (uint32_t i = 0; i < PUSH_SLOTS; i++) {
         struct slot *s = &p->slots[i];
+        const struct body_slot_work of = { .run = work, .answer = answer_slot, .ctx = s };
         s->push = p;
         s->number = i;
-        pthread_mutex_init(&s->lock, NULL);
-        pthread_cond_init(&s->news, NULL);
-    }
-    for (; p->started < PUSH_SLOTS; p->started++) {
-        struct slot *s = &p->slots[p->started];
-        if (pthread_create(&s->thread, NULL, slot_main, s) != 0) {
+        enum err e = body_slot_open(&s->body, &of);
+        if (e != OK) {
             push_close(p);
-            return ERR_IO;
+            return e;
         }
     }
     *out = p;
@@ -385,18 +244,8 @@ void push_close(struct push *p)
 {
     if (p == NULL)
         return;
-    for (uint32_t i = 0; i < PUSH_SLOTS; i++) {
-        pthread_mutex_lock(&p->slots[i].lock);
-        p->slots[i].stop = true;
-        pthread_cond_signal(&p->slots[i].news);
-        pthread_mutex_unlock(&p->slots[i].lock);
-    }
-    for (uint32_t i = 0; i < p->started; i++)
-        pthread_join(p->slots[i].thread, NULL);
-    for (uint32_t i = 0; i < PUSH_SLOTS; i++) {
-        pthread_cond_destroy(&p->slots[i].news);
-        pthread_mutex_destroy(&p->slots[i].lock);
-    }
+    for (uint32_t i = 0; i < PUSH_SLOTS; i++)
+        body_slot_close(&p->slots[i].body);
     free(p);
 }
 

@@ -5,6 +5,7 @@
 #include "rt/http_server.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -49,10 +50,15 @@ struct http_request {
     unsigned status;
     bool sleeping; /* a body callback or a sink waits for http_request_wake */
     bool woken;    /* it came before the sleep */
-    bool cut;      /* the server closes */
+    bool cut;      /* the server closes, or the client has gone */
     bool listed;
     uint64_t deadline;
     struct http_request *prev, *next;
+    bool watched;
+    int fd; /* valid while it is watched */
+    loop_fn gone;
+    void *gone_ctx;
+    struct http_request *watch_prev, *watch_next, *gone_next;
 };
 
 /* Lives until it is closed and its last request is over. */
@@ -66,6 +72,8 @@ struct http_server {
     pthread_cond_t changed;
     bool closing;
     struct http_request *waiting; /* suspended or sleeping */
+    struct http_request *watched; /* whose clients may go */
+    struct pollfd *fds;           /* o.connections_max of them, for the look at these */
 };
 
 void http_server_unref(struct http_server *s);
@@ -81,6 +89,7 @@ NODISCARD enum err http_request_wait(struct http_request *rq);
 /* With the lock held. */
 void http_request_list(struct http_request *rq, uint64_t deadline);
 void http_request_unlist(struct http_request *rq);
+void http_request_unwatch(struct http_request *rq);
 void http_request_sleep(struct http_request *rq);
 void http_request_wake_locked(struct http_request *rq);
 

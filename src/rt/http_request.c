@@ -137,6 +137,43 @@ void http_request_unlist(struct http_request *rq)
     rq->prev = rq->next = NULL;
 }
 
+void http_request_watch(struct http_request *rq, loop_fn gone, void *ctx)
+{
+    struct http_server *s = rq->server;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    ASSERT(!rq->watched);
+    if (info == NULL)
+        return;
+    pthread_mutex_lock(&s->lock);
+    rq->watched = true;
+    rq->fd = info->connect_fd;
+    rq->gone = gone;
+    rq->gone_ctx = ctx;
+    rq->watch_prev = NULL;
+    rq->watch_next = s->watched;
+    if (s->watched != NULL)
+        s->watched->watch_prev = rq;
+    else
+        pthread_cond_signal(&s->changed);
+    s->watched = rq;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void http_request_unwatch(struct http_request *rq)
+{
+    if (!rq->watched)
+        return;
+    rq->watched = false;
+    if (rq->watch_prev != NULL)
+        rq->watch_prev->watch_next = rq->watch_next;
+    else
+        rq->server->watched = rq->watch_next;
+    if (rq->watch_next != NULL)
+        rq->watch_next->watch_prev = rq->watch_prev;
+    rq->watch_prev = rq->watch_next = NULL;
+}
+
 void http_request_sleep(struct http_request *rq)
 {
     rq->sleeping = true;

@@ -14,7 +14,7 @@ enum {
     CONNECTIONS_DEFAULT = 256,
     IDLE_DEFAULT_S = 30,
     HEADER_BYTES_DEFAULT = 16 << 10,
-    REAP_MS = 50,          /* the precision of deadlines */
+    REAP_MS = 50,          /* the precision of deadlines, and of the look for clients that go */
     DISCARD_MAX = 1 << 20, /* bytes of a too large body that we read over to answer politely */
 };
 
@@ -79,6 +79,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
         return;
     pthread_mutex_lock(&rq->server->lock);
     http_request_unlist(rq);
+    http_request_unwatch(rq);
     rq->sleeping = false;
     rq->cut = true;
     if (rq->response != NULL)
@@ -130,8 +131,21 @@ static enum err keep_body(struct http_request *rq, struct span chunk)
     return OK;
 }
 
+/* Its client has gone: what is left of the body is for nobody. */
+static bool is_cut(struct http_request *rq)
+{
+    if (rq->gone == NULL)
+        return false;
+    pthread_mutex_lock(&rq->server->lock);
+    bool cut = rq->cut;
+    pthread_mutex_unlock(&rq->server->lock);
+    return cut;
+}
+
 static enum MHD_Result take_chunk(struct http_request *rq, struct span chunk, size_t *left)
 {
+    if (is_cut(rq))
+        return MHD_NO;
     if (rq->too_large || chunk.n > rq->body_max - rq->body_total) {
         rq->too_large = true;
         rq->body_total += chunk.n;
@@ -213,6 +227,52 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return MHD_YES;
 }
 
+/* ---- clients that go ---- */
+
+/* Whose connection has ended, as a list; each is referred to once more. The library would not see
+ * it: it does not look at a suspended connection, and of an end that came with the last bytes its
+ * epoll tells nothing. */
+static struct http_request *find_gone(struct http_server *s)
+{
+    nfds_t n = 0;
+    struct http_request *gone = NULL;
+    for (const struct http_request *rq = s->watched; rq != NULL && n < s->o.connections_max;
+         rq = rq->watch_next)
+        s->fds[n++] = (struct pollfd){ .fd = rq->fd, .events = POLLRDHUP };
+    if (n == 0 || poll(s->fds, n, 0) <= 0)
+        return NULL;
+    struct http_request *rq = s->watched, *next;
+    for (nfds_t i = 0; i < n; i++, rq = next) {
+        next = rq->watch_next;
+        if (s->fds[i].revents == 0)
+            continue;
+        http_request_unwatch(rq);
+        rq->cut = true;
+        /* Now the library hears of it; if it is asleep, after the wake. */
+        (void)shutdown(rq->fd, SHUT_RDWR);
+        http_request_wake_locked(rq);
+        atomic_fetch_add(&rq->refs, 1);
+        rq->gone_next = gone;
+        gone = rq;
+    }
+    return gone;
+}
+
+/* The lock is held before and after. */
+static void tell_gone(struct http_server *s)
+{
+    struct http_request *gone = find_gone(s);
+    if (gone == NULL)
+        return;
+    pthread_mutex_unlock(&s->lock);
+    for (struct http_request *next; gone != NULL; gone = next) {
+        next = gone->gone_next;
+        gone->gone(gone->gone_ctx);
+        http_request_unref(gone);
+    }
+    pthread_mutex_lock(&s->lock);
+}
+
 /* ---- deadlines of suspended requests ---- */
 
 static void reap(struct http_server *s, uint64_t now)
@@ -233,7 +293,7 @@ static void *reaper_main(void *arg)
     struct http_server *s = arg;
     pthread_mutex_lock(&s->lock);
     while (!s->closing) {
-        if (s->waiting == NULL) {
+        if (s->waiting == NULL && s->watched == NULL) {
             pthread_cond_wait(&s->changed, &s->lock);
             continue;
         }
@@ -242,6 +302,7 @@ static void *reaper_main(void *arg)
                                   .tv_nsec = (long)(at % 1000) * 1000000 };
         pthread_cond_timedwait(&s->changed, &s->lock, &until);
         reap(s, clock_mono_ms());
+        tell_gone(s);
     }
     reap(s, UINT64_MAX);
     pthread_mutex_unlock(&s->lock);
@@ -256,6 +317,7 @@ void http_server_unref(struct http_server *s)
         return;
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
+    free(s->fds);
     free(s);
 }
 
@@ -360,7 +422,8 @@ enum err http_server_open(struct http_server **out, const struct http_server_opt
     pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     int fd = -1;
-    enum err e = listen_somewhere(&fd, s);
+    s->fds = calloc(s->o.connections_max, sizeof(*s->fds));
+    enum err e = s->fds == NULL ? ERR_MEMORY : listen_somewhere(&fd, s);
     if (e == OK && pthread_create(&s->reaper, NULL, reaper_main, s) != 0) {
         close(fd);
         e = ERR_MEMORY;

@@ -110,6 +110,12 @@ void http_request_post(struct http_request *rq, struct loop *l, void (*fn)(struc
  * thread, while the caller knows that rq is not over (its read_free or free_fn has not run). */
 void http_request_wake(struct http_request *rq);
 
+/* http_request_watch: gone(ctx) is called once, on a thread of the server, soon after the client
+ * has closed its connection, or its sending half, while the request is not over: without it that
+ * may stay unseen until the idle time has passed. A body that is being read is cut off then. Once,
+ * in `begin` or the handler. No lock is held, and free_fn has not run. */
+void http_request_watch(struct http_request *rq, loop_fn gone, void *ctx);
+
 /* ---- large request bodies ---- */
 
 /* Takes the next bytes of a request body on the HTTP thread. OK; ERR_BUSY: none taken, sleep until
