@@ -47,7 +47,7 @@ struct names {
     struct link *links;
     size_t link_count;
     bool dns;
-    struct dns_link_server server;
+    struct dns_server server;
     struct answer *answers;
 };
 

@@ -24,8 +24,8 @@ struct names_options {
     const char *dnslinks; /* "a.org:/ipfs/CID,b.org:/ipns/NAME,c.org"; NULL: none. c.org is a site
                              whose link is in the DNS */
     bool dns;             /* ask the DNS for other domains too */
-    struct dns_link_server server; /* zero: the system's resolvers */
-    int64_t now_s;                 /* 0: the clock; else always this time (tests) */
+    struct dns_server server; /* zero: the system's resolvers */
+    int64_t now_s;            /* 0: the clock; else always this time (tests) */
 };
 
 /* names_open: ERR_FORMAT (a DNSLink that is not "DOMAIN:/ipfs/..." or "DOMAIN:/ipns/..."),

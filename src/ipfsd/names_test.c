@@ -1,15 +1,10 @@
 #include "ipfsd/names.h"
 
-#include "base/check.h"
+#include "ipfsd/fake_dns_test.h"
 #include "rt/clock.h"
 #include "rt/path.h"
 
-#include <arpa/inet.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { NOW = 1795000000 };
 
@@ -137,48 +132,11 @@ static void dnslinks(void **state)
 
 /* ---- the DNS -------------------------------------------------------------------------------- */
 
-/* A server that answers each question with one TXT record, or, for names with "none", with none. */
-struct server {
-    int fd;
-    pthread_t thread;
-    atomic_int asked;
+static const struct fake_dns_row rows[] = {
+    { "_dnslink.a.example", "dnslink=/ipfs/bafkqaaa/sub" },
+    { "_dnslink.listed.example", "dnslink=/ipfs/bafkqaaa/sub" },
+    { "_dnslink.d*", "dnslink=/ipfs/bafkqaaa/sub" },
 };
-
-static void *serve(void *ctx)
-{
-    struct server *s = ctx;
-    uint8_t q[512], text[] = "dnslink=/ipfs/bafkqaaa/sub";
-    struct sockaddr_in from;
-    for (;;) {
-        socklen_t size = sizeof(from);
-        ssize_t n = recvfrom(s->fd, q, sizeof(q) - 64, 0, (struct sockaddr *)&from, &size);
-        if (n < 12) /* the test ends it with an empty message */
-            return NULL;
-        atomic_fetch_add(&s->asked, 1);
-        size_t end = 12;
-        while (q[end] != 0)
-            end += (size_t)q[end] + 1;
-        end += 5;
-        bool none = memmem(q, (size_t)n, "none", 4) != NULL;
-        struct writer w = writer_of(q, sizeof(q));
-        w.len = 2;
-        write_be16(&w, none ? 0x8183 : 0x8180);
-        write_be16(&w, 1);
-        write_be16(&w, none ? 0 : 1);
-        write_be32(&w, 0);
-        w.len = end; /* the question stands there */
-        if (!none) {
-            write_be16(&w, 0xc00c);
-            write_be16(&w, 16);
-            write_be16(&w, 1);
-            write_be32(&w, 300);
-            write_be16(&w, sizeof(text));
-            write_u8(&w, sizeof(text) - 1);
-            write_bytes(&w, text, sizeof(text) - 1);
-        }
-        (void)!sendto(s->fd, q, w.len, 0, (struct sockaddr *)&from, size);
-    }
-}
 
 /* Asks until there is an answer: a machine that stands still for seconds is no failure. */
 static enum err ask(struct names *n, struct gateway_dnslink *l, const char *domain)
@@ -192,17 +150,11 @@ static enum err ask(struct names *n, struct gateway_dnslink *l, const char *doma
 static void the_dns_is_asked_once(void **state)
 {
     (void)state;
-    struct server s = { .fd = socket(AF_INET, SOCK_DGRAM, 0) };
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof(at);
-    CHECK(bind(s.fd, (struct sockaddr *)&at, size) == 0);
-    CHECK(getsockname(s.fd, (struct sockaddr *)&at, &size) == 0);
-    CHECK(pthread_create(&s.thread, NULL, serve, &s) == 0);
+    struct fake_dns s;
+    fake_dns_start(&s, rows, 3);
     struct names *n;
     struct gateway_dnslink l;
-    struct names_options o = { .dnslinks = "listed.example",
-                               .dns = true,
-                               .server = { { 127, 0, 0, 1 }, ntohs(at.sin_port) } };
+    struct names_options o = { .dnslinks = "listed.example", .dns = true, .server = s.at };
     CHECK_OK(names_open(&n, &o));
     CHECK_ERR(names_dnslink(n, &l, "a.example", false), ERR_NOT_FOUND);
     CHECK(atomic_load(&s.asked) == 0);
@@ -223,9 +175,7 @@ static void the_dns_is_asked_once(void **state)
         CHECK_OK(ask(n, &l, domain));
     }
     names_close(n);
-    CHECK(sendto(s.fd, "", 0, 0, (struct sockaddr *)&at, size) == 0);
-    pthread_join(s.thread, NULL);
-    close(s.fd);
+    fake_dns_stop(&s);
 }
 
 int main(void)

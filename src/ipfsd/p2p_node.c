@@ -2,6 +2,7 @@
 
 #include "base/release.h"
 #include "ipfsd/exchange.h"
+#include "ipfsd/keep.h"
 #include "ipfsd/swarm.h"
 #include "rt/log.h"
 #include "rt/seed_file.h"
@@ -9,16 +10,14 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-enum { REDIAL_MS = 1000 }; /* the gate spaces the dials */
-
 struct p2p_node {
     const struct settings *settings;
     struct ed25519_key key;
     struct swarm *swarm;
     struct exchange *exchange;
     struct block_source source;
-    struct loop_timer *redial;
-    enum err said[SETTINGS_P2P_MAX]; /* of each peer: the last failure that was logged */
+    struct resolver *resolver;
+    struct keep *keep;
 };
 
 static void id_text(char out[PEER_ID_TEXT_MAX], const struct peer_id *id)
@@ -30,13 +29,10 @@ static void on_peer(void *ctx, uint32_t connection, const struct peer_id *peer, 
 {
     struct p2p_node *n = ctx;
     char text[PEER_ID_TEXT_MAX];
-    struct multiaddr_tcp t;
     id_text(text, peer);
     exchange_peer(n->exchange, connection, peer);
     log_debug("peer-connected", "peer=%s way=%s", text, inbound ? "in" : "out");
-    for (size_t i = 0; i < n->settings->p2p.peer_count; i++)
-        if (multiaddr_tcp_of(&t, &n->settings->p2p.peers[i]) == OK && peer_id_eq(&t.peer, peer))
-            gate_keep(swarm_gate(n->swarm), connection, true);
+    keep_peer(n->keep, connection, peer);
 }
 
 static void on_identity(void *ctx, uint32_t connection, const struct identify *id)
@@ -59,26 +55,6 @@ static void on_gone(void *ctx, uint32_t connection, enum err why)
     const struct p2p_node *n = ctx;
     exchange_gone(n->exchange, connection);
     log_debug("peer-gone", "connection=%u reason=\"%s\"", connection, err_text(why));
-}
-
-static void on_redial(void *ctx)
-{
-    struct p2p_node *n = ctx;
-    const struct settings_p2p *p = &n->settings->p2p;
-    for (size_t i = 0; i < p->peer_count; i++) {
-        uint32_t connection;
-        uint64_t retry;
-        enum err e = swarm_dial(n->swarm, &p->peers[i], &connection, &retry);
-        char text[MULTIADDR_TEXT_MAX];
-        multiaddr_format(text, &p->peers[i]);
-        if (e == OK)
-            log_debug("peer-dialled", "address=%s", text);
-        if (e == ERR_EXISTS || e == ERR_BUSY)
-            continue;
-        if (e != OK && e != n->said[i])
-            log_warn("peer-not-dialled", "address=%s reason=\"%s\"", text, err_text(e));
-        n->said[i] = e;
-    }
 }
 
 /* "10.0.0.0/8", "fd00::/8", "1.2.3.4". */
@@ -172,11 +148,8 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
                   err_text(e));
         return e;
     }
-    n->redial = loop_timer_new(l, on_redial, n);
-    if (n->redial == NULL)
-        return ERR_MEMORY;
-    if (p->peer_count != 0)
-        loop_timer_start(n->redial, 0, REDIAL_MS);
+    TRY(resolve_open(&n->resolver, l, &(struct dns_server){ 0 }));
+    TRY(keep_open(&n->keep, l, n->swarm, n->resolver, p->peers, p->peer_count));
     struct multiaddr a;
     char text[MULTIADDR_TEXT_MAX];
     for (size_t i = 0; swarm_address(n->swarm, i, &a) == OK; i++) {
@@ -218,7 +191,9 @@ void p2p_node_close(struct p2p_node *n)
     if (n == NULL)
         return;
     p2p_node_stop(n);
-    loop_timer_free(n->redial);
+    resolve_close(n->resolver);
+    keep_close(n->keep);
+    n->keep = NULL;
     swarm_close(n->swarm);
     exchange_close(n->exchange);
     ed25519_wipe(&n->key);

@@ -1,5 +1,6 @@
 #include "ipfsd/settings.h"
 
+#include "ipfsd/keep.h"
 #include "rt/path.h"
 #include "rt/process.h"
 
@@ -51,7 +52,8 @@ static const struct config_key keys[] = {
     { "p2p-announce", CONFIG_STRING, "",
       "addresses under which others reach this node, with commas; empty: those that it finds" },
     { "p2p-peers", CONFIG_STRING, "",
-      "peers to stay connected with: /ip4/ADDRESS/tcp/PORT/p2p/ID, with commas" },
+      "peers to stay connected with: /ip4/ADDRESS/tcp/PORT/p2p/ID, also with /dns4, /dns6, /dns, "
+      "or /dnsaddr/NAME/p2p/ID; with commas" },
     { "p2p-deny", CONFIG_STRING, "", "peer ids and networks (10.0.0.0/8) to refuse, with commas" },
     { "p2p-connections", CONFIG_U64, "256", "connections at most, both ways together" },
     { "p2p-down", CONFIG_SIZE, "0", "bytes a second from peers; 0: no limit" },
@@ -125,9 +127,12 @@ static enum err addresses_of(struct multiaddr *out, size_t *count, const char *c
         if (*count == SETTINGS_P2P_MAX)
             return ERR_LIMIT;
         TRY(multiaddr_parse(&out[*count], span_str(item)));
-        TRY(multiaddr_tcp_of(&t, &out[*count]));
+        struct peer_id peer = keep_peer_of(&out[*count]);
+        enum err e = multiaddr_tcp_of(&t, &out[*count]);
         bool number = t.host == MULTIADDR_IP4 || t.host == MULTIADDR_IP6;
-        if ((t.peer.size != 0) != (use == USE_DIAL) || (use != USE_ANNOUNCE && !number))
+        bool dnsaddr = use == USE_DIAL && strncmp(item, "/dnsaddr/", 9) == 0;
+        if ((e != OK && !dnsaddr) || (peer.size != 0) != (use == USE_DIAL) ||
+            (use == USE_LISTEN && !number))
             return ERR_FORMAT;
         (*count)++;
     }
@@ -146,7 +151,8 @@ static enum err p2p_of(struct settings *s, const struct config *c, char error[CO
         return config_refuse(error, "p2p-announce: at most 8 of HOST/tcp/PORT, like "
                                     "/dns4/node.example/tcp/4001");
     if (addresses_of(p->peers, &p->peer_count, config_text(c, "p2p-peers"), USE_DIAL) != OK)
-        return config_refuse(error, "p2p-peers: at most 8 of /ip4/ADDRESS/tcp/PORT/p2p/ID");
+        return config_refuse(error, "p2p-peers: at most 8 of /ip4/ADDRESS/tcp/PORT/p2p/ID, "
+                                    "/dns4/NAME/tcp/PORT/p2p/ID, /dnsaddr/NAME/p2p/ID");
     if (connections < 8 || connections > 1024)
         return config_refuse(error, "p2p-connections: 8 to 1024");
     p->connections = (uint32_t)connections;
