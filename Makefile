@@ -105,6 +105,19 @@ $(B)/bin/$(call binary_name,$(1)): $(B)/o/$(1)/main.o $(call archives_of,$(1))
 endef
 $(foreach p,$(BUILT_PROGRAMS),$(eval $(call PROGRAM,$(p))))
 
+# crust-enclaved is one program for each provider of its keys and evidence: each links its own only.
+HARDWARE := sgx tdx snp
+ENCLAVES := $(HARDWARE:%=$(B)/bin/crust-enclaved-%)
+$(B)/o/enclaved/main-%.o: src/enclaved/main.c
+	@mkdir -p $(@D)
+	@echo "  CC    $< ($*)"
+	@$(CCACHE) $(CC) $(CPPFLAGS) -DCRUST_PROVIDER=provider_$* $(CFLAGS) $(WARN) -c -o $@ $<
+$(B)/bin/crust-enclaved-%: $(B)/o/enclaved/main-%.o $(call archives_of,enclaved)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(call libs_of,enclaved) -lpthread
+	@$(if $(filter release,$(VARIANT)),ln -sf release/bin/crust-enclaved-$* build/crust-enclaved-$*)
+
 # Its loops over the limbs of a field element are in registers once they are unrolled: four times as fast.
 ifeq ($(VARIANT),release)
 $(B)/o/crypto/ed25519_lanes.o: CFLAGS += -O3
@@ -135,7 +148,7 @@ $(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(i
 
 # ---- goals ---------------------------------------------------------------------------------
 .PHONY: all tests fuzzers benches deps test check check-peers check-engines run lint format fuzz soak tidy tcb bench clean
-all: $(BINARIES)
+all: $(BINARIES) $(ENCLAVES)
 tests: $(TEST_BINS) $(TOOL_BINS)
 fuzzers: $(FUZZ_BINS)
 benches: $(BENCH_BINS)

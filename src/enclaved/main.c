@@ -37,7 +37,7 @@ struct arguments {
 
 static bool parse_arguments(struct arguments *a, int argc, char **argv)
 {
-    *a = (struct arguments){ .workers = 1, .root = provider->root };
+    *a = (struct arguments){ .workers = 1, .root = "" };
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *value = argv[i + 1];
         if (strcmp(argv[i], "--provider") == 0 && strcmp(value, provider->name) == 0)
@@ -45,7 +45,7 @@ static bool parse_arguments(struct arguments *a, int argc, char **argv)
         else if (strcmp(argv[i], "--workers") == 0 && value[0] >= '0' && value[0] <= '8' &&
                  value[1] == '\0')
             a->workers = value[0] - '0';
-        else if (strcmp(argv[i], "--root") == 0 && provider->root != NULL)
+        else if (strcmp(argv[i], "--root") == 0 && provider->nodes != NULL)
             a->root = value;
         else
             return false;
@@ -61,14 +61,13 @@ static void must(enum err e, const char *what)
     exit(EXIT_START);
 }
 
-static void enter_sandbox(const char *root)
+static void enter_sandbox(void)
 {
 #ifdef CRUST_SANITIZED
-    (void)root;
     fprintf(stderr, "crust-enclaved: a sanitizer build runs WITHOUT its sandbox\n");
 #else
     if (provider->confine != NULL)
-        must(provider->confine(root), "giving up the sight of other files");
+        must(provider->confine(), "giving up the sight of other files");
     if (!provider->own_sandbox)
         must(policy_enter(provider->rules, provider->rule_count), "the sandbox");
 #endif
@@ -79,7 +78,7 @@ static void start(const struct arguments *a)
 {
     static struct seal_provider seal;
     static struct seal_config config;
-    char why[PROVIDER_WHY_SIZE] = "the provider";
+    static struct provider_place place;
     if (!provider->own_sandbox)
         must(sandbox_check_fds(provider->key_fd ? POLICY_KEY_FD + 1 : POLICY_LISTENER_FD + 1),
              provider->key_fd ? "it wants the descriptors 0 to 4 and no others"
@@ -89,7 +88,8 @@ static void start(const struct arguments *a)
                                    .workers = (uint32_t)a->workers,
                                    .entropy = random_bytes };
     must(random_init(), "random numbers");
-    must(provider->open(&seal, &config.sealing, a->root, why), why);
+    place = (struct provider_place){ .nodes = provider->nodes, .root = a->root };
+    must(provider->open(&seal, &config.sealing, &place), place.why);
     must(serve_init(&config), "start");
     secret_wipe(&config.sealing);
     /* Keys should not reach a swap file; where the limit forbids it, the guide says so. */
@@ -97,7 +97,7 @@ static void start(const struct arguments *a)
         fputs("crust-enclaved: memory is not locked (see ulimit -l)\n", stderr);
     if (provider->warning != NULL)
         fprintf(stderr, "crust-enclaved: provider \"%s\": %s\n", provider->name, provider->warning);
-    enter_sandbox(a->root);
+    enter_sandbox();
 }
 
 int main(int argc, char **argv)

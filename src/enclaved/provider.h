@@ -12,20 +12,29 @@
 
 enum { PROVIDER_RULES_MAX = 8, PROVIDER_WHY_SIZE = 160 };
 
+struct nodes; /* enclaved/nodes.h */
+
+/* Where a provider looks, and what it found wrong. */
+struct provider_place {
+    const struct nodes *nodes;
+    const char *root; /* goes before "/dev" and "/sys"; kept */
+    char why[PROVIDER_WHY_SIZE];
+};
+
 struct provider {
     const char *name;
-    const char *root;    /* the tree it reads; NULL: none. --root gives another, for tests */
-    const char *warning; /* said at start; NULL: nothing to say */
-    bool key_fd;         /* descriptor 4 holds the sealing key */
+    const struct nodes *nodes; /* how it reads the machine; NULL: it does not */
+    const char *warning;       /* said at start; NULL: nothing to say */
+    bool key_fd;               /* descriptor 4 holds the sealing key */
     bool own_sandbox; /* it runs where system calls are not filtered, but made for it (Gramine) */
 
     /* Reads what there is to read before the sandbox. Out: *seal, *sealing (when this kind of
-     * machine has no key for us, a random one, and seal->is_volatile). On failure why says, in a
-     * sentence without full stop, what is missing. */
-    enum err (*open)(struct seal_provider *seal, struct secret *sealing, const char *root,
-                     char why[PROVIDER_WHY_SIZE]);
-    /* Gives up the sight of every file but those of root, just before the sandbox; may be NULL. */
-    enum err (*confine)(const char *root);
+     * machine has no key for us, a random one, and seal->is_volatile). On failure place->why says,
+     * in a sentence without full stop, what is missing. */
+    enum err (*open)(struct seal_provider *seal, struct secret *sealing,
+                     struct provider_place *place);
+    /* Gives up the sight of every file but those that evidence needs; may be NULL. */
+    enum err (*confine)(void);
     /* What evidence needs of the system, beside the policy's calls. */
     struct sandbox_rule rules[PROVIDER_RULES_MAX];
     size_t rule_count;
