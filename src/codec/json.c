@@ -126,6 +126,20 @@ void json_fields(struct json_value object, const char *const *names, size_t coun
     }
 }
 
+void json_each(struct json_value object,
+               void (*fn)(void *ctx, const char *name, struct json_value v), void *ctx)
+{
+    if (object.of != NULL && !is_object(object))
+        json_fail(object, ERR_FORMAT, "not an object");
+    if (!is_object(object))
+        return;
+    for (void *it = json_object_iter(mutable(object.of)); it != NULL;
+         it = json_object_iter_next(mutable(object.of), it)) {
+        const char *key = json_object_iter_key(it);
+        fn(ctx, key, child(object, key, json_object_iter_value(it)));
+    }
+}
+
 struct json_value json_find(struct json_value object, const char *name)
 {
     if (object.of != NULL && !is_object(object))

@@ -58,6 +58,11 @@ void json_fail(struct json_value at, enum err e, const char *reason);
 /* json_fields requires an object that has no member but these; the first other one is named. */
 void json_fields(struct json_value object, const char *const *names, size_t count);
 
+/* json_each calls fn for every member of an object, in their order; nothing for a value that is not
+ * there. For objects whose names are the sender's. */
+void json_each(struct json_value object,
+               void (*fn)(void *ctx, const char *name, struct json_value v), void *ctx);
+
 /* A member. json_get fails when it is missing; json_find then gives a value whose of is NULL. */
 struct json_value json_get(struct json_value object, const char *name);
 struct json_value json_find(struct json_value object, const char *name);
