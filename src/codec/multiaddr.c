@@ -2,6 +2,8 @@
 
 #include "codec/multiaddr_table.h"
 
+#include <stdio.h>
+
 #include <string.h>
 
 /* What makes a value of this kind one that has a text form, and one only. */
@@ -156,4 +158,61 @@ struct multiaddr multiaddr_of_ip(struct span ip, uint16_t port)
     e = multiaddr_add(&a, MULTIADDR_TCP, span_of(be, 2));
     ASSERT(e == OK);
     return a;
+}
+
+/* The part of an address after HOST/tcp/PORT: "http" or "https", NULL for anything else. */
+static const char *scheme_of(struct reader *r)
+{
+    struct multiaddr_part p;
+    bool tls = false;
+    const char *scheme = NULL;
+    while (multiaddr_next(r, &p)) {
+        if (p.code == MULTIADDR_TLS && !tls && scheme == NULL)
+            tls = true;
+        else if (p.code == MULTIADDR_HTTPS && !tls && scheme == NULL)
+            scheme = "https";
+        else if (p.code == MULTIADDR_HTTP && scheme == NULL)
+            scheme = tls ? "https" : "http";
+        else if (p.code != MULTIADDR_P2P || scheme == NULL)
+            return NULL;
+    }
+    return r->err == OK ? scheme : NULL;
+}
+
+static bool host_name(const char *name)
+{
+    for (size_t i = 0; name[i] != '\0'; i++) {
+        char c = name[i];
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '.' || c == '_';
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+enum err multiaddr_url(char out[MULTIADDR_URL_MAX], const struct multiaddr *a)
+{
+    struct reader r = reader_of(multiaddr_span(a));
+    struct multiaddr head = { 0 };
+    struct multiaddr_part p;
+    struct multiaddr_tcp t;
+    char text[MULTIADDR_TEXT_MAX];
+    out[0] = '\0';
+    for (int i = 0; i < 2; i++)
+        if (!multiaddr_next(&r, &p) || multiaddr_add(&head, p.code, p.value) != OK)
+            return ERR_UNSUPPORTED;
+    const char *scheme = scheme_of(&r);
+    if (scheme == NULL || multiaddr_tcp_of(&t, &head) != OK || !host_name(t.name))
+        return ERR_UNSUPPORTED;
+    multiaddr_format(text, &head); /* /ip6/HOST/tcp/PORT */
+    const char *host = t.name;
+    bool six = t.host == MULTIADDR_IP6;
+    if (six || t.host == MULTIADDR_IP4) {
+        text[5 + strcspn(text + 5, "/")] = '\0';
+        host = text + 5;
+    }
+    (void)snprintf(out, MULTIADDR_URL_MAX, "%s://%s%.253s%s:%u", scheme, six ? "[" : "", host,
+                   six ? "]" : "", (unsigned)t.port);
+    return OK;
 }

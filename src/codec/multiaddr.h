@@ -104,6 +104,13 @@ struct multiaddr_tcp {
  * any other address (another transport, a relay, WebSocket, a zone); *out zeroed then. */
 NODISCARD enum err multiaddr_tcp_of(struct multiaddr_tcp *out, const struct multiaddr *a);
 
+enum { MULTIADDR_URL_MAX = MULTIADDR_NAME_MAX + 16 }; /* with its NUL */
+
+/* multiaddr_url writes the URL that an address of an HTTP server stands for: HOST/tcp/PORT/https,
+ * /tls/http or /http, with or without /p2p/ID at the end. Other addresses, and a name with
+ * characters that no host has: ERR_UNSUPPORTED, and out is "". */
+NODISCARD enum err multiaddr_url(char out[MULTIADDR_URL_MAX], const struct multiaddr *a);
+
 /* multiaddr_of_ip makes /ip4 or /ip6 (size 4 or 16, asserted) /tcp/PORT. */
 struct multiaddr multiaddr_of_ip(struct span ip, uint16_t port);
 

@@ -203,6 +203,37 @@ static int setup(void **state)
     return random_init() == OK ? 0 : -1;
 }
 
+static void addresses_of_http_servers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *url; /* NULL: none */
+    } rows_[] = {
+        { "/dns4/a.example/tcp/443/https", "https://a.example:443" },
+        { "/dns/a.example/tcp/443/tls/http", "https://a.example:443" },
+        { "/ip4/1.2.3.4/tcp/8080/http", "http://1.2.3.4:8080" },
+        { "/ip6/2600::1/tcp/443/https", "https://[2600::1]:443" },
+        { "/ip4/1.2.3.4/tcp/1/http/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
+          "http://1.2.3.4:1" },
+        { "/ip4/1.2.3.4/tcp/1", NULL },
+        { "/ip4/1.2.3.4/udp/1/http", NULL },
+        { "/ip4/1.2.3.4/tcp/1/tls", NULL },
+        { "/ip4/1.2.3.4/tcp/1/tls/https", NULL },
+        { "/ip4/1.2.3.4/tcp/1/http/http", NULL },
+        { "/ip4/1.2.3.4/tcp/1/ws", NULL },
+        { "/dns4/a@b/tcp/1/http", NULL },
+        { "/dns4/a:b/tcp/1/http", NULL },
+        { "/ip4/1.2.3.4", NULL },
+    };
+    char url[MULTIADDR_URL_MAX];
+    struct multiaddr a;
+    for (size_t i = 0; i < sizeof(rows_) / sizeof(rows_[0]); i++) {
+        CHECK_OK(multiaddr_parse(&a, span_str(rows_[i].text)));
+        CHECK_ERR(multiaddr_url(url, &a), rows_[i].url == NULL ? ERR_UNSUPPORTED : OK);
+        CHECK(strcmp(url, rows_[i].url == NULL ? "" : rows_[i].url) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_bytes_that_are_no_address),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_what_a_tcp_dialer_needs),
+        cmocka_unit_test(addresses_of_http_servers),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

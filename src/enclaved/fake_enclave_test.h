@@ -22,7 +22,6 @@ struct fake_enclave {
     struct ipc_endpoint at;
     int listener;
     const char *workers;
-    const char *release_keys; /* NULL: none */
     struct process process;
     struct ipc_sync *ipc;
     struct fake_host host;
@@ -55,14 +54,7 @@ static inline void fake_enclave_spawn(struct fake_enclave *e, int extra_fd)
     CHECK(write(key[1], e->key, sizeof(e->key)) == (ssize_t)sizeof(e->key));
     close(key[1]);
     int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    const char *argv[] = { path,
-                           "--provider",
-                           "software",
-                           "--workers",
-                           e->workers,
-                           e->release_keys != NULL ? "--release-keys" : NULL,
-                           e->release_keys,
-                           NULL };
+    const char *argv[] = { path, "--provider", "software", "--workers", e->workers, NULL };
     struct process_options o = {
         .path = path,
         .argv = argv,
@@ -102,12 +94,9 @@ static inline enum err fake_enclave_call(void *ctx, struct enclave_reply *reply,
 }
 
 /* Starts the process and connects; nothing is asked yet. ring: bytes of shared memory, or 0. */
-static inline void fake_enclave_open_keys(struct fake_enclave *e, uint32_t ring,
-                                          const char *workers, const char *release_keys)
+static inline void fake_enclave_open(struct fake_enclave *e, uint32_t ring, const char *workers)
 {
-    *e = (struct fake_enclave){ .dir = "/tmp/crust-enclave-XXXXXX",
-                                .workers = workers,
-                                .release_keys = release_keys };
+    *e = (struct fake_enclave){ .dir = "/tmp/crust-enclave-XXXXXX", .workers = workers };
     CHECK(mkdtemp(e->dir) != NULL);
     random_bytes(e->key, sizeof(e->key));
     e->at = (struct ipc_endpoint){ .kind = IPC_UNIX, .ring_size = ring };
@@ -119,11 +108,6 @@ static inline void fake_enclave_open_keys(struct fake_enclave *e, uint32_t ring,
     e->host.call = fake_enclave_call;
     e->host.ctx = e;
     memset(e->host.chain, 9, sizeof(e->host.chain));
-}
-
-static inline void fake_enclave_open(struct fake_enclave *e, uint32_t ring, const char *workers)
-{
-    fake_enclave_open_keys(e, ring, workers, NULL);
 }
 
 /* As after a crash of the process: the same keys on the host's side, nothing in memory. */

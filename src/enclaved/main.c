@@ -5,7 +5,6 @@
  * for the software provider only, 4, its sealing key (32 bytes). */
 #include "base/release.h"
 #include "crypto/random.h"
-#include "enclaved/judge.h"
 #include "enclaved/policy.h"
 #include "enclaved/provider.h"
 #include "enclaved/serve.h"
@@ -27,15 +26,12 @@ enum {
 
 static const struct provider *const provider = &CRUST_PROVIDER;
 
-static const char usage[] =
-    "crust-enclaved --provider %s [--workers N] [--root FOLDER] [--release-keys K:HEX,HEX...]\n"
-    "Descriptor 3 is a listening socket%s.\n"
-    "K of the keys must sign a release before this worker hands its keys over to it.\n";
+static const char usage[] = "crust-enclaved --provider %s [--workers N] [--root FOLDER]\n"
+                            "Descriptor 3 is a listening socket%s.\n";
 
 struct arguments {
     int workers;
     const char *root;
-    struct release_cert_keys release_keys;
     bool named; /* the provider: whoever starts it says what it expects */
 };
 
@@ -51,8 +47,7 @@ static bool parse_arguments(struct arguments *a, int argc, char **argv)
             a->workers = value[0] - '0';
         else if (strcmp(argv[i], "--root") == 0 && provider->nodes != NULL)
             a->root = value;
-        else if (strcmp(argv[i], "--release-keys") != 0 ||
-                 release_cert_keys_parse(&a->release_keys, span_str(value)) != OK)
+        else
             return false;
     }
     return a->named && argc % 2 == 1;
@@ -90,15 +85,12 @@ static void start(const struct arguments *a)
                               : "it wants the descriptors 0 to 3 and no others");
     config = (struct seal_config){ .provider = &seal,
                                    .release = span_str(RELEASE),
-                                   .number = RELEASE_NUMBER,
-                                   .release_keys = a->release_keys,
                                    .workers = (uint32_t)a->workers,
                                    .entropy = random_bytes };
     must(random_init(), "random numbers");
     place = (struct provider_place){ .nodes = provider->nodes, .root = a->root };
     must(provider->open(&seal, &config.sealing, &place), place.why);
     must(serve_init(&config), "start");
-    must(judge_prepare(), "the vendors' certificates");
     secret_wipe(&config.sealing);
     /* Keys should not reach a swap file; where the limit forbids it, the guide says so. */
     if (mlockall(MCL_CURRENT) != 0)

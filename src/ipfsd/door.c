@@ -143,6 +143,7 @@ static enum err open_behind(struct ipfsd *n)
                                 .ranks = n->ranks,
                                 .local = &n->local,
                                 .chain = &n->chain,
+                                .find = n->find_http,
                                 .last = n->p2p == NULL ? NULL : p2p_node_source(n->p2p),
                                 .self = s->url[0] == '\0' ? NULL : s->url };
     for (; o.peer_count < s->peers.count; o.peer_count++)

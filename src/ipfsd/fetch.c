@@ -27,6 +27,21 @@ static enum err add_source(struct fetch *f, struct span url)
     return OK;
 }
 
+/* At the end: what is under way names sources by their places. */
+enum err fetch_add(struct fetch *f, struct span url)
+{
+    struct fetch_source s;
+    TRY(fetch_source_parse(&s, url));
+    for (uint32_t i = 0; i < f->source_count; i++) {
+        if (strcmp(f->sources[i].url, s.url) == 0)
+            return OK;
+    }
+    if (f->source_count == FETCH_SOURCES_MAX)
+        return ERR_LIMIT;
+    f->sources[f->source_count++] = s;
+    return OK;
+}
+
 static enum err fill(struct fetch *f, const struct fetch_options *o)
 {
     f->loop = o->loop;

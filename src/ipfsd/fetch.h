@@ -49,6 +49,10 @@ struct fetch_block {
 NODISCARD enum err fetch_open(struct fetch **out, const struct fetch_options *o);
 void fetch_close(struct fetch *f); /* NULL is fine */
 
+/* fetch_add names one more source, as the last one. OK, also when it is one already; ERR_LIMIT,
+ * ERR_FORMAT. The caller's thread. */
+NODISCARD enum err fetch_add(struct fetch *f, struct span url);
+
 /* fetch_next gives the next block of the stream of the whole DAG (a CAR with dag-scope=all), which
  * starts with the first call: in depth-first order, each once, perhaps incomplete.
  * Blocks that nothing before them links to are dropped here, and so are repeats.

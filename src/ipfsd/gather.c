@@ -1,6 +1,7 @@
 #include "ipfsd/gather.h"
 
 #include "codec/links.h"
+#include "ipfsd/find_http.h"
 #include "ipfsd/ipfsd.h"
 #include "ipfsd/p2p_node.h"
 
@@ -103,12 +104,30 @@ static enum err local_get(struct gather *g, size_t *size, const struct content_k
                       &k);
 }
 
+/* Gateways that routers know for the content, once. False: there are none. */
+static bool ask_routers(struct gather *g)
+{
+    struct find_http *f = g->call->node->find_http;
+    struct find_http_urls found;
+    uint32_t before = g->order->source_count, added = 0;
+    if (f == NULL || g->asked_routers || before >= FETCH_SOURCES_MAX)
+        return false;
+    g->asked_routers = true;
+    if (find_http_get(f, &found, &g->order->key) != OK)
+        return false;
+    for (size_t i = 0; i < found.count; i++)
+        added += fetch_add(g->fetch, span_str(found.urls[i])) == OK;
+    return added > 0;
+}
+
 /* Out of gateways, else from peers of the swarm. */
 static enum err network_get(struct gather *g, size_t *size, const struct content_key *key)
 {
     struct block_key k = { .codec = key->codec };
     struct mspan room = { g->buffer, BLOCK_SIZE_MAX };
     enum err e = fetch_get(g->fetch, size, room, key);
+    if ((e == ERR_NOT_FOUND || e == ERR_TIMEOUT) && ask_routers(g))
+        e = fetch_get(g->fetch, size, room, key);
     struct p2p_node *p2p = g->call->node->p2p;
     if ((e != ERR_NOT_FOUND && e != ERR_TIMEOUT) || p2p == NULL)
         return e;

@@ -1,5 +1,6 @@
 /* gather: brings every block of a DAG, each once, in any order, to a function: out of the local
- * store and the sealed replicas first, then from gateways, then from peers by bitswap. Links,
+ * store and the sealed replicas first, then from gateways (those of the order, then those that
+ * routers know), then from peers by bitswap. Links,
  * repeats and what is missing are kept in a scratch file, so that memory is flat. One thread. */
 #ifndef CRUST_IPFSD_GATHER_H
 #define CRUST_IPFSD_GATHER_H
@@ -20,6 +21,7 @@ struct gather {
     uint8_t *buffer; /* for one block */
     uint64_t bytes;  /* of blocks taken */
     uint64_t blocks;
+    bool asked_routers; /* who else has it */
     bool source_failed; /* that is why gather_run failed */
     bool again;         /* some were taken in an earlier run */
 };

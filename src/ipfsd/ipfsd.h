@@ -16,6 +16,7 @@ struct host;
 struct http_client;
 struct gateway_http;
 struct kubo_rpc;
+struct find_http;
 struct names;
 struct p2p_node;
 struct fetch_ranks;
@@ -41,6 +42,7 @@ struct ipfsd {
     struct gateway_http *gateway; /* NULL: not serving */
     struct kubo_rpc *kubo_rpc;    /* NULL: off */
     struct p2p_node *p2p;         /* NULL: off */
+    struct find_http *find_http;  /* NULL: no routers */
     struct jobs control;          /* one thread: reports, registration, everything short */
     struct jobs sealing;          /* some threads: seal, fill, fetch */
     struct jobs maintain;         /* one thread: garbage collection, verify */

@@ -1,6 +1,7 @@
 /* crust-ipfsd: the storage node's host program. Guide: docs/guide/storage-node.md. */
 #include "ipfsd/door.h"
 #include "ipfsd/fetch_rank.h"
+#include "ipfsd/find_http.h"
 #include "ipfsd/host.h"
 #include "ipfsd/kubo_rpc_http.h"
 #include "ipfsd/p2p_node.h"
@@ -64,6 +65,8 @@ static enum err start(struct ipfsd *n)
     TRY(jobs_start(&n->maintain, 1));
     if (n->host != NULL)
         TRY(care_start(&n->care, n->host, n->loop, &n->control));
+    if (n->settings.routers.count != 0)
+        TRY(find_http_open(&n->find_http, n->loop, &n->settings.routers));
     if (n->settings.p2p.on)
         TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
@@ -79,6 +82,7 @@ static enum err start(struct ipfsd *n)
 static void stop(struct ipfsd *n)
 {
     atomic_store(&n->stopping, true);
+    find_http_stop(n->find_http);
     p2p_node_stop(n->p2p); /* those who wait for blocks of peers wait for this thread */
     if (n->ipc != NULL)
         service_close(n);
@@ -91,6 +95,7 @@ static void stop(struct ipfsd *n)
     jobs_stop(&n->sealing);
     jobs_stop(&n->maintain);
     jobs_stop(&n->control);
+    find_http_close(n->find_http);
     p2p_node_close(n->p2p);
     storer_stop(&n->storer);
     while (n->calls > 0)

@@ -207,6 +207,24 @@ static enum err get_last(const struct remote *r, size_t *size, struct mspan buf,
     return block_source_get(r->o.last, size, buf, &k);
 }
 
+/* Gateways that routers know for a root. *found has them besides its own afterwards. */
+static enum err get_from_routers(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
+                                 struct group *found)
+{
+    struct find_http_urls urls;
+    uint32_t before = found->count;
+    TRY(find_http_get(r->o.find, &urls, &found->root));
+    for (size_t i = 0; i < urls.count; i++)
+        add_url(r, found, urls.urls[i]);
+    return found->count == before ? ERR_NOT_FOUND
+                                  : run_fetch(r, slot, size, buf, found, &found->root);
+}
+
+static bool is_absent(enum err e)
+{
+    return e == ERR_NOT_FOUND || e == ERR_TIMEOUT;
+}
+
 static enum err get_in_slot(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
                             const struct content_key *key)
 {
@@ -219,13 +237,15 @@ static enum err get_in_slot(struct remote *r, uint32_t slot, size_t *size, struc
     enum err e = g != NULL ? OK : find_sources(r, &found, key);
     if (e == OK)
         e = run_fetch(r, slot, size, buf, &found, key);
-    if ((e == ERR_NOT_FOUND || e == ERR_TIMEOUT) && r->o.last != NULL)
+    if (is_absent(e) && g == NULL && r->o.find != NULL)
+        e = get_from_routers(r, slot, size, buf, &found);
+    if (is_absent(e) && r->o.last != NULL)
         e = get_last(r, size, buf, key);
     pthread_mutex_lock(&r->lock);
     if (e == OK) {
         uint32_t number = found.number != 0 ? found.number : keep_group(r, &found);
         note_links(r, key, span_of(buf.p, *size), number);
-    } else if (e == ERR_NOT_FOUND || e == ERR_TIMEOUT) {
+    } else if (is_absent(e)) {
         note_absent(r, key);
     }
     pthread_mutex_unlock(&r->lock);

@@ -1,7 +1,7 @@
 /* remote: blocks that this node has not got, from those who hold them: the origins of an order that
- * the chain knows for the content, gateways that the operator named, and then one more source (the
- * peers of the swarm). Each block is verified.
- * For a user's gateway, behind what is local. Design: docs/design/gateway.md 4.
+ * the chain knows for the content, gateways that the operator named, gateways that delegated
+ * routers know, and then one more source (the peers of the swarm). Each block is verified. For a
+ * user's gateway, behind what is local. Design: docs/design/gateway.md 4.
  *
  * A block below a root is asked of those who gave the root; what nobody had a moment ago is not
  * asked again. Others are asked for what they themselves have only, so that two gateways never
@@ -12,6 +12,7 @@
 #include "ipfs/blockio.h"
 #include "ipfsd/chain_read.h"
 #include "ipfsd/fetch.h"
+#include "ipfsd/find_http.h"
 
 enum {
     REMOTE_PEERS_MAX = 8,
@@ -31,6 +32,8 @@ struct remote_options {
     struct fetch_ranks *ranks;        /* kept; may be NULL */
     const struct block_source *local; /* kept: asked first; NULL: nothing */
     const struct chain_read *chain;   /* kept; NULL: the chain is not asked */
+    struct find_http *find;           /* kept: routers, asked for the gateways of a root that nobody
+                                         above has; NULL: none */
     const struct block_source *last;  /* kept: asked when nobody else has it; NULL: nothing */
     uint32_t peer_count;
     const char *peers[REMOTE_PEERS_MAX]; /* gateway URLs; copied */

@@ -174,6 +174,67 @@ static void origins_and_holders_come_from_the_chain(void **state)
     fetch_by_order("missing", "honest");
 }
 
+/* A router that knows a gateway for the root. */
+struct router {
+    struct world *w;
+    struct config_urls urls;
+    struct find_http *find;
+    atomic_bool done;
+};
+
+static void router_open(void *ctx)
+{
+    struct router *r = ctx;
+    CHECK_OK(find_http_open(&r->find, r->w->loop, &r->urls));
+    atomic_store(&r->done, true);
+}
+
+static void router_close(void *ctx)
+{
+    struct router *r = ctx;
+    find_http_stop(r->find);
+    find_http_close(r->find);
+    atomic_store(&r->done, true);
+}
+
+static void on_loop(struct router *r, void (*fn)(void *))
+{
+    atomic_store(&r->done, false);
+    CHECK_OK(loop_post(r->w->loop, fn, r));
+    while (!atomic_load(&r->done))
+        usleep(1000);
+}
+
+static void gateways_come_from_routers(void **state)
+{
+    (void)state;
+    struct world *w = world_new(2, 3, 20000, true);
+    struct chain c = { .w = w };
+    struct router router = { .w = w, .urls.count = 1 };
+    struct http_server *server;
+    struct remote *r;
+    const struct http_server_options so = { .threads = 1, .handler = chain_handler, .ctx = &c };
+    CHECK_OK(http_server_open(&server, &so));
+    snprintf(router.urls.urls[0], CONFIG_URL_MAX, "http://127.0.0.1:%u", http_server_port(server));
+    snprintf(c.body, sizeof(c.body),
+             "{\"Providers\":[{\"Schema\":\"peer\",\"ID\":"
+             "\"12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8\",\"Addrs\":["
+             "\"/ip4/127.0.0.1/tcp/%u/http\"],\"Protocols\":[\"transport-ipfs-gateway-http\"]}]}",
+             http_server_port(w->servers[1]));
+    on_loop(&router, router_open);
+    const struct remote_options o = {
+        .loop = w->loop, .http = w->http, .find = router.find, .get_ms = 1500
+    };
+    CHECK_OK(remote_open(&r, &o));
+    for (size_t i = 0; i < w->count; i++)
+        CHECK_OK(get(r, &w->blocks[i], &w->blocks[i].key));
+    CHECK(c.asked == 1);
+    remote_close(r);
+    on_loop(&router, router_close);
+    http_server_close(server);
+    world_free(w);
+}
+
 int main(void)
 {
     log_init("remote-test", LOG_LEVEL_OFF);
@@ -184,6 +245,7 @@ int main(void)
         cmocka_unit_test(stopping_ends_calls),
         cmocka_unit_test(a_silent_peer_costs_bounded_time),
         cmocka_unit_test(origins_and_holders_come_from_the_chain),
+        cmocka_unit_test(gateways_come_from_routers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "ipfsd/settings.h"
 
 #include "ipfsd/keep.h"
+#include "ipfsd/routing_http.h"
 #include "rt/path.h"
 #include "rt/process.h"
 
@@ -44,6 +45,8 @@ static const struct config_key keys[] = {
       "sites: DOMAIN:/ipfs/CID, DOMAIN:/ipns/NAME, or DOMAIN (its link is in the DNS), with "
       "commas" },
     { "peers", CONFIG_STRING, "", "URLs of gateways to ask for what is not here, with commas" },
+    { "routing-endpoints", CONFIG_STRING, "",
+      "URLs of delegated routers (/routing/v1) to ask who has a content, with commas" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
     { "p2p", CONFIG_BOOL, "false", "connect with libp2p peers" },
@@ -191,6 +194,9 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return config_refuse(error, "disks: at most 16 of PATH or PATH:CAPACITY, like /mnt/a:500G");
     if (config_urls(&out->peers, c, "peers") != OK)
         return config_refuse(error, "peers: at most 8 URLs like https://gateway.example");
+    if (config_urls(&out->routers, c, "routing-endpoints") != OK ||
+        out->routers.count > ROUTING_HTTP_ROUTERS)
+        return config_refuse(error, "routing-endpoints: at most 4 URLs like https://cid.contact");
     TRY(config_port(&out->kubo_port, error, c, "kubo-rpc"));
     out->kubo_rpc = config_bool(c, "kubo-rpc");
     out->gateway_remote = config_bool(c, "gateway-remote");

@@ -57,6 +57,7 @@ struct settings {
     struct config_port gateway_port;
     bool gateway_remote; /* fetch what is not here */
     struct config_urls peers;
+    struct config_urls routers;       /* delegated routers */
     char url[CONFIG_URL_MAX];         /* how others reach the gateway; "" when not known */
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;

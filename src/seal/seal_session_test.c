@@ -43,8 +43,7 @@ static void make_keys(struct seal_keys *k)
 {
     struct secret nmk;
     random_bytes(nmk.b, sizeof(nmk.b));
-    static const uint8_t pin[32] = { 3 };
-    seal_keys_make(k, &nmk, pin);
+    seal_keys_make(k, &nmk);
 }
 
 static void test_sealed_keys_open_under_the_same_key_and_chain_only(void **state)
