@@ -105,21 +105,32 @@ static enum err read_evidence(struct span *kind, struct span *data, struct span 
     return cbor_finish(&c);
 }
 
+enum err attest_open(enum attest_kind *kind, struct span *data, struct span evidence)
+{
+    struct span name;
+    *kind = ATTEST_SOFTWARE;
+    TRY(read_evidence(&name, data, evidence));
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (!span_eq(name, span_str(kinds[i].name)))
+            continue;
+        *kind = kinds[i].kind;
+        return OK;
+    }
+    return ERR_UNSUPPORTED;
+}
+
 enum err attest_verify(struct attest_verdict *out, struct span evidence,
                        const struct attest_context *context)
 {
-    struct span name, data;
-    enum err e = read_evidence(&name, &data, evidence);
+    enum attest_kind kind;
+    struct span data;
+    enum err e = attest_open(&kind, &data, evidence);
+    if (e == ERR_UNSUPPORTED)
+        return verdict_refuse(out, VERDICT_UNSUPPORTED, "kind");
     if (e != OK) {
         (void)!verdict_refuse(out, VERDICT_FORMAT, "evidence");
         return e;
     }
-    for (size_t i = 0; i < KIND_COUNT; i++) {
-        if (!span_eq(name, span_str(kinds[i].name)))
-            continue;
-        return kinds[i].kind == ATTEST_SOFTWARE
-                   ? software_verify(out, data, context)
-                   : hardware_verify(out, kinds[i].kind, data, context);
-    }
-    return verdict_refuse(out, VERDICT_UNSUPPORTED, "kind");
+    return kind == ATTEST_SOFTWARE ? software_verify(out, data, context)
+                                   : hardware_verify(out, kind, data, context);
 }

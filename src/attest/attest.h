@@ -40,6 +40,11 @@ NODISCARD enum err attest_verify(struct attest_verdict *out, struct span evidenc
 NODISCARD enum err attest_verify_bare(struct attest_verdict *out, struct span data,
                                       const struct attest_inputs *inputs);
 
+/* attest_open takes evidence apart without looking at what it says: its kind and its data,
+ * borrowed. Returns OK; ERR_SHORT, ERR_TRAILING, ERR_FORMAT, ERR_LIMIT; ERR_UNSUPPORTED (an unknown
+ * kind). */
+NODISCARD enum err attest_open(enum attest_kind *kind, struct span *data, struct span evidence);
+
 /* attest_is_quote tells a DCAP quote from a SEV-SNP report by its first bytes. */
 bool attest_is_quote(struct span data);
 

@@ -50,6 +50,11 @@ void collateral_id_amd_crl(uint8_t out[COLLATERAL_ID_SIZE], enum snp_product pro
     make_id(out, COLLATERAL_AMD_CRL, (uint8_t)product, (struct span){ NULL, 0 });
 }
 
+void collateral_id_root_crl(uint8_t out[COLLATERAL_ID_SIZE])
+{
+    make_id(out, COLLATERAL_ROOT_CRL, 0, (struct span){ NULL, 0 });
+}
+
 void collateral_id_amd_ca(uint8_t out[COLLATERAL_ID_SIZE], enum snp_product product, bool vlek)
 {
     make_id(out, COLLATERAL_AMD_CA, (uint8_t)(2 * (unsigned)product + vlek),
@@ -161,7 +166,7 @@ static enum err check_root_crl(struct check *c)
     TRY(open_root(c, &root, c->roots->intel));
     TRY(check_list(c, &crl, c->post->document, &root));
     take_list(c, &crl);
-    make_id(c->out->id, COLLATERAL_ROOT_CRL, 0, (struct span){ NULL, 0 });
+    collateral_id_root_crl(c->out->id);
     return OK;
 }
 
@@ -246,6 +251,7 @@ enum err collateral_check(struct collateral_entry *out, enum verdict_code *code,
         VERDICT_FORMAT, "post");
     if (e == OK)
         e = checks[post->kind](&c);
+    out->checked_to = c.verdict.lapses;
     if (code != NULL)
         *code = c.verdict.code;
     if (e != OK)

@@ -33,6 +33,7 @@ struct collateral_entry {
     uint8_t id[COLLATERAL_ID_SIZE]; /* one entry is kept for each kind and id: spec 11.2 */
     uint64_t issued, lapses;        /* seconds; valid at both ends */
     uint32_t evaluation;            /* of the two documents, else 0 */
+    uint64_t checked_to; /* until when the check says the same: the least end of all it looked at */
 };
 
 /* collateral_check verifies a post at a time. root_crl: the one that is kept, against which the
@@ -55,6 +56,7 @@ void collateral_id_tcb_info(uint8_t out[COLLATERAL_ID_SIZE], bool tdx, const uin
 void collateral_id_qe_identity(uint8_t out[COLLATERAL_ID_SIZE], bool tdx);
 void collateral_id_pck_crl(uint8_t out[COLLATERAL_ID_SIZE], const struct x509_key *ca);
 void collateral_id_amd_crl(uint8_t out[COLLATERAL_ID_SIZE], enum snp_product product);
+void collateral_id_root_crl(uint8_t out[COLLATERAL_ID_SIZE]);
 void collateral_id_amd_ca(uint8_t out[COLLATERAL_ID_SIZE], enum snp_product product, bool vlek);
 
 #endif

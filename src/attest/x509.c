@@ -379,3 +379,14 @@ bool x509_crl_lists(const struct x509_crl *crl, struct span serial)
     }
     return false;
 }
+
+bool x509_crl_next(const struct x509_crl *crl, struct span *serial, size_t *place)
+{
+    struct reader list = reader_of(span_sub(crl->revoked, *place, crl->revoked.n));
+    *serial = (struct span){ NULL, 0 };
+    if (list.n == 0)
+        return false;
+    *serial = read_entry(&list);
+    *place = crl->revoked.n - list.n;
+    return list.err == OK;
+}

@@ -72,6 +72,10 @@ NODISCARD enum err x509_check_seal(const struct x509_signed *object, const struc
 /* Whether the CRL lists the serial number. */
 bool x509_crl_lists(const struct x509_crl *crl, struct span serial);
 
+/* x509_crl_next gives the serial number that a list names at *place, and moves it on to the next;
+ * *place is 0 at first. False at the end. */
+bool x509_crl_next(const struct x509_crl *crl, struct span *serial, size_t *place);
+
 /* x509_extension finds an extension by the contents of its OID; false when there is none. *value:
  * the contents of its OCTET STRING. */
 bool x509_extension(const struct x509 *cert, struct span *value, struct span oid);

@@ -5,6 +5,7 @@
 #include "chain/benefits.h"
 #include "chain/gov.h"
 #include "chain/group.h"
+#include "chain/registry.h"
 #include "chain/staking.h"
 #include "chain/work.h"
 #include "codec/cbor.h"
@@ -138,6 +139,8 @@ static enum tx_result call_check(struct chain *c, const struct ledger_call *call
         return group_check(l, call);
     case TX_OF_GOV:
         return gov_check(l, call);
+    case TX_OF_ATTEST:
+        return registry_check_post(l, call);
     case TX_OF_BEACON:
         return beacon_check(l, call->tx);
     case TX_OF_NOBODY:
@@ -192,6 +195,9 @@ static enum tx_result call_apply(struct chain *c, const struct ledger_call *call
     case TX_OF_GOV:
         gov_apply(l, call);
         break;
+    case TX_OF_ATTEST:
+        registry_apply_post(l, call);
+        break;
     case TX_OF_BEACON:
         beacon_apply(l, call->tx);
         break;
@@ -224,6 +230,8 @@ static struct fee fee_of(struct chain *c, const struct ledger_call *call, enum t
     struct fee fee = { accounts_fee(&c->params, call->bytes.n, tx->tip), AMOUNT_ZERO };
     *verdict = tx->call.kind == TX_REPORT ? c->work->check(l, call) : RESULT_OK;
     if (tx->call.kind == TX_REPORT && *verdict == RESULT_OK && c->work->is_free(l, call))
+        fee.charged = tx->tip;
+    if (tx->call.kind == TX_COLLATERAL_POST && registry_is_useful(l, call))
         fee.charged = tx->tip;
     /* SPEC benefits 2.3: "A settlement that is refused pays in full." */
     if (tx->call.kind == TX_SETTLE && market_check_settle(l, call) == RESULT_OK)
@@ -319,6 +327,7 @@ void chain_check_tx(struct chain *c, struct chain_check *out, struct span bytes,
     const struct ledger_call call = {
         .tx = &tx, .from = tx.from, .bytes = bytes, .verdict = &room
     };
+    out->attests = tx_attests(tx.call.kind);
     if (!tx_is_signed(&tx)) {
         out->priority = 3;
         out->code = call_check(c, &call);

@@ -52,6 +52,7 @@ struct chain_check {
     uint8_t signer[64];  /* from | by: one order of nonces each; zeros when unsigned */
     uint64_t nonce;
     uint8_t id[TX_ID_SIZE];
+    bool attests; /* counts towards params.attest_per_block */
 };
 void chain_check_tx(struct chain *c, struct chain_check *out, struct span tx, bool recheck);
 

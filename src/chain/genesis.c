@@ -1,6 +1,8 @@
 /* The genesis file: docs/spec/params.md 3. */
 #include "chain/beacon.h"
 #include "chain/chain.h"
+#include "chain/registry.h"
+#include "chain/releases.h"
 #include "chain/staking.h"
 #include "chain/work.h"
 #include "codec/cbor.h"
@@ -49,7 +51,7 @@ static void read_param(struct params *p, struct json_value object, const char *n
 
 static void read_params(struct params *p, struct json_value object)
 {
-    const char *names[128];
+    const char *names[192];
     size_t count = params_count();
     ASSERT(count < sizeof(names) / sizeof(names[0]));
     for (size_t i = 0; i < count; i++)
@@ -278,10 +280,73 @@ static void read_staking(struct ledger *l, struct json_value list, struct json_v
         staking_genesis_end(l);
 }
 
+/* Texts as governance enacts them. */
+static void read_list(struct ledger *l, struct json_value list, const char *name)
+{
+    size_t count = list.of == NULL ? 0 : json_count(list);
+    for (size_t i = 0; i < count && list.doc->err == OK; i++) {
+        struct json_value v = json_at(list, i);
+        const char *text = json_text(v);
+        if (list.doc->err != OK)
+            return;
+        if (strlen(text) > RELEASES_TEXT_MAX || !releases_check(name, text))
+            json_fail(v, ERR_FORMAT, "not a row of this list");
+        else
+            releases_apply(l, name, text);
+    }
+}
+
+/* SPEC params 3.6: "roots of its own only where allow_software is true" */
+static void read_roots(struct ledger *l, struct json_value roots)
+{
+    static const char *const names[REGISTRY_ROOTS] = { "intel", "milan", "genoa", "turin" };
+    if (roots.of == NULL || roots.doc->err != OK)
+        return;
+    json_fields(roots, names, REGISTRY_ROOTS);
+    if (!l->params->allow_software)
+        json_fail(roots, ERR_RANGE, "only where allow_software is true");
+    for (uint32_t i = 0; i < REGISTRY_ROOTS && roots.doc->err == OK; i++) {
+        uint8_t der[X509_SIZE_MAX];
+        struct json_value v = json_find(roots, names[i]);
+        if (v.of == NULL)
+            continue;
+        size_t n = strlen(json_text(v)) / 2;
+        if (n > sizeof(der)) {
+            json_fail(v, ERR_LIMIT, "too large for a certificate");
+            return;
+        }
+        json_hex(v, der, n);
+        if (roots.doc->err == OK && registry_set_root(l, i, span_of(der, n)) != OK)
+            json_fail(v, ERR_FORMAT, "not a root certificate, DER in hex");
+    }
+}
+
+static void read_attest(struct ledger *l, struct json_value attest)
+{
+    static const char *const names[] = { "releases", "deny", "advisories", "td_config", "roots" };
+    static const char *const usual[] = { "INTEL-SA-00289", "INTEL-SA-00334", "INTEL-SA-00615" };
+    bool given = attest.of != NULL && attest.doc->err == OK;
+    struct json_value advisories = { 0 };
+    if (given) {
+        json_fields(attest, names, sizeof(names) / sizeof(names[0]));
+        advisories = json_find(attest, "advisories");
+    }
+    for (size_t i = 0; advisories.of == NULL && i < sizeof(usual) / sizeof(usual[0]); i++)
+        releases_apply(l, "attest_advisory", usual[i]);
+    if (!given || attest.doc->err != OK)
+        return;
+    read_list(l, advisories, "attest_advisory");
+    read_list(l, json_find(attest, "releases"), "attest_release");
+    read_list(l, json_find(attest, "deny"), "attest_deny");
+    read_list(l, json_find(attest, "td_config"), "attest_td_config");
+    read_roots(l, json_find(attest, "roots"));
+}
+
 static void read_genesis(struct chain *c, struct json_value root)
 {
-    static const char *const names[] = { "chain_id",     "time_ms",    "params", "balances",
-                                         "contributors", "validators", "beacon", "staking" };
+    static const char *const names[] = { "chain_id", "time_ms",      "params",
+                                         "balances", "contributors", "validators",
+                                         "beacon",   "staking",      "attest" };
     json_fields(root, names, sizeof(names) / sizeof(names[0]));
     struct json_value id = json_get(root, "chain_id");
     const char *text = json_text(id);
@@ -297,6 +362,7 @@ static void read_genesis(struct chain *c, struct json_value root)
     read_validators(&c->ledger, json_get(root, "validators"));
     read_staking(&c->ledger, json_find(root, "staking"), json_get(root, "validators"));
     read_contributors(&c->ledger, root);
+    read_attest(&c->ledger, json_find(root, "attest"));
 }
 
 enum err chain_genesis(struct chain *c, const struct kv *kv, void *memory, struct span genesis,

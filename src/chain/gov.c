@@ -1,6 +1,9 @@
 #include "chain/gov.h"
 
+#include "chain/registry.h"
+#include "chain/releases.h"
 #include "chain/staking_store.h"
+#include "chain/work_evidence.h"
 #include "codec/cbor.h"
 
 enum { SWEEP_PER_BLOCK = 32 };
@@ -174,18 +177,25 @@ static bool is_fixed(const char *name)
     return strcmp(name, "slot_blocks") == 0 || strcmp(name, "srd_extent_size") == 0;
 }
 
-/* The parameters with the changes. */
-static enum tx_result changed(struct params *out, const struct params *present,
+/* The parameters with the changes; rows of lists are only looked at. */
+static enum tx_result changed(struct ledger *l, struct params *out, const struct params *present,
                               const struct gov_proposal *p)
 {
     const char *what;
     *out = *present;
     for (uint32_t i = 0; i < p->change_count; i++) {
-        if (is_fixed(p->changes[i].name))
+        const char *name = p->changes[i].name;
+        const char *text = p->changes[i].value.bytes;
+        if (is_fixed(name))
             return RESULT_PROPOSAL_FIXED;
-        if (params_set(out, p->changes[i].name, p->changes[i].value.bytes) != OK)
+        if (releases_is_list(name) ? !releases_check(name, text)
+                                   : params_set(out, name, text) != OK)
             return RESULT_PROPOSAL_INVALID;
     }
+    /* SPEC governance 5.6: "A network with roots of its own stays one that takes software evidence"
+     */
+    if (!out->allow_software && registry_has_roots(l))
+        return RESULT_PROPOSAL_INVALID;
     return params_check(out, &what) == OK ? RESULT_OK : RESULT_PROPOSAL_INVALID;
 }
 
@@ -223,7 +233,7 @@ static enum tx_result check_propose(struct ledger *l, const struct ledger_call *
         return RESULT_PROPOSAL_EMPTY;
     if (b.open_count >= GOV_OPEN_MAX)
         return RESULT_TOO_MANY_PROPOSALS;
-    enum tx_result r = changed(&params, l->params, &p);
+    enum tx_result r = changed(l, &params, l->params, &p);
     if (r != RESULT_OK)
         return r;
     for (uint32_t i = 0; i < p.cancel_count; i++)
@@ -363,18 +373,35 @@ void gov_apply(struct ledger *l, const struct ledger_call *call)
 
 /* ---- the end of a slot ---- */
 
+/* Rows of lists, and what changes of parameters mean to workers that are there. */
+static void enact_evidence(struct ledger *l, const struct gov_proposal *p)
+{
+    bool all = false;
+    for (uint32_t i = 0; i < p->change_count; i++) {
+        const char *name = p->changes[i].name;
+        if (releases_is_list(name))
+            releases_apply(l, name, p->changes[i].value.bytes);
+        else
+            all = all || strncmp(name, "attest_", 7) == 0 || strncmp(name, "weight_", 7) == 0 ||
+                  strcmp(name, "allow_software") == 0;
+    }
+    if (all)
+        work_evidence_sweep_all(l);
+}
+
 /* True: *params changed. */
 static bool enact(struct ledger *l, uint64_t id, struct gov_proposal *p, struct params *params)
 {
     struct params next;
     /* SPEC governance 3.2: "Changes that no longer hold together then fail as a whole" */
-    if (changed(&next, params, p) != RESULT_OK) {
+    if (changed(l, &next, params, p) != RESULT_OK) {
         p->state = GOV_FAILED;
         emit(l, "proposal.failed", id, p);
         return false;
     }
     for (uint32_t i = 0; i < p->cancel_count; i++)
         staking_cancel(l, p->cancels[i].era, p->cancels[i].stash);
+    enact_evidence(l, p);
     p->state = GOV_ENACTED;
     *params = next;
     emit(l, "proposal.enacted", id, p);

@@ -26,6 +26,8 @@ struct ledger_event {
     } attrs[LEDGER_EVENT_ATTRS_MAX];
 };
 
+struct memo;
+
 struct ledger {
     struct state *st;
     const struct params *params;
@@ -37,6 +39,8 @@ struct ledger {
     /* Fees of this block, paid out when it ends. */
     struct amount fees_treasury;
     struct amount fees_author;
+    uint32_t judged;   /* workers judged anew in this block: params.attest_sweep_per_block */
+    struct memo *memo; /* chain/memo.h, kept; NULL: nothing is remembered */
     uint64_t reports_verified; /* in full, since the chain was opened: what dear work was done */
     /* Where events go; emit may be NULL. The event is borrowed. */
     void (*emit)(void *ctx, const struct ledger_event *event);

@@ -16,7 +16,7 @@ enum {
     PARAMS_VALIDATORS_LIMIT = 128, /* as CHAIN_VALIDATORS_MAX */
     PARAMS_GUARANTORS_LIMIT = 256, /* of one validator; their list fits a record */
     PARAMS_MISSES_LIMIT = 64,
-    PARAMS_ENCODED_MAX = 4096,
+    PARAMS_ENCODED_MAX = 8192,
     PARAMS_NAME_MAX = 40,
 };
 
@@ -50,6 +50,46 @@ struct params {
     struct amount worker_deposit;
     struct amount claim_bond;
     struct amount challenge_bond;
+    /* evidence: docs/spec/work.md 2, docs/spec/attest.md 10 and 11 */
+    uint32_t attest_kinds;
+    uint64_t attest_valid_s;
+    uint32_t attest_per_block;
+    uint32_t attest_sweep_per_block;
+    uint32_t attest_statuses;
+    uint32_t attest_grace_statuses;
+    uint64_t attest_grace_s;
+    uint32_t attest_evaluation_min;
+    bool attest_clients;
+    uint64_t attest_td_required;
+    uint64_t attest_td_forbidden;
+    uint32_t attest_snp_products;
+    uint32_t attest_snp_vmpl;
+    bool attest_snp_vlek;
+    uint64_t attest_snp_required;
+    uint64_t attest_snp_forbidden;
+    uint64_t attest_snp_platform;
+    uint32_t attest_snp_firmware;
+    uint64_t attest_snp_milan;
+    uint64_t attest_snp_genoa;
+    uint64_t attest_snp_turin;
+    uint64_t attest_snp_milan_bits;
+    uint64_t attest_snp_genoa_bits;
+    uint64_t attest_snp_turin_bits;
+    uint64_t collateral_fresh_s;
+    /* power by class, in thousandths: docs/spec/work.md 7 */
+    uint32_t weight_none;
+    uint32_t weight_software;
+    uint32_t weight_sgx;
+    uint32_t weight_sgx_hardening;
+    uint32_t weight_sgx_configuration;
+    uint32_t weight_sgx_outdated;
+    uint32_t weight_tdx;
+    uint32_t weight_tdx_hardening;
+    uint32_t weight_tdx_configuration;
+    uint32_t weight_tdx_outdated;
+    uint32_t weight_snp_milan;
+    uint32_t weight_snp_genoa;
+    uint32_t weight_snp_turin;
     /* accounts and fees */
     struct amount existential_deposit;
     struct amount fee_base;

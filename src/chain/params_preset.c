@@ -75,6 +75,48 @@ static void production_init(struct params *p)
     p->queue_per_block = 500;
 }
 
+static void attest_init(struct params *p)
+{
+    p->attest_kinds = 14;
+    p->attest_valid_s = 259200;
+    p->attest_per_block = 100;
+    p->attest_sweep_per_block = 20;
+    p->attest_statuses = 3;
+    p->attest_grace_statuses = 65552;
+    p->attest_grace_s = 2592000;
+    p->attest_evaluation_min = 0;
+    p->attest_clients = false;
+    p->attest_td_required = 268435456;
+    p->attest_td_forbidden = 0x80000000a00000ff;
+    p->attest_snp_products = 6;
+    p->attest_snp_vmpl = 0;
+    p->attest_snp_vlek = false;
+    p->attest_snp_required = 131072;
+    p->attest_snp_forbidden = 786432;
+    p->attest_snp_platform = 32;
+    p->attest_snp_firmware = 0;
+    p->attest_snp_milan = 0;
+    p->attest_snp_genoa = 0;
+    p->attest_snp_turin = 0;
+    p->attest_snp_milan_bits = 0;
+    p->attest_snp_genoa_bits = 0;
+    p->attest_snp_turin_bits = 0;
+    p->collateral_fresh_s = 86400;
+    p->weight_none = 200;
+    p->weight_software = 200;
+    p->weight_sgx = 1000;
+    p->weight_sgx_hardening = 1000;
+    p->weight_sgx_configuration = 800;
+    p->weight_sgx_outdated = 500;
+    p->weight_tdx = 1000;
+    p->weight_tdx_hardening = 1000;
+    p->weight_tdx_configuration = 800;
+    p->weight_tdx_outdated = 500;
+    p->weight_snp_milan = 200;
+    p->weight_snp_genoa = 1000;
+    p->weight_snp_turin = 1000;
+}
+
 static void staking_init(struct params *p)
 {
     p->era_slots = 6;
@@ -129,6 +171,7 @@ void params_init(struct params *out, enum params_preset preset)
     *out = (struct params){ 0 };
     production_init(out);
     prices_init(out);
+    attest_init(out);
     staking_init(out);
     out->power_step_count = sizeof(power_table) / sizeof(power_table[0]);
     memcpy(out->power_steps, power_table, sizeof(power_table));
@@ -143,6 +186,7 @@ void params_init(struct params *out, enum params_preset preset)
     out->srd_power_max_percent = 100;
     out->workers_per_platform = 64;
     out->allow_software = true;
+    out->weight_software = 1000;
     out->worker_deposit = AMOUNT_OF(cru);
     out->allow_private_origins = true;
     out->file_duration_blocks = 86400;
@@ -198,6 +242,37 @@ static const char *check_work(const struct params *p)
     if (amount_mul(&largest, p->fee_byte, TX_SIZE_MAX) != OK ||
         amount_cmp(p->challenge_bond, amount_sat_add(largest, p->fee_base)) < 0)
         return "challenge_bond: must cover the fee of the largest transaction";
+    return NULL;
+}
+
+static const char *check_attest(const struct params *p)
+{
+    const uint32_t weights[] = {
+        p->weight_none,          p->weight_software,          p->weight_sgx,
+        p->weight_sgx_hardening, p->weight_sgx_configuration, p->weight_sgx_outdated,
+        p->weight_tdx,           p->weight_tdx_hardening,     p->weight_tdx_configuration,
+        p->weight_tdx_outdated,  p->weight_snp_milan,         p->weight_snp_genoa,
+        p->weight_snp_turin
+    };
+    /* SPEC work 2.4: "no parameter lets a worker in without evidence" */
+    if ((p->attest_kinds & ~14u) != 0)
+        return "attest_kinds: bits 1 to 3";
+    if (p->attest_snp_products > 7)
+        return "attest_snp_products: bits 0 to 2";
+    if (p->attest_valid_s < 60 || p->attest_valid_s > (uint64_t)365 * 86400)
+        return "attest_valid_s: must be from a minute to a year";
+    if (p->attest_grace_s > (uint64_t)3650 * 86400)
+        return "attest_grace_s: must be at most ten years";
+    if (p->attest_per_block < 1 || p->attest_per_block > 1000)
+        return "attest_per_block: must be from 1 to 1000";
+    if (p->attest_sweep_per_block < 1 || p->attest_sweep_per_block > 1000)
+        return "attest_sweep_per_block: must be from 1 to 1000";
+    /* Bit 8 is Revoked alone: refused before any policy. */
+    if (((p->attest_statuses | p->attest_grace_statuses) >> 8 & 1) != 0)
+        return "attest_statuses, attest_grace_statuses: Revoked is never taken";
+    for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)
+        if (weights[i] > 1000)
+            return "weight_*: must be at most 1000 thousandths";
     return NULL;
 }
 
@@ -344,7 +419,7 @@ enum err params_check(const struct params *p, const char **what)
 {
     const char *(*const checks[])(const struct params *) = {
         check_time,   check_work, check_split, check_market, check_prices,
-        check_blocks, check_eras, check_stake, check_beacon
+        check_blocks, check_eras, check_stake, check_beacon, check_attest
     };
     /* SPEC params 1.2: "The relations in the table's last column and in `params_check` MUST hold
      * for a record to be taken." */

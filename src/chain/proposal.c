@@ -77,6 +77,7 @@ struct room {
     size_t left;         /* of the engine's limit */
     size_t common;       /* of params.block_bytes_max */
     size_t reports;      /* of the part that reports may use */
+    uint32_t attests;    /* places for transactions that are dear to verify */
     bool large_admitted; /* one dispute beside the common room */
 };
 
@@ -88,6 +89,7 @@ static bool admit(struct room *room, const struct chain_candidate *tx)
     if (size > room->left || (large && room->large_admitted) || (!large && size > room->common) ||
         (report && size > room->reports))
         return false;
+    room->attests -= tx->check.attests;
     room->left -= size;
     room->large_admitted = room->large_admitted || large;
     if (!large)
@@ -115,13 +117,16 @@ void chain_prepare(struct chain *c, struct chain_candidate *txs, size_t *count, 
     order(txs, *count);
     struct room room = { .left = max_bytes,
                          .common = c->params.block_bytes_max,
-                         .reports = report_room(&c->params, txs, *count) };
+                         .reports = report_room(&c->params, txs, *count),
+                         .attests = c->params.attest_per_block };
     size_t kept = 0;
     bool full = false;
     for (size_t i = 0; i < *count && kept < CHAIN_BLOCK_TXS_MAX; i++) {
         /* What comes after a common transaction that does not fit may build on it. */
         bool urgent = txs[i].check.priority > 0;
-        if (full && !urgent)
+        /* SPEC transactions 6.5: "A block holds at most `attest_per_block` of them" */
+        bool crowded = txs[i].check.attests && room.attests == 0;
+        if (crowded || (full && !urgent))
             continue;
         if (admit(&room, &txs[i]))
             txs[kept++] = txs[i];
@@ -135,12 +140,14 @@ bool chain_process(struct chain *c, const struct chain_block *block)
 {
     size_t common = 0;
     size_t large = 0;
+    size_t attests = 0;
     if (block->tx_count > CHAIN_BLOCK_TXS_MAX)
         return false;
     for (size_t i = 0; i < block->tx_count; i++) {
         struct tx tx;
         if (tx_decode(&tx, block->txs[i]) != OK)
             return false;
+        attests += tx_attests(tx.call.kind);
         if (block->txs[i].n > TX_SIZE_SMALL_MAX)
             large++;
         else
@@ -148,5 +155,6 @@ bool chain_process(struct chain *c, const struct chain_block *block)
     }
     /* SPEC transactions 6.4: "A proposal that breaks 6.3, or holds bytes that do not decode, MUST
      * be refused." */
-    return large <= 1 && common <= c->params.block_bytes_max;
+    return large <= 1 && common <= c->params.block_bytes_max &&
+           attests <= c->params.attest_per_block;
 }

@@ -249,11 +249,11 @@ static void the_empty_state_has_the_metadata_of_the_specification(void **state)
     CHECK_OK(w.err);
     CHECK_OK(snapshot_decode(&read, writer_span(&w)));
     CHECK_OK(
-        hex_parse(want, 32, "6baab3cfdfb7416812291a9e0ca52fac52488f9aab78c4e4b138c544f1f98606"));
+        hex_parse(want, 32, "59a433f4a359c64607055fcb9832eab14b95400200a288f1412235127e253499"));
     CHECK(memcmp(to.app, want, 32) == 0);
     sha256(got, writer_span(&w));
     CHECK_OK(
-        hex_parse(want, 32, "1e923c08c9068de0b27afa30557ff84a7ca49c5475b47e56e9f01a391e7086e9"));
+        hex_parse(want, 32, "9718f0144d53fb219e34a5baf33049731085296d4b71a9ea4e51e775478ff6ee"));
     CHECK(memcmp(got, want, 32) == 0);
 }
 

@@ -7,9 +7,9 @@
 #include "crypto/smt.h"
 
 /* The stores under the app hash, by name. */
-static const enum state_store hashed[] = { STATE_ACCOUNTS, STATE_BEACON,  STATE_GOV,
-                                           STATE_INDEX,    STATE_META,    STATE_ORDERS,
-                                           STATE_PARAMS,   STATE_STAKING, STATE_WORK };
+static const enum state_store hashed[] = { STATE_ACCOUNTS, STATE_ATTEST, STATE_BEACON, STATE_GOV,
+                                           STATE_INDEX,    STATE_META,   STATE_ORDERS, STATE_PARAMS,
+                                           STATE_STAKING,  STATE_WORK };
 enum { HASHED_COUNT = sizeof(hashed) / sizeof(hashed[0]) };
 
 const char *state_store_name(enum state_store store)
@@ -35,6 +35,8 @@ const char *state_store_name(enum state_store store)
         return "staking";
     case STATE_GOV:
         return "gov";
+    case STATE_ATTEST:
+        return "attest";
     case STATE_STORE_COUNT:
         break;
     }
@@ -144,6 +146,7 @@ static const uint8_t tree_prefix[STATE_STORE_COUNT][2] = {
     [STATE_META] = { STATE_TREE, STATE_META },
     [STATE_STAKING] = { STATE_TREE, STATE_STAKING },
     [STATE_GOV] = { STATE_TREE, STATE_GOV },
+    [STATE_ATTEST] = { STATE_TREE, STATE_ATTEST },
 };
 
 struct smt state_tree(const struct state *st, enum state_store store)

@@ -25,7 +25,8 @@ enum state_store {
     STATE_TREE = 8,  /* nodes and roots of the trees */
     STATE_STAKING = 9, /* chain/staking, chain/group */
     STATE_GOV = 10,    /* chain/gov */
-    STATE_STORE_COUNT = 11
+    STATE_ATTEST = 11, /* chain/registry, chain/releases */
+    STATE_STORE_COUNT = 12
 };
 
 enum {

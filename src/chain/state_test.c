@@ -191,20 +191,20 @@ static void the_empty_state_has_the_hash_of_the_specification(void **state)
 {
     (void)state;
     fresh(&a, NOTES);
-    uint8_t got[32], want[32], leaves[9][32], zero[32] = { 0 }, value[32];
+    uint8_t got[32], want[32], leaves[10][32], zero[32] = { 0 }, value[32];
     state_commit(&a.st, got);
-    static const char *const names[] = { "accounts", "beacon", "gov",     "index", "meta",
-                                         "orders",   "params", "staking", "work" };
+    static const char *const names[] = { "accounts", "attest", "beacon", "gov",     "index",
+                                         "meta",     "orders", "params", "staking", "work" };
     uint8_t sum[2048] = { 0 }, index_root[32];
     sha256(index_root, span_of(sum, sizeof(sum)));
-    for (size_t i = 0; i < 9; i++) {
-        sha256(value, span_of(i == 3 ? index_root : zero, 32));
+    for (size_t i = 0; i < 10; i++) {
+        sha256(value, span_of(i == 4 ? index_root : zero, 32));
         uint8_t leaf[64];
         int n = snprintf((char *)leaf, sizeof(leaf), "%c%s%c", (int)strlen(names[i]), names[i], 32);
         memcpy(leaf + n, value, 32);
         merkle_leaf(leaves[i], &merkle_rfc6962, span_of(leaf, (size_t)n + 32));
     }
-    merkle_root_of(want, &merkle_rfc6962, (const uint8_t(*)[32])leaves, 9);
+    merkle_root_of(want, &merkle_rfc6962, (const uint8_t(*)[32])leaves, 10);
     CHECK(memcmp(got, want, 32) == 0);
 }
 

@@ -5,6 +5,7 @@
 #include "chain/accounts.h"
 #include "chain/group.h"
 #include "chain/work_claim.h"
+#include "chain/work_evidence.h"
 #include "chain/work_store.h"
 
 /* SPEC work 1.2: "Their records are removed later, at most 32 per due entry of the queue." */
@@ -12,30 +13,15 @@ enum { SWEEP_MAX = 32 }; /* leaves a due entry gives back at once: bounds a bloc
 
 /* ---- registration ------------------------------------------------------------------------- */
 
-static enum tx_result verify_evidence(struct ledger *l, struct attest_verdict *out,
-                                      const struct ledger_call *call)
+static enum tx_result find(struct ledger *l, struct work_found *out, const struct ledger_call *call)
 {
     const struct tx_worker_register *r = &call->tx->call.worker_register;
-    uint8_t block_hash[32];
-    /* SPEC work 2.2: "The block MUST be known and at most evidence_max_age_blocks old." */
-    if (r->block >= l->height || l->height - r->block > l->params->evidence_max_age_blocks ||
-        !ledger_block_hash(l, block_hash, r->block))
-        return RESULT_EVIDENCE_OLD;
-    const struct attest_context context = {
-        .binding = { .worker = r->worker,
-                     .account = call->from,
-                     .chain = l->chain_hash,
-                     .release_id = r->release,
-                     .block_hash = block_hash },
-        .allow_software = l->params->allow_software,
-    };
-    enum err e = attest_verify(out, r->evidence, &context);
-    if (e == ERR_DENIED || e == ERR_UNSUPPORTED)
-        return RESULT_EVIDENCE_POLICY;
-    if (e != OK)
-        return RESULT_EVIDENCE_BAD;
-    /* SPEC work 2.4: "Until measurements are governed, no measurement is allowed." */
-    return out->kind == ATTEST_SOFTWARE ? RESULT_OK : RESULT_EVIDENCE_POLICY;
+    const struct work_ask ask = { .account = call->from,
+                                  .worker = r->worker,
+                                  .release = r->release,
+                                  .block = r->block,
+                                  .evidence = r->evidence };
+    return work_evidence_check(l, out, &ask);
 }
 
 enum tx_result work_check_register(struct ledger *l, const struct ledger_call *call)
@@ -43,7 +29,7 @@ enum tx_result work_check_register(struct ledger *l, const struct ledger_call *c
     const struct tx_worker_register *r = &call->tx->call.worker_register;
     struct work_worker w;
     struct work_platform platform;
-    struct attest_verdict verdict;
+    struct work_found found;
     /* SPEC work 2.1: "A key MUST NOT register twice." */
     if (work_get(l, &w, r->worker))
         return RESULT_WORKER_EXISTS;
@@ -51,10 +37,10 @@ enum tx_result work_check_register(struct ledger *l, const struct ledger_call *c
         return RESULT_INSUFFICIENT_BALANCE;
     enum tx_result e = group_check_worker(l, call->from);
     if (e == RESULT_OK)
-        e = verify_evidence(l, &verdict, call);
+        e = find(l, &found, call);
     if (e != RESULT_OK)
         return e;
-    work_get_platform(l, &platform, verdict.platform_id);
+    work_get_platform(l, &platform, found.verdict.platform_id);
     /* SPEC work 2.5: "At most workers_per_platform workers are registered per platform id." */
     return platform.workers < l->params->workers_per_platform ? RESULT_OK : RESULT_PLATFORM_FULL;
 }
@@ -70,7 +56,7 @@ static void schedule_absence(struct ledger *l, const struct work_worker *w)
 void work_apply_register(struct ledger *l, const struct ledger_call *call)
 {
     const struct tx_worker_register *r = &call->tx->call.worker_register;
-    struct attest_verdict verdict;
+    struct work_found found;
     struct work_platform platform;
     struct work_totals totals;
     struct work_state s;
@@ -79,17 +65,15 @@ void work_apply_register(struct ledger *l, const struct ledger_call *call)
         .next_slot = l->slot,
         .deposit = l->params->worker_deposit,
     };
-    if (verify_evidence(l, &verdict, call) != RESULT_OK)
+    if (find(l, &found, call) != RESULT_OK)
         return; /* only when the state cannot be read: the block is lost then */
     memcpy(w.lineage, r->worker, 32);
     memcpy(w.worker, r->worker, 32);
     memcpy(w.account, call->from, 32);
-    memcpy(w.platform, verdict.platform_id, 32);
-    memcpy(w.release, r->release, 32);
-    w.kind = (uint8_t)verdict.kind;
     accounts_hold(l, call->from, HOLD_WORKER, w.deposit);
     work_state_init(&s, w.lineage);
     work_put_state(l, &s);
+    work_evidence_keep(l, &w, &found);
     work_put(l, &w);
     work_put_name(l, w.worker, w.lineage);
     schedule_absence(l, &w);
@@ -105,7 +89,9 @@ void work_apply_register(struct ledger *l, const struct ledger_call *call)
     ledger_event_begin(&ev, "worker.registered");
     ledger_event_hex(&ev, "worker", span_of(w.worker, 32));
     ledger_event_account(&ev, "account", w.account);
-    ledger_event_text(&ev, "kind", span_str(attest_kind_name(verdict.kind)));
+    ledger_event_text(&ev, "kind", span_str(attest_kind_name(found.verdict.kind)));
+    ledger_event_text(&ev, "class", span_str(work_class_name(work_class_of(l->params, &w))));
+    ledger_event_uint(&ev, "expires", w.standing.expires_at);
     ledger_event_end(l, &ev);
 }
 
@@ -142,7 +128,7 @@ enum tx_result work_check_funds(struct ledger *l, const struct ledger_call *call
     }
     if (amount_sub(&left, w.deposit, f->amount) != OK)
         return RESULT_NOT_HELD;
-    /* SPEC work 2.6: "A worker that holds bytes MUST keep worker_deposit." */
+    /* SPEC work 2.11: "A worker that holds bytes MUST keep worker_deposit." */
     if (amount_cmp(left, l->params->worker_deposit) < 0 &&
         (!is_idle(l, &w) || !amount_is_zero(w.debt)))
         return RESULT_WORKER_BUSY;
@@ -262,7 +248,8 @@ static uint64_t srd_part(struct ledger *l, const struct work_worker *w, uint64_t
 {
     uint32_t percent = l->params->srd_power_max_percent;
     struct work_platform platform;
-    if (w->kind == ATTEST_SOFTWARE && !l->params->allow_software)
+    /* SPEC work 7.2: "Of class none it counts for nothing" */
+    if (work_class_of(l->params, w) == WORK_CLASS_NONE)
         return 0;
     work_get_platform(l, &platform, w->platform);
     /* SPEC work 7.2: "for nothing while its platform holds more than platform_bytes_max" */
@@ -286,6 +273,11 @@ static uint64_t power_of(struct ledger *l, const struct work_worker *w)
         files = sat_add(files, w->disks[v].power);
         srd = sat_add(srd, w->disks[v].srd_proven);
     }
+    /* SPEC work 7.3: "Both count for so many thousandths as the parameter of the worker's class
+     * says" */
+    uint32_t weight = work_class_weight(l->params, work_class_of(l->params, w));
+    files = (uint64_t)((u128)files * weight / 1000);
+    srd = (uint64_t)((u128)srd * weight / 1000);
     return sat_add(files, srd_part(l, w, files, srd));
 }
 
@@ -329,8 +321,10 @@ bool work_drain_power(struct ledger *l, uint32_t max)
 void work_block_begin(struct ledger *l)
 {
     work_drain_power(l, l->params->queue_per_block);
+    l->judged = 0;
     if (l->offset != 0)
         return;
+    work_evidence_slot(l);
     struct work_totals totals;
     struct market_price price;
     work_get_totals(l, &totals);
@@ -432,6 +426,9 @@ uint32_t work_due(struct ledger *l, struct span key)
         return WORK_VOLUMES;
     case WORK_DUE_SWEEP:
         return sweep(l, span_of(copy, key.n));
+    case WORK_DUE_JUDGE:
+    case WORK_DUE_LAPSE:
+        return work_evidence_due(l, span_of(copy, key.n));
     case WORK_DUE_CHALLENGE:
         ASSERT(key.n == 65);
         return work_claim_due(l, copy + 1, copy + 33);

@@ -9,6 +9,7 @@
 
 #include "chain/beacon.h"
 #include "chain/module.h"
+#include "chain/work_class.h"
 #include "codec/report.h"
 #include "proof/draw.h"
 
@@ -32,7 +33,8 @@ struct work_worker {
     uint8_t account[32];
     uint8_t platform[32];
     uint8_t release[32];
-    uint8_t kind;           /* enum attest_kind */
+    uint8_t kind; /* enum attest_kind */
+    struct work_standing standing;
     bool faulted;           /* for good: it has signed a false opening */
     bool absent;            /* its absence has ended its replicas; the next report clears it */
     bool retired;           /* has taken its deposit away: nothing counts until it is back */

@@ -1,5 +1,5 @@
 /* The work module as the dispatcher sees it: one table. */
-#include "chain/work.h"
+#include "chain/work_evidence.h"
 
 static enum tx_result check_call(struct ledger *l, const struct ledger_call *call)
 {
@@ -8,6 +8,8 @@ static enum tx_result check_call(struct ledger *l, const struct ledger_call *cal
         return RESULT_UNSUPPORTED;
     if (kind == TX_WORKER_REGISTER)
         return work_check_register(l, call);
+    if (kind == TX_WORKER_ATTEST)
+        return work_check_attest(l, call);
     if (kind == TX_WORKER_DEPOSIT || kind == TX_WORKER_WITHDRAW)
         return work_check_funds(l, call);
     if (kind != TX_REPORT)
@@ -24,6 +26,8 @@ static enum tx_result apply_call(struct ledger *l, const struct ledger_call *cal
         return work_apply_report(l, call);
     if (kind == TX_WORKER_REGISTER)
         work_apply_register(l, call);
+    else if (kind == TX_WORKER_ATTEST)
+        work_apply_attest(l, call);
     else if (kind == TX_WORKER_DEPOSIT || kind == TX_WORKER_WITHDRAW)
         work_apply_funds(l, call);
     else

@@ -7,7 +7,8 @@
  * a record that does not read is a bug of ours. */
 enum {
     DISK_SIZE = 4 + 6 * 8 + 32,
-    WORKER_SIZE = 5 * 32 + 4 + 2 + 4 * 8 + 4 + 3 * 16 + WORK_VOLUMES * DISK_SIZE,
+    STANDING_SIZE = 3 + 4 + 3 * 8 + 48 + 6 + 32,
+    WORKER_SIZE = 5 * 32 + 4 + STANDING_SIZE + 2 + 4 * 8 + 4 + 3 * 16 + WORK_VOLUMES * DISK_SIZE,
     LEAF_SIZE = 32 + 32 + 8 + 8 + 4 + 4 + 1,
     KEY_SIZE = 36, /* of a content key */
 };
@@ -82,6 +83,34 @@ static struct amount read_amount(struct reader *r)
 
 /* ---- workers ------------------------------------------------------------------------------ */
 
+static void standing_decode(struct work_standing *s, struct reader *r)
+{
+    s->status = read_u8(r);
+    s->product = read_u8(r);
+    s->lapsed = read_u8(r) != 0;
+    s->evaluation = read_le32(r);
+    s->attested_at = read_le64(r);
+    s->evidence_block = read_le64(r);
+    s->expires_at = read_le64(r);
+    read_into(r, s->measurement, sizeof(s->measurement));
+    read_into(r, s->fmspc, sizeof(s->fmspc));
+    read_into(r, s->pck, sizeof(s->pck));
+}
+
+static void standing_encode(struct writer *out, const struct work_standing *s)
+{
+    write_u8(out, s->status);
+    write_u8(out, s->product);
+    write_u8(out, s->lapsed);
+    write_le32(out, s->evaluation);
+    write_le64(out, s->attested_at);
+    write_le64(out, s->evidence_block);
+    write_le64(out, s->expires_at);
+    write_bytes(out, s->measurement, sizeof(s->measurement));
+    write_bytes(out, s->fmspc, sizeof(s->fmspc));
+    write_bytes(out, s->pck, sizeof(s->pck));
+}
+
 static void worker_decode(struct work_worker *w, struct span in)
 {
     struct reader r = reader_of(in);
@@ -95,6 +124,7 @@ static void worker_decode(struct work_worker *w, struct span in)
     w->faulted = read_u8(&r) != 0;
     w->absent = read_u8(&r) != 0;
     w->retired = read_u8(&r) != 0;
+    standing_decode(&w->standing, &r);
     w->suspended = read_le16(&r);
     w->registered_at = read_le64(&r);
     w->next_slot = read_le64(&r);
@@ -132,6 +162,7 @@ void work_put(struct ledger *l, const struct work_worker *w)
     write_u8(&out, w->faulted);
     write_u8(&out, w->absent);
     write_u8(&out, w->retired);
+    standing_encode(&out, &w->standing);
     write_u8(&out, (uint8_t)w->suspended);
     write_u8(&out, (uint8_t)(w->suspended >> 8));
     write_le64(&out, w->registered_at);

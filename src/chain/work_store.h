@@ -17,12 +17,15 @@ enum {
     WORK_KEY_CLAIMS = 'o',    /* order */
     WORK_KEY_STRUCK = 'z',    /* order | claim */
     WORK_KEY_CHALLENGE = 'h', /* order | claim */
+    WORK_KEY_EVIDENCE = 'e',  /* lineage -> what it stands on, as it was sent */
 };
 
 /* First bytes of keys in the store `index`. */
 enum {
-    WORK_INDEX_PLACE = 'L', /* lineage | volume | incarnation | leaf index -> codec | digest */
-    WORK_INDEX_POWER = 'D', /* lineage: power to recompute */
+    WORK_INDEX_PLACE = 'L',  /* lineage | volume | incarnation | leaf index -> codec | digest */
+    WORK_INDEX_POWER = 'D',  /* lineage: power to recompute */
+    WORK_INDEX_EXPIRY = 'E', /* seconds | lineage */
+    WORK_INDEX_TAG = 'T',    /* enum work_tag | 32 bytes | lineage */
 };
 
 /* First bytes of keys of LEDGER_DUE_WORK. */
@@ -30,6 +33,8 @@ enum {
     WORK_DUE_ABSENCE = 'A',   /* lineage */
     WORK_DUE_SWEEP = 'S',     /* lineage | volume | incarnation */
     WORK_DUE_CHALLENGE = 'C', /* order | claim */
+    WORK_DUE_JUDGE = 'J',     /* enum work_tag | 32 bytes | the last lineage that was judged */
+    WORK_DUE_LAPSE = 'X',     /* seconds: what ended before has lapsed */
 };
 
 /* A key under construction. */

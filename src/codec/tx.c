@@ -23,6 +23,7 @@ static const struct {
     [TX_WORKER_REGISTER] = { "worker.register", TX_OF_WORK },
     [TX_WORKER_DEPOSIT] = { "worker.deposit", TX_OF_WORK },
     [TX_WORKER_WITHDRAW] = { "worker.withdraw", TX_OF_WORK },
+    [TX_WORKER_ATTEST] = { "worker.attest", TX_OF_WORK },
     [TX_REPORT] = { "report", TX_OF_WORK },
     [TX_REFUTE] = { "refute", TX_OF_WORK },
     [TX_CHALLENGE] = { "challenge", TX_OF_WORK },
@@ -49,6 +50,7 @@ static const struct {
     [TX_GROUP_KICK] = { "group.kick", TX_OF_GROUP },
     [TX_GOV_PROPOSE] = { "gov.propose", TX_OF_GOV },
     [TX_GOV_VOTE] = { "gov.vote", TX_OF_GOV },
+    [TX_COLLATERAL_POST] = { "collateral.post", TX_OF_ATTEST },
     [TX_BEACON] = { "beacon", TX_OF_BEACON },
 };
 
@@ -61,6 +63,11 @@ const char *tx_name(enum tx_kind kind)
 enum tx_group tx_group(enum tx_kind kind)
 {
     return (unsigned)kind < TX_KIND_COUNT ? kinds[kind].group : TX_OF_NOBODY;
+}
+
+bool tx_attests(enum tx_kind kind)
+{
+    return kind == TX_WORKER_REGISTER || kind == TX_WORKER_ATTEST || kind == TX_COLLATERAL_POST;
 }
 
 /* ---- calls, in the order of docs/spec/transactions.md 3 ---- */
@@ -273,6 +280,22 @@ static void register_encode(struct writer *w, const struct tx_worker_register *r
     put_bytes(w, "evidence", r->evidence.p, r->evidence.n);
 }
 
+static void collateral_decode(struct cbor_reader *c, struct tx_collateral *p)
+{
+    cbor_read_map_of(c, 3);
+    p->kind = (uint32_t)key_uint(c, "kind", UINT32_MAX);
+    p->issuer = key_span(c, "issuer", TX_ISSUER_MAX);
+    p->document = key_span(c, "document", TX_DOCUMENT_MAX);
+}
+
+static void collateral_encode(struct writer *w, const struct tx_collateral *p)
+{
+    cbor_write_map(w, 3);
+    put_uint(w, "kind", p->kind);
+    put_bytes(w, "issuer", p->issuer.p, p->issuer.n);
+    put_bytes(w, "document", p->document.p, p->document.n);
+}
+
 static void dispute_decode(struct cbor_reader *c, struct tx_call *call)
 {
     bool has_block = call->kind != TX_CHALLENGE;
@@ -335,7 +358,7 @@ static void merchant_decode(struct cbor_reader *c, struct tx_call *call)
 
 static void work_decode(struct cbor_reader *c, struct tx_call *call)
 {
-    if (call->kind == TX_WORKER_REGISTER)
+    if (call->kind == TX_WORKER_REGISTER || call->kind == TX_WORKER_ATTEST)
         register_decode(c, &call->worker_register);
     else if (call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW)
         funds_decode(c, call);
@@ -373,6 +396,9 @@ static void args_decode(struct cbor_reader *c, struct tx_call *call)
         else
             tx_stake_decode(c, call);
         break;
+    case TX_OF_ATTEST:
+        collateral_decode(c, &call->collateral);
+        break;
     case TX_OF_BEACON:
         beacon_decode(c, &call->beacon);
         break;
@@ -399,7 +425,7 @@ static void merchant_encode(struct writer *w, const struct tx_call *call)
 
 static void work_encode(struct writer *w, const struct tx_call *call)
 {
-    if (call->kind == TX_WORKER_REGISTER)
+    if (call->kind == TX_WORKER_REGISTER || call->kind == TX_WORKER_ATTEST)
         register_encode(w, &call->worker_register);
     else if (call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW)
         funds_encode(w, call);
@@ -436,6 +462,9 @@ static void args_encode(struct writer *w, const struct tx_call *call)
             tx_proposal_encode(w, &call->proposal);
         else
             tx_stake_encode(w, call);
+        break;
+    case TX_OF_ATTEST:
+        collateral_encode(w, &call->collateral);
         break;
     case TX_OF_BEACON:
         beacon_encode(w, &call->beacon);

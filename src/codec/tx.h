@@ -25,6 +25,8 @@ enum {
     TX_PROOF_MAX = 32 * 1024,                  /* records and paths beside a block */
     TX_REPORT_MAX = 88 * 1024,                 /* as REPORT_RETURN_SIZE_MAX, spec report 6 */
     TX_EVIDENCE_MAX = 64 * 1024,               /* attestation evidence with its chain */
+    TX_DOCUMENT_MAX = 14 * 1024,               /* of a vendor; with its issuer it fits a record */
+    TX_ISSUER_MAX = 1536,                      /* its issuer's certificate */
     TX_ORIGINS_MAX = 4,                        /* places where the bytes are now */
     TX_ORIGIN_SIZE_MAX = 128,                  /* bytes of one origin, a URL or multiaddr */
     TX_URLS_MAX = 4,                           /* of a merchant's gateways */
@@ -75,11 +77,19 @@ struct tx_urls {
     struct span urls[TX_URLS_MAX]; /* borrowed; UTF-8 without control characters */
 };
 
+/* worker.register, worker.attest */
 struct tx_worker_register {
     uint64_t block; /* height of the block whose hash the evidence binds */
     uint8_t worker[TX_KEY_SIZE];
     uint8_t release[32];  /* hash of the release description */
     struct span evidence; /* borrowed, at most TX_EVIDENCE_MAX */
+};
+
+/* collateral.post {kind, issuer, document}: a vendor's signed document. */
+struct tx_collateral {
+    uint32_t kind;        /* enum collateral_kind */
+    struct span issuer;   /* borrowed, at most TX_ISSUER_MAX; may be empty */
+    struct span document; /* borrowed, at most TX_DOCUMENT_MAX */
 };
 
 /* refute, answer {block, order, proof}; challenge {order, proof}: block empty. */
@@ -109,6 +119,7 @@ struct tx_call {
         struct tx_dispute dispute;
         struct tx_stake stake;
         struct tx_proposal proposal;
+        struct tx_collateral collateral;
         struct tx_beacon beacon;
     };
 };

@@ -2,6 +2,8 @@
 #ifndef CRUST_CODEC_TX_KIND_H
 #define CRUST_CODEC_TX_KIND_H
 
+#include <stdbool.h>
+
 /* In the order of docs/spec/transactions.md 3. */
 enum tx_kind {
     TX_TRANSFER,
@@ -17,6 +19,7 @@ enum tx_kind {
     TX_WORKER_REGISTER,
     TX_WORKER_DEPOSIT,
     TX_WORKER_WITHDRAW,
+    TX_WORKER_ATTEST,
     TX_REPORT,
     TX_REFUTE,
     TX_CHALLENGE,
@@ -43,6 +46,7 @@ enum tx_kind {
     TX_GROUP_KICK,
     TX_GOV_PROPOSE,
     TX_GOV_VOTE,
+    TX_COLLATERAL_POST,
     TX_BEACON, /* unsigned */
     TX_KIND_COUNT
 };
@@ -57,10 +61,15 @@ enum tx_group {
     TX_OF_STAKING,
     TX_OF_GROUP,
     TX_OF_GOV,
+    TX_OF_ATTEST, /* chain/registry */
     TX_OF_BEACON,
 };
 
 enum tx_group tx_group(enum tx_kind kind);
+
+/* Whether checking the call means checking evidence or collateral: of these a block takes only
+ * params.attest_per_block. */
+bool tx_attests(enum tx_kind kind);
 
 /* tx_name gives the call's name on the wire ("worker.register"). Static storage. */
 const char *tx_name(enum tx_kind kind);

@@ -122,7 +122,7 @@ static void work_sample(struct tx_call *c)
 {
     if (c->kind == TX_WORKER_DEPOSIT || c->kind == TX_WORKER_WITHDRAW)
         funds_sample(c);
-    else if (c->kind == TX_WORKER_REGISTER || c->kind == TX_REPORT)
+    else if (c->kind == TX_WORKER_REGISTER || c->kind == TX_WORKER_ATTEST || c->kind == TX_REPORT)
         evidence_sample(c);
     else
         dispute_sample(c);
@@ -158,6 +158,11 @@ static struct tx sample(enum tx_kind kind)
         else
             stake_sample(c);
         break;
+    case TX_OF_ATTEST:
+        c->collateral.kind = 3;
+        c->collateral.issuer = span_of(filler, 20);
+        c->collateral.document = span_of(filler, 40);
+        break;
     case TX_OF_BEACON:
         tx = (struct tx){ .call = { .kind = TX_BEACON, .beacon.slot = 12 } };
         memset(c->beacon.proof, 0x99, sizeof(c->beacon.proof));
@@ -184,7 +189,8 @@ static void every_kind_has_a_name_and_a_group(void **state)
         enum tx_group group;
     } rows[] = { { "merchant.", TX_OF_MERCHANT }, { "worker.", TX_OF_WORK },
                  { "stake.", TX_OF_STAKING },     { "group.", TX_OF_GROUP },
-                 { "gov.", TX_OF_GOV },           { "beacon", TX_OF_BEACON } };
+                 { "gov.", TX_OF_GOV },           { "beacon", TX_OF_BEACON },
+                 { "collateral.", TX_OF_ATTEST } };
     for (int kind = 0; kind < TX_KIND_COUNT; kind++)
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
             const char *name = tx_name((enum tx_kind)kind);
