@@ -8,6 +8,7 @@
 #include "enclaved/policy.h"
 #include "enclaved/provider.h"
 #include "enclaved/serve.h"
+#include "rt/ipc_answer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,15 @@ enum {
 
 static const struct provider *const provider = &CRUST_PROVIDER;
 
-static const char usage[] = "crust-enclaved --provider %s [--workers N] [--root FOLDER]\n"
-                            "Descriptor 3 is a listening socket%s.\n";
+static const char usage[] = "crust-enclaved --provider %s [--workers N]%s\n"
+                            "Descriptors: 0, 1, 2; 3, a listening socket%s.\n";
+static const char hardware_usage[] = " [--listen vsock:PORT or tcp:PORT] [--root FOLDER]";
 
 struct arguments {
     int workers;
     const char *root;
-    bool named; /* the provider: whoever starts it says what it expects */
+    const char *listen; /* NULL: descriptor 3 listens */
+    bool named;         /* the provider: whoever starts it says what it expects */
 };
 
 static bool parse_arguments(struct arguments *a, int argc, char **argv)
@@ -47,6 +50,8 @@ static bool parse_arguments(struct arguments *a, int argc, char **argv)
             a->workers = value[0] - '0';
         else if (strcmp(argv[i], "--root") == 0 && provider->nodes != NULL)
             a->root = value;
+        else if (strcmp(argv[i], "--listen") == 0 && provider->nodes != NULL)
+            a->listen = value;
         else
             return false;
     }
@@ -79,10 +84,11 @@ static void start(const struct arguments *a)
     static struct seal_provider seal;
     static struct seal_config config;
     static struct provider_place place;
+    const int fds = POLICY_LISTENER_FD + (a->listen == NULL) + provider->key_fd;
     if (!provider->own_sandbox)
-        must(sandbox_check_fds(provider->key_fd ? POLICY_KEY_FD + 1 : POLICY_LISTENER_FD + 1),
-             provider->key_fd ? "it wants the descriptors 0 to 4 and no others"
-                              : "it wants the descriptors 0 to 3 and no others");
+        must(sandbox_check_fds(fds), "it wants the descriptors of its usage and no others");
+    if (a->listen != NULL)
+        must(ipc_answer_listen(POLICY_LISTENER_FD, a->listen), a->listen);
     config = (struct seal_config){ .provider = &seal,
                                    .release = span_str(RELEASE),
                                    .workers = (uint32_t)a->workers,
@@ -108,8 +114,8 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (!parse_arguments(&arguments, argc, argv)) {
-        fprintf(stderr, usage, provider->name,
-                provider->key_fd ? ", descriptor 4 the software key" : "");
+        fprintf(stderr, usage, provider->name, provider->nodes != NULL ? hardware_usage : "",
+                provider->key_fd ? "; 4, the software key" : ", unless --listen makes one");
         return EXIT_USAGE;
     }
     start(&arguments);

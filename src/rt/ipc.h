@@ -17,15 +17,18 @@ enum {
     IPC_CONNECTIONS_DEFAULT = 16, /* a connection may hold a frame of 4 MiB: 64 MiB at worst */
 };
 
-enum ipc_kind { IPC_UNIX, IPC_TCP };
+enum ipc_kind { IPC_UNIX, IPC_TCP, IPC_VSOCK };
 
-/* Where a server listens. Text: "unix:/run/x.sock" or "tcp:127.0.0.1:7000". */
+/* Where a server listens. Text: "unix:/run/x.sock", "tcp:127.0.0.1:7000", or "vsock:3:7000": port
+ * 7000 of the virtual machine 3. */
 struct ipc_endpoint {
     enum ipc_kind kind;
     char path[IPC_PATH_MAX];
-    char host[48];                       /* a numeric address */
-    uint16_t port;                       /* 0: any free one */
-    char token_file[IPC_TOKEN_PATH_MAX]; /* TCP: 64 hex digits, made by the server when missing */
+    char host[48]; /* a numeric address */
+    uint16_t port; /* TCP: 0: any free one */
+    uint32_t cid;  /* vsock: of the machine; listening: UINT32_MAX is any */
+    char
+        token_file[IPC_TOKEN_PATH_MAX]; /* not Unix: 64 hex digits, made by the server if missing */
     uint32_t
         ring_size; /* Unix: bytes of shared memory a direction, power of two >= 64 KiB; 0: none */
 };

@@ -1,7 +1,12 @@
 #include "rt/ipc_answer.h"
 
+#include "crypto/secret.h"
+
 #include <errno.h>
+#include <linux/vm_sockets.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -98,9 +103,43 @@ enum err ipc_answer_send(struct ipc_answer *s, const struct ipc_msg *m)
     return e;
 }
 
+enum err ipc_answer_listen(int fd, const char *at)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_vm vm;
+        struct sockaddr_in in;
+    } a = { .any = { 0 } };
+    _Static_assert(sizeof(a.vm) == sizeof(a.in), "one length for both");
+    char *end;
+    const char *digits = strchr(at, ':');
+    if (digits == NULL || digits[1] < '0' || digits[1] > '9')
+        return ERR_FORMAT;
+    unsigned long port = strtoul(digits + 1, &end, 10);
+    if (port > UINT16_MAX || *end != '\0')
+        return ERR_FORMAT;
+    if (strncmp(at, "vsock:", 6) == 0)
+        a.vm = (struct sockaddr_vm){ .svm_family = AF_VSOCK,
+                                     .svm_cid = VMADDR_CID_ANY,
+                                     .svm_port = (unsigned)port };
+    else if (strncmp(at, "tcp:", 4) == 0)
+        a.in = (struct sockaddr_in){ .sin_family = AF_INET,
+                                     .sin_port = htons((uint16_t)port),
+                                     .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    else
+        return ERR_FORMAT;
+    int made = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (made < 0 || setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        bind(made, &a.any, sizeof(a.vm)) != 0 || listen(made, 4) != 0)
+        return ERR_IO;
+    if (made != fd && (dup2(made, fd) != fd || close(made) != 0))
+        return ERR_IO;
+    return OK;
+}
+
 /* SPEC ipc 3.4: "the server MUST close a connection whose peer (SO_PEERCRED) is neither its own
  * user nor root." */
-static bool peer_allowed(int fd)
+static bool user_allowed(int fd)
 {
     struct ucred peer;
     socklen_t n = sizeof(peer);
@@ -109,16 +148,32 @@ static bool peer_allowed(int fd)
     return peer.uid == geteuid() || peer.uid == 0;
 }
 
-static enum err welcome(struct ipc_answer *s)
+/* SPEC ipc 3.6: "crust-enclaved MUST demand the token of the first hello in all later ones." */
+static bool token_right(struct ipc_answer *s, struct span hello)
+{
+    const uint8_t *token = hello.p + IPC_HELLO_SIZE;
+    if (hello.n != IPC_HELLO_SIZE + IPC_TOKEN_SIZE)
+        return false;
+    if (!s->has_token)
+        memcpy(s->token, token, IPC_TOKEN_SIZE);
+    s->has_token = true;
+    return secret_eq(s->token, token, IPC_TOKEN_SIZE);
+}
+
+static enum err welcome(struct ipc_answer *s, const struct sockaddr_vm *peer)
 {
     struct ipc_msg m;
     uint8_t answer[IPC_HELLO_SIZE] = { IPC_HELLO_VERSION }; /* and a ring of size 0 */
-    if (!peer_allowed(s->fd))
+    const bool local = peer->svm_family == AF_UNIX;
+    if (local && !user_allowed(s->fd))
         return ERR_DENIED;
+    if (peer->svm_family == AF_VSOCK && peer->svm_cid != VMADDR_CID_HOST &&
+        peer->svm_cid != VMADDR_CID_LOCAL)
+        return ERR_DENIED; /* another guest */
     TRY(next_message(s, &m, IPC_HELLO_TIMEOUT_MS));
     bool right = m.type == IPC_TYPE_HELLO && m.id == 0 && m.bulk.n == 0 &&
                  (m.body.n == IPC_HELLO_SIZE || m.body.n == IPC_HELLO_SIZE + IPC_TOKEN_SIZE) &&
-                 load_le32(m.body.p) == IPC_HELLO_VERSION;
+                 load_le32(m.body.p) == IPC_HELLO_VERSION && (local || token_right(s, m.body));
     const struct ipc_msg reply = { .flags = (uint16_t)(right ? IPC_REPLY : IPC_REPLY | IPC_ERROR),
                                    .body = span_of(answer, sizeof(answer)) };
     TRY(ipc_answer_send(s, &reply));
@@ -131,8 +186,10 @@ enum err ipc_answer_accept(struct ipc_answer *s, int listener)
     for (;;) {
         struct pollfd at = { .fd = listener, .events = POLLIN };
         (void)!poll(&at, 1, -1); /* the launcher made the listener non-blocking */
-        s->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (s->fd >= 0 && welcome(s) == OK)
+        struct sockaddr_vm peer = { .svm_family = AF_UNIX };
+        socklen_t n = sizeof(peer);
+        s->fd = accept4(listener, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC);
+        if (s->fd >= 0 && welcome(s, &peer) == OK)
             return OK;
         if (s->fd < 0 && errno != EINTR && errno != EAGAIN && errno != ECONNABORTED)
             return ERR_IO;

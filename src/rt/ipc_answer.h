@@ -13,17 +13,24 @@
 #include <pthread.h>
 
 struct ipc_answer {
-    int fd;               /* the connection, -1: none */
-    pthread_mutex_t lock; /* the sending side */
+    int fd;                        /* the connection, -1: none */
+    pthread_mutex_t lock;          /* the sending side */
+    bool has_token;                /* a first client without credentials has come */
+    uint8_t token[IPC_TOKEN_SIZE]; /* the one that it brought */
     uint8_t in[IPC_FRAME_MAX];
 };
 
 /* ipc_answer_init: *s is static memory, pages that no frame reaches cost nothing. ERR_IO. */
 NODISCARD enum err ipc_answer_init(struct ipc_answer *s);
 
-/* ipc_answer_accept waits for a connection on a listening Unix socket, checks that its peer is the
- * same user or root, and takes its hello. Refused peers are closed and the wait goes on. There must
- * be no connection (asserted). ERR_IO: the listener cannot be used. */
+/* ipc_answer_listen makes descriptor fd a listening socket: "vsock:7000", a port that the host of
+ * this virtual machine reaches, or "tcp:7000", one of 127.0.0.1 (0: any). ERR_FORMAT, ERR_IO. */
+NODISCARD enum err ipc_answer_listen(int fd, const char *at);
+
+/* ipc_answer_accept waits for a connection on a listening socket and takes its hello. The peer must
+ * be, on a Unix socket, the same user or root; on vsock, the host; and where there are no
+ * credentials, who brings the token that the first client brought. Refused peers are closed and the
+ * wait goes on. There must be no connection (asserted). ERR_IO: the listener cannot be used. */
 NODISCARD enum err ipc_answer_accept(struct ipc_answer *s, int listener);
 
 /* ipc_answer_recv waits for the next request; its spans live until the next call. One thread.

@@ -7,6 +7,7 @@
 #include "rt/path.h"
 
 #include <errno.h>
+#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -15,6 +16,24 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* "3:7000" */
+static enum err parse_vsock(struct ipc_endpoint *out, const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long cid = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != ':' || errno != 0 || cid >= UINT32_MAX)
+        return ERR_FORMAT;
+    const char *at = end + 1;
+    unsigned long port = strtoul(at, &end, 10);
+    if (at[0] < '1' || at[0] > '9' || *end != '\0' || port > UINT16_MAX)
+        return ERR_FORMAT;
+    out->kind = IPC_VSOCK;
+    out->cid = (uint32_t)cid;
+    out->port = (uint16_t)port;
+    return OK;
+}
 
 enum err ipc_endpoint_parse(struct ipc_endpoint *out, const char *text)
 {
@@ -28,6 +47,8 @@ enum err ipc_endpoint_parse(struct ipc_endpoint *out, const char *text)
         memcpy(out->path, text + 5, n + 1);
         return OK;
     }
+    if (strncmp(text, "vsock:", 6) == 0)
+        return parse_vsock(out, text + 6);
     struct sockaddr_storage sa;
     socklen_t len;
     if (strncmp(text, "tcp:", 4) != 0)
@@ -67,6 +88,14 @@ static enum err address_of(struct address *out, const struct ipc_endpoint *at)
         out->n = sizeof(un);
         return OK;
     }
+    if (at->kind == IPC_VSOCK) {
+        const struct sockaddr_vm vm = { .svm_family = AF_VSOCK,
+                                        .svm_cid = at->cid,
+                                        .svm_port = at->port };
+        memcpy(&out->sa, &vm, sizeof(vm));
+        out->n = sizeof(vm);
+        return OK;
+    }
     char text[NETADDR_TEXT_MAX];
     bool six = strchr(at->host, ':') != NULL;
     snprintf(text, sizeof(text), six ? "[%s]:%u" : "%s:%u", at->host, (unsigned)at->port);
@@ -79,7 +108,7 @@ static enum err socket_for(int *fd, const struct address *a)
     if (*fd < 0)
         return path_errno(errno);
     int on = 1;
-    if (a->sa.ss_family != AF_UNIX)
+    if (a->sa.ss_family == AF_INET || a->sa.ss_family == AF_INET6)
         setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return OK;
 }

@@ -265,7 +265,7 @@ enum err ipc_server_open(struct ipc_server **out, struct loop *l,
     if (s->o.connections_max == 0)
         s->o.connections_max = IPC_CONNECTIONS_DEFAULT;
     enum err e = OK;
-    if (o->at.kind == IPC_TCP) {
+    if (o->at.kind != IPC_UNIX) {
         s->has_token = true;
         e = ipc_link_token(s->token, o->at.token_file, true);
     }

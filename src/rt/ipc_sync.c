@@ -195,7 +195,7 @@ enum err ipc_sync_call(struct ipc_sync *s, struct ipc_msg *reply, const struct i
 
 enum err ipc_sync_listen(int *fd, struct ipc_endpoint *at)
 {
-    if (at->kind == IPC_TCP) {
+    if (at->kind != IPC_UNIX) {
         char token[IPC_TOKEN_SIZE + 1];
         TRY(ipc_link_token(token, at->token_file, true));
     }
