@@ -22,13 +22,15 @@ struct fake_enclave {
     struct ipc_endpoint at;
     int listener;
     const char *workers;
+    const char *hardware; /* "sgx": crust-enclaved-sgx on the tree at root; NULL: software */
+    const char *root;
     struct process process;
     struct ipc_sync *ipc;
     struct fake_host host;
 };
 
 /* build/VARIANT/bin/crust-enclaved, from build/VARIANT/test/enclaved/X or build/VARIANT/bench/X. */
-static inline void fake_enclave_path(char out[512])
+static inline void fake_enclave_path(char out[512], const char *hardware)
 {
     ssize_t n = readlink("/proc/self/exe", out, 400);
     CHECK(n > 0);
@@ -37,7 +39,8 @@ static inline void fake_enclave_path(char out[512])
         char *slash = strrchr(out, '/');
         CHECK(slash != NULL);
         size_t at = (size_t)(slash - out);
-        snprintf(slash, 512 - at, "/bin/crust-enclaved");
+        snprintf(slash, 512 - at, "/bin/crust-enclaved%s%s", hardware != NULL ? "-" : "",
+                 hardware != NULL ? hardware : "");
         if (access(out, X_OK) == 0)
             return;
         *slash = '\0';
@@ -49,17 +52,24 @@ static inline void fake_enclave_spawn(struct fake_enclave *e, int extra_fd)
 {
     char path[512];
     int key[2];
-    fake_enclave_path(path);
+    fake_enclave_path(path, e->hardware);
     CHECK(pipe2(key, O_CLOEXEC) == 0);
     CHECK(write(key[1], e->key, sizeof(e->key)) == (ssize_t)sizeof(e->key));
     close(key[1]);
     int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    const char *argv[] = { path, "--provider", "software", "--workers", e->workers, NULL };
+    const char *argv[] = {
+        path, "--provider", "software", "--workers", e->workers, NULL, NULL, NULL
+    };
+    if (e->hardware != NULL) {
+        argv[2] = strcmp(e->hardware, "sgx") == 0 ? "sgx-gramine" : "tdx-tsm";
+        argv[5] = "--root";
+        argv[6] = e->root;
+    }
     struct process_options o = {
         .path = path,
         .argv = argv,
-        .fds = { { e->listener, 3 }, { key[0], 4 }, { quiet, 2 }, { extra_fd, 5 } },
-        .fd_count = extra_fd >= 0 ? 4 : 3,
+        .fds = { { e->listener, 3 }, { quiet, 2 }, { key[0], 4 }, { extra_fd, 5 } },
+        .fd_count = e->hardware != NULL ? 2 : (extra_fd >= 0 ? 4 : 3),
     };
     CHECK_OK(process_spawn(&e->process, &o));
     close(key[0]);
@@ -94,9 +104,12 @@ static inline enum err fake_enclave_call(void *ctx, struct enclave_reply *reply,
 }
 
 /* Starts the process and connects; nothing is asked yet. ring: bytes of shared memory, or 0. */
-static inline void fake_enclave_open(struct fake_enclave *e, uint32_t ring, const char *workers)
+static inline void fake_enclave_open_on(struct fake_enclave *e, uint32_t ring, const char *workers,
+                                        const char *hardware, const char *root)
 {
-    *e = (struct fake_enclave){ .dir = "/tmp/crust-enclave-XXXXXX", .workers = workers };
+    *e = (struct fake_enclave){
+        .dir = "/tmp/crust-enclave-XXXXXX", .workers = workers, .hardware = hardware, .root = root
+    };
     CHECK(mkdtemp(e->dir) != NULL);
     random_bytes(e->key, sizeof(e->key));
     e->at = (struct ipc_endpoint){ .kind = IPC_UNIX, .ring_size = ring };
@@ -108,6 +121,11 @@ static inline void fake_enclave_open(struct fake_enclave *e, uint32_t ring, cons
     e->host.call = fake_enclave_call;
     e->host.ctx = e;
     memset(e->host.chain, 9, sizeof(e->host.chain));
+}
+
+static inline void fake_enclave_open(struct fake_enclave *e, uint32_t ring, const char *workers)
+{
+    fake_enclave_open_on(e, ring, workers, NULL, NULL);
 }
 
 /* As after a crash of the process: the same keys on the host's side, nothing in memory. */

@@ -2,10 +2,12 @@
 
 #include "crypto/random.h"
 #include "crypto/secret.h"
+#include "rt/ipc_link.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -27,6 +29,24 @@ static enum err make_key(const char *path)
     return e;
 }
 
+/* Whether the enclave was started by others. */
+static bool is_remote(const struct enclave_link *l)
+{
+    return l->o.at != NULL && l->o.at[0] != '\0';
+}
+
+static enum err open_remote(struct enclave_link *l)
+{
+    char token[IPC_TOKEN_SIZE + 1];
+    TRY(ipc_endpoint_parse(&l->at, l->o.at));
+    int n = snprintf(l->at.token_file, sizeof(l->at.token_file), "%s", l->o.token_file);
+    if (l->at.kind == IPC_UNIX || n < 0 || (size_t)n >= sizeof(l->at.token_file))
+        return ERR_FORMAT;
+    TRY(ipc_link_token(token, l->at.token_file, true));
+    secret_wipe_bytes(token, sizeof(token));
+    return ipc_sync_new(&l->ipc, false);
+}
+
 enum err enclave_link_open(struct enclave_link *l, const struct enclave_link_options *o)
 {
     memset(l, 0, sizeof(*l));
@@ -36,6 +56,8 @@ enum err enclave_link_open(struct enclave_link *l, const struct enclave_link_opt
     l->process.ended = true;
     if (pthread_mutex_init(&l->lock, NULL) != 0)
         return ERR_MEMORY;
+    if (is_remote(l))
+        return open_remote(l);
     l->at = (struct ipc_endpoint){ .kind = IPC_UNIX }; /* the enclave takes no ring */
     size_t n = strlen(o->socket) + 1;
     if (n > sizeof(l->at.path))
@@ -73,7 +95,7 @@ enum err enclave_link_start(struct enclave_link *l)
     if (!l->process.ended)
         process_stop(&l->process, STOP_MS);
     process_fini(&l->process);
-    enum err e = spawn(l);
+    enum err e = is_remote(l) ? OK : spawn(l);
     if (e == OK)
         e = ipc_sync_connect(l->ipc, &l->at, CONNECT_MS);
     atomic_store(&l->up, e == OK);
@@ -181,7 +203,10 @@ void enclave_link_watch(struct enclave_link *l)
 {
     if (!atomic_load(&l->up) || pthread_mutex_trylock(&l->lock) != 0)
         return;
-    if (atomic_load(&l->up) && process_wait(&l->process, 0) == OK)
+    struct pollfd at = { .fd = ipc_sync_fd(l->ipc), .events = POLLRDHUP };
+    bool gone = is_remote(l) ? poll(&at, 1, 0) > 0 && (at.revents & (POLLRDHUP | POLLHUP)) != 0
+                             : process_wait(&l->process, 0) == OK;
+    if (atomic_load(&l->up) && gone)
         (void)!broken_link(l, ERR_CLOSED);
     pthread_mutex_unlock(&l->lock);
 }

@@ -18,6 +18,11 @@ struct enclave_link_options {
     const char *program;  /* crust-enclaved; kept */
     const char *socket;   /* where it listens; kept */
     const char *key_file; /* of the software provider: 32 bytes, made when missing; kept */
+    /* Where the enclave listens that others started, in a virtual machine or under Gramine, as text
+     * of rt/ipc.h: then program, socket and key_file are not used. NULL or "": there is none. Kept
+     */
+    const char *at;
+    const char *token_file; /* with at: 64 hex digits, made when missing; kept */
     uint32_t workers;
     uint8_t chain[32];
 };
@@ -28,8 +33,8 @@ struct enclave_link {
     struct ipc_sync *ipc;
     struct ipc_endpoint at;
     int listener;
-    int key_fd; /* of the key file */
-    struct process process;
+    int key_fd;                     /* of the key file */
+    struct process process;         /* of ours; ended without one */
     atomic_bool up;                 /* connected, and no call has failed since */
     uint8_t body[ENCLAVE_BODY_MAX]; /* of a request, under lock */
 };

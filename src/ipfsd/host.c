@@ -59,6 +59,12 @@ static enum err greet(struct host *h)
     size_t n = provider.n < sizeof(h->provider) ? provider.n : sizeof(h->provider) - 1;
     memcpy(h->provider, provider.p, n);
     h->provider[n] = '\0';
+    h->is_volatile = h->answer.reply.u.hello.is_volatile != 0;
+    if (h->is_volatile)
+        log_warn("worker-volatile",
+                 "provider=\"%s\" reason=\"its keys end with the enclave's process: a restart is "
+                 "a new worker, unless another enclave takes it over first\"",
+                 h->provider);
     return OK;
 }
 
@@ -67,7 +73,14 @@ static enum err provision(struct host *h)
     struct enclave_request m = { .type = ENCLAVE_PROVISION };
     if (h->log.keys_size > 0)
         m.u.blob.blob = span_of(h->log.keys, h->log.keys_size);
-    TRY(ask(h, &m));
+    enum err e = ask(h, &m);
+    if (e == ERR_SIGNATURE && h->log.keys_size > 0)
+        log_error("worker-lost",
+                  "reason=\"this enclave cannot open the worker's sealed keys: %s\" "
+                  "action=\"move the enclave folder and what is on the disks away, to begin anew\"",
+                  h->is_volatile ? "they ended with the process that made them"
+                                 : "another machine, another release or other firmware made them");
+    TRY(e);
     const struct enclave_provision_reply *r = &h->answer.reply.u.provision;
     memcpy(h->worker, r->worker, 32);
     memcpy(h->lineage, r->lineage, 32);
@@ -394,9 +407,12 @@ static enum err open_parts(struct host *h)
     TRY(host_index_open(h));
     (void)snprintf(h->socket, sizeof(h->socket), "%s/enclaved.sock", s->enclave);
     (void)snprintf(h->key, sizeof(h->key), "%s/software.key", s->enclave);
+    (void)snprintf(h->token, sizeof(h->token), "%s/token", s->enclave);
     struct enclave_link_options o = { .program = s->enclave_program,
                                       .socket = h->socket,
                                       .key_file = h->key,
+                                      .at = s->enclave_at,
+                                      .token_file = h->token,
                                       .workers = s->enclave_workers };
     memcpy(o.chain, h->chain, 32);
     TRY(enclave_link_open(&h->link, &o));

@@ -46,8 +46,9 @@ struct host {
     struct sessions sessions; /* has a lock of its own, taken last */
     pthread_mutex_t lock;
     uint8_t chain[32], worker[32], lineage[32];
-    char provider[16];
-    uint8_t s[32]; /* after the last cut */
+    char provider[17];
+    bool is_volatile; /* the worker ends with the enclave's process */
+    uint8_t s[32];    /* after the last cut */
     uint32_t pending_leaves;
     struct work_state now; /* with the pending operations */
     struct enclave_answer answer;
@@ -57,7 +58,7 @@ struct host {
     struct host_numbers numbers;
     atomic_uint unseals;      /* threads inside host_unseal */
     atomic_uint next_scratch; /* names of scratch files */
-    char socket[HOST_PATH_MAX], key[HOST_PATH_MAX];
+    char socket[HOST_PATH_MAX], key[HOST_PATH_MAX], token[HOST_PATH_MAX];
 };
 
 /* host_open starts the enclave and brings it to where the journal says; made by calloc, freed by

@@ -26,6 +26,8 @@ static const struct config_key keys[] = {
     { "enclave", CONFIG_STRING, "enclave", "folder of the enclave's sealed keys and journal" },
     { "enclave-program", CONFIG_STRING, "",
       "the enclave's program; default: crust-enclaved beside this one" },
+    { "enclave-at", CONFIG_STRING, "",
+      "where an enclave listens that is started by others: vsock:CID:PORT or tcp:127.0.0.1:PORT" },
     { "enclave-workers", CONFIG_U64, "2", "threads that seal inside the enclave" },
     { "sealing-threads", CONFIG_U64, "3", "orders that are fetched and sealed at a time" },
     { "gateway", CONFIG_BOOL, "true", "serve blocks and files over HTTP" },
@@ -206,9 +208,11 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         config_copy(out->url, sizeof(out->url), c, "url") != OK ||
         config_copy(out->gateway_host, sizeof(out->gateway_host), c, "gateway-host") != OK ||
         config_copy(out->gateway_hosts, sizeof(out->gateway_hosts), c, "gateway-hosts") != OK ||
+        config_copy(out->enclave_at, sizeof(out->enclave_at), c, "enclave-at") != OK ||
         config_copy(out->dnslinks, sizeof(out->dnslinks), c, "dnslinks") != OK)
-        return config_refuse(error,
-                             "chain-id, url, gateway-host, gateway-hosts or dnslinks is too long");
+        return config_refuse(
+            error,
+            "chain-id, url, enclave-at, gateway-host, gateway-hosts or dnslinks is too long");
     TRY(p2p_of(out, c, error));
     TRY(config_port(&out->gateway_port, error, c, "gateway"));
     out->gateway_requests = (uint32_t)config_u64(c, "gateway-requests");

@@ -34,6 +34,7 @@ struct settings {
     char store[SETTINGS_PATH_MAX];
     char enclave[SETTINGS_PATH_MAX];         /* the enclave's folder */
     char enclave_program[SETTINGS_PATH_MAX]; /* crust-enclaved */
+    char enclave_at[64];                     /* "": we start it */
     uint64_t store_quota, store_reserve;
     bool storage; /* run an enclave */
     uint32_t enclave_workers;
