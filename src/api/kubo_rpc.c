@@ -46,7 +46,19 @@ static const struct option_row {
     { KUBO_OPT_PROFILE, TEXT, "profile", NULL },
     { KUBO_OPT_SIZE, FLAG, "size", NULL },
     { KUBO_OPT_RESOLVE_TYPE, FLAG, "resolve-type", NULL },
+    { KUBO_OPT_OFFLINE, FLAG, "offline", NULL },
+    { KUBO_OPT_TIMEOUT, TEXT, "timeout", NULL },
+    { KUBO_OPT_PROGRESS, FLAG, "progress", NULL },
+    { KUBO_OPT_FORCE, FLAG, "force", "f" },
+    { KUBO_OPT_DIRECTION, FLAG, "direction", "d" },
+    { KUBO_OPT_QUIET, FLAG, "quiet", "q" },
+    { KUBO_OPT_INPUT_CODEC, TEXT, "input-codec", NULL },
+    { KUBO_OPT_STORE_CODEC, TEXT, "store-codec", NULL },
+    { KUBO_OPT_OUTPUT_CODEC, TEXT, "output-codec", NULL },
 };
+
+/* What every command understands. */
+#define COMMON (BIT(KUBO_OPT_OFFLINE) | BIT(KUBO_OPT_TIMEOUT))
 
 static const struct command_row {
     const char *name;
@@ -63,26 +75,42 @@ static const struct command_row {
     [KUBO_BLOCK_GET] = { "block/get", false, 1, 1, 0 },
     [KUBO_BLOCK_PUT] = { "block/put", true, 0, 0,
                          BIT(KUBO_OPT_PIN) | BIT(KUBO_OPT_CID_CODEC) | BIT(KUBO_OPT_FORMAT) },
+    [KUBO_BLOCK_RM] = { "block/rm", false, 1, KUBO_RPC_ARGS_MAX,
+                        BIT(KUBO_OPT_FORCE) | BIT(KUBO_OPT_QUIET) },
     [KUBO_BLOCK_STAT] = { "block/stat", false, 1, 1, 0 },
     [KUBO_CAT] = { "cat", false, 1, KUBO_RPC_ARGS_MAX,
                    BIT(KUBO_OPT_OFFSET) | BIT(KUBO_OPT_LENGTH) },
+    [KUBO_CONFIG_SHOW] = { "config/show", false, 0, 0, 0 },
     [KUBO_DAG_EXPORT] = { "dag/export", false, 1, 1, 0 },
+    [KUBO_DAG_GET] = { "dag/get", false, 1, 1, BIT(KUBO_OPT_OUTPUT_CODEC) },
     [KUBO_DAG_IMPORT] = { "dag/import", true, 0, 0,
                           BIT(KUBO_OPT_PIN_ROOTS) | BIT(KUBO_OPT_STATS) | BIT(KUBO_OPT_SILENT) },
+    [KUBO_DAG_PUT] = { "dag/put", true, 0, 0,
+                       BIT(KUBO_OPT_PIN) | BIT(KUBO_OPT_INPUT_CODEC) | BIT(KUBO_OPT_STORE_CODEC) },
+    [KUBO_DAG_RESOLVE] = { "dag/resolve", false, 1, 1, 0 },
+    [KUBO_DAG_STAT] = { "dag/stat", false, 1, KUBO_RPC_ARGS_MAX, 0 },
     [KUBO_GET] = { "get", false, 1, 1, 0 },
+    [KUBO_ID] = { "id", false, 0, 1, 0 },
     [KUBO_LS] = { "ls", false, 1, KUBO_RPC_ARGS_MAX,
                   BIT(KUBO_OPT_STREAM) | BIT(KUBO_OPT_SIZE) | BIT(KUBO_OPT_RESOLVE_TYPE) },
+    [KUBO_NAME_RESOLVE] = { "name/resolve", false, 0, 1, BIT(KUBO_OPT_RECURSIVE) },
     [KUBO_PIN_ADD] = { "pin/add", false, 1, KUBO_RPC_ARGS_MAX,
-                       BIT(KUBO_OPT_RECURSIVE) | BIT(KUBO_OPT_NAME) },
+                       BIT(KUBO_OPT_RECURSIVE) | BIT(KUBO_OPT_NAME) | BIT(KUBO_OPT_PROGRESS) },
     [KUBO_PIN_LS] = { "pin/ls", false, 0, KUBO_RPC_ARGS_MAX,
                       BIT(KUBO_OPT_TYPE) | BIT(KUBO_OPT_STREAM) | BIT(KUBO_OPT_NAMES) },
     [KUBO_PIN_RM] = { "pin/rm", false, 1, KUBO_RPC_ARGS_MAX, BIT(KUBO_OPT_RECURSIVE) },
     [KUBO_PIN_UPDATE] = { "pin/update", false, 2, 2, BIT(KUBO_OPT_UNPIN) },
     [KUBO_REFS] = { "refs", false, 1, KUBO_RPC_ARGS_MAX,
                     BIT(KUBO_OPT_RECURSIVE) | BIT(KUBO_OPT_UNIQUE) },
+    [KUBO_REFS_LOCAL] = { "refs/local", false, 0, 0, 0 },
     [KUBO_REPO_GC] = { "repo/gc", false, 0, 0, BIT(KUBO_OPT_SILENT) },
     [KUBO_REPO_STAT] = { "repo/stat", false, 0, 0, BIT(KUBO_OPT_SIZE_ONLY) },
+    [KUBO_REPO_VERSION] = { "repo/version", false, 0, 0, BIT(KUBO_OPT_QUIET) },
     [KUBO_RESOLVE] = { "resolve", false, 1, 1, BIT(KUBO_OPT_RECURSIVE) },
+    [KUBO_SWARM_ADDRS_LOCAL] = { "swarm/addrs/local", false, 0, 0, 0 },
+    [KUBO_SWARM_CONNECT] = { "swarm/connect", false, 1, KUBO_RPC_ARGS_MAX, 0 },
+    [KUBO_SWARM_DISCONNECT] = { "swarm/disconnect", false, 1, KUBO_RPC_ARGS_MAX, 0 },
+    [KUBO_SWARM_PEERS] = { "swarm/peers", false, 0, 0, BIT(KUBO_OPT_DIRECTION) },
     [KUBO_VERSION] = { "version", false, 0, 0, 0 },
 };
 
@@ -110,7 +138,16 @@ static const struct idle_row {
     { "all", NULL },
     { "hidden", NULL },
     { "output", NULL },
-    { "offline", NULL },
+    { "stream", NULL },
+    { "nocache", NULL },
+    { "id", "false" },
+    { "peerid-base", "b58mh" },
+    { "format", "" },
+    { "latency", "false" },
+    { "streams", "false" },
+    { "identify", "false" },
+    { "verbose", "false" },
+    { "allow-codec", "" },
     { "stdin-name", NULL },
     { "archive", NULL },
     { "a", NULL },
@@ -227,13 +264,51 @@ static enum err number_of(uint64_t *out, const char *text)
     return OK;
 }
 
+/* A duration as Go writes it: "1m30s", "1.5h", "250ms"; digits below a millisecond do not count. */
+static enum err duration_of(uint64_t *ms, const char *text)
+{
+    static const struct {
+        const char *name;
+        uint64_t per_s, s; /* units in a second; or seconds in a unit */
+    } units[] = { { "ms", 1000, 0 },
+                  { "us", 1000000, 0 },
+                  { "\xc2\xb5s", 1000000, 0 },
+                  { "ns", 1000000000, 0 },
+                  { "h", 0, 3600 },
+                  { "m", 0, 60 },
+                  { "s", 0, 1 } };
+    *ms = 0;
+    if (text[0] == '\0')
+        return ERR_FORMAT;
+    while (*text != '\0') {
+        uint64_t whole = 0, part = 0, scale = 1;
+        size_t digits = 0, i = 0;
+        for (; *text >= '0' && *text <= '9' && digits < 12; digits++)
+            whole = whole * 10 + (uint64_t)(*text++ - '0');
+        if (*text == '.')
+            for (text++; *text >= '0' && *text <= '9' && scale < 1000000; scale *= 10, digits++)
+                part = part * 10 + (uint64_t)(*text++ - '0');
+        while (i < sizeof(units) / sizeof(units[0]) &&
+               strncmp(text, units[i].name, strlen(units[i].name)) != 0)
+            i++;
+        if (digits == 0 || i == sizeof(units) / sizeof(units[0]))
+            return ERR_FORMAT;
+        text += strlen(units[i].name);
+        uint64_t thousandths = whole * 1000 + part * 1000 / scale; /* below 2^50 */
+        *ms += units[i].s != 0 ? thousandths * units[i].s : thousandths / (units[i].per_s);
+        if (*ms > INT64_MAX / 2)
+            return ERR_RANGE;
+    }
+    return OK;
+}
+
 static const struct option_row *find_option(const struct kubo_plan *p, const char *name)
 {
     for (size_t i = 0; i < sizeof(option_rows) / sizeof(option_rows[0]); i++) {
         const struct option_row *row = &option_rows[i];
         bool named =
             strcmp(row->name, name) == 0 || (row->other != NULL && strcmp(row->other, name) == 0);
-        if (named && (commands[p->command].options & BIT(row->option)) != 0)
+        if (named && ((commands[p->command].options | COMMON) & BIT(row->option)) != 0)
             return row;
     }
     return NULL;
@@ -267,6 +342,8 @@ static enum err take_option(struct kubo_plan *p, char why[KUBO_RPC_WHY_MAX], con
         e = flag_of(&v->number, text);
     else if (row->kind == NUMBER)
         e = number_of(&v->number, text);
+    else if (row->option == KUBO_OPT_TIMEOUT)
+        e = duration_of(&p->timeout_ms, text);
     if (e != OK)
         say(why, "%s: %.40s cannot be %.40s", commands[p->command].name, name, text);
     return e;

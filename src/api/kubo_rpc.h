@@ -23,20 +23,34 @@ enum kubo_command {
     KUBO_ADD,
     KUBO_BLOCK_GET,
     KUBO_BLOCK_PUT,
+    KUBO_BLOCK_RM,
     KUBO_BLOCK_STAT,
     KUBO_CAT,
+    KUBO_CONFIG_SHOW,
     KUBO_DAG_EXPORT,
+    KUBO_DAG_GET,
     KUBO_DAG_IMPORT,
+    KUBO_DAG_PUT,
+    KUBO_DAG_RESOLVE,
+    KUBO_DAG_STAT,
     KUBO_GET,
+    KUBO_ID,
     KUBO_LS,
+    KUBO_NAME_RESOLVE,
     KUBO_PIN_ADD,
     KUBO_PIN_LS,
     KUBO_PIN_RM,
     KUBO_PIN_UPDATE,
     KUBO_REFS,
+    KUBO_REFS_LOCAL,
     KUBO_REPO_GC,
     KUBO_REPO_STAT,
+    KUBO_REPO_VERSION,
     KUBO_RESOLVE,
+    KUBO_SWARM_ADDRS_LOCAL,
+    KUBO_SWARM_CONNECT,
+    KUBO_SWARM_DISCONNECT,
+    KUBO_SWARM_PEERS,
     KUBO_VERSION,
     KUBO_COMMAND_COUNT,
 };
@@ -72,6 +86,15 @@ enum kubo_option {
     KUBO_OPT_PROFILE,
     KUBO_OPT_SIZE,
     KUBO_OPT_RESOLVE_TYPE,
+    KUBO_OPT_OFFLINE,
+    KUBO_OPT_TIMEOUT,
+    KUBO_OPT_PROGRESS,
+    KUBO_OPT_FORCE,
+    KUBO_OPT_DIRECTION,
+    KUBO_OPT_QUIET,
+    KUBO_OPT_INPUT_CODEC,
+    KUBO_OPT_STORE_CODEC,
+    KUBO_OPT_OUTPUT_CODEC,
     KUBO_OPT_COUNT,
 };
 
@@ -87,6 +110,7 @@ struct kubo_plan {
     size_t arg_count;
     const char *args[KUBO_RPC_ARGS_MAX];
     struct kubo_value options[KUBO_OPT_COUNT];
+    uint64_t timeout_ms;          /* of the option timeout; 0: none */
     struct unixfs_add_params add; /* of KUBO_ADD */
     const char *profile;          /* its name, or "" when it is none of the two */
     char text[KUBO_RPC_TEXT_MAX];

@@ -99,6 +99,42 @@ static void what_we_do_not_do_is_refused_and_not_ignored(void **state)
     }
 }
 
+static void timeouts_are_go_durations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t ms;
+        enum err e;
+    } rows[] = { { "30s", 30000, OK },
+                 { "300ms", 300, OK },
+                 { "1m30s", 90000, OK },
+                 { "1.5h", 5400000, OK },
+                 { "0.25s", 250, OK },
+                 { "2h3m4s5ms", 7384005, OK },
+                 { "1500us", 1, OK },
+                 { "1500%C2%B5s", 1, OK },
+                 { "2000000ns", 2, OK },
+                 { "999999999999h", 3599999999996400000, OK },
+                 { "999999999999h999999999999h", 0, ERR_RANGE },
+                 { "", 0, ERR_FORMAT },
+                 { "30", 0, ERR_FORMAT },
+                 { "s", 0, ERR_FORMAT },
+                 { "-1s", 0, ERR_FORMAT },
+                 { "1.s", 1000, OK },
+                 { "1x", 0, ERR_FORMAT },
+                 { "1s ", 0, ERR_FORMAT },
+                 { "1234567890123s", 0, ERR_FORMAT } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char query[80];
+        (void)snprintf(query, sizeof(query), "arg=a&timeout=%s", rows[i].text);
+        CHECK_ERR(parse("cat", query), rows[i].e);
+        CHECK(rows[i].e != OK || plan.timeout_ms == rows[i].ms);
+    }
+    CHECK_OK(parse("cat", "arg=a&offline=true"));
+    CHECK(plan.timeout_ms == 0 && kubo_rpc_option(&plan, KUBO_OPT_OFFLINE, 0) == 1);
+}
+
 static void too_many_arguments_are_refused(void **state)
 {
     (void)state;
@@ -148,6 +184,7 @@ int main(void)
         cmocka_unit_test(commands_are_found_whole),
         cmocka_unit_test(arguments_and_options_are_decoded),
         cmocka_unit_test(what_we_do_not_do_is_refused_and_not_ignored),
+        cmocka_unit_test(timeouts_are_go_durations),
         cmocka_unit_test(too_many_arguments_are_refused),
         cmocka_unit_test(files_are_cut_as_kubo_does),
         cmocka_unit_test(errors_are_kubos),

@@ -199,3 +199,17 @@ enum err unixfs_path_step(struct unixfs_path *p, struct span block)
         return ERR_UNSUPPORTED;
     }
 }
+
+enum err unixfs_path_value(struct span *out, struct span cbor, struct span inside)
+{
+    struct cbor_reader c = cbor_reader_of(cbor, CBOR_LENIENT);
+    *out = span_of(NULL, 0);
+    for (;;) {
+        struct span segment = take_segment(&inside);
+        if (segment.n == 0)
+            break;
+        TRY(enter(&c, segment));
+    }
+    *out = cbor_read_item(&c);
+    return c.r.err;
+}

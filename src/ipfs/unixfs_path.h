@@ -43,4 +43,8 @@ NODISCARD enum err unixfs_path_step(struct unixfs_path *p, struct span block);
 /* The same for a block of another codec whose value the caller has as DAG-CBOR. */
 NODISCARD enum err unixfs_path_step_value(struct unixfs_path *p, struct span cbor);
 
+/* The value that `inside` leads to in a block's DAG-CBOR, which has been stepped through: its
+ * item's bytes, borrowed. ERR_NOT_FOUND; ERR_FORMAT, ERR_SHORT, ERR_LIMIT. */
+NODISCARD enum err unixfs_path_value(struct span *out, struct span cbor, struct span inside);
+
 #endif

@@ -131,11 +131,9 @@ static enum err make_room(struct kubo_io *s, size_t n)
     return OK;
 }
 
-/* Begins to send when it is time to; the lock is held before and after. */
-static void begin_sending(struct kubo_io *s)
+/* The lock is held before and after. */
+static void start_sending(struct kubo_io *s)
 {
-    if (s->sending || !s->body.waits || s->answer_end < ANSWER_FIRST)
-        return;
     s->sending = true;
     s->body.waits = false;
     pthread_mutex_unlock(&s->body.lock);
@@ -153,12 +151,30 @@ enum err kubo_io_write(struct kubo_io *io, struct span bytes)
     if (e == OK && bytes.n > 0) {
         memcpy(io->answer + io->answer_end, bytes.p, bytes.n);
         io->answer_end += bytes.n;
-        begin_sending(io);
+        if (!io->sending && b->waits && io->answer_end >= ANSWER_FIRST)
+            start_sending(io);
         if (io->sending)
             body_slot_wake(b);
     }
     pthread_mutex_unlock(&b->lock);
     return e;
+}
+
+void kubo_io_push(struct kubo_io *io)
+{
+    struct body_slot *b = &io->body;
+    pthread_mutex_lock(&b->lock);
+    if (!io->sending && b->waits && io->answer_end > 0)
+        start_sending(io);
+    pthread_mutex_unlock(&b->lock);
+}
+
+bool kubo_io_alive(struct kubo_io *io)
+{
+    pthread_mutex_lock(&io->body.lock);
+    bool alive = body_slot_alive(&io->body);
+    pthread_mutex_unlock(&io->body.lock);
+    return alive;
 }
 
 enum err kubo_io_read(struct kubo_io *io, struct span *out)

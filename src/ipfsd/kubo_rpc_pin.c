@@ -1,7 +1,6 @@
 /* Commands of the Kubo RPC about pins and links. */
 #include "codec/json_out.h"
 #include "codec/links.h"
-#include "ipfs/dag_walk.h"
 #include "ipfsd/kubo_rpc_http.h"
 #include "rt/clock.h"
 
@@ -9,9 +8,8 @@
 #include <stdlib.h>
 
 enum {
-    LINE = 4096, /* of a CID or two, and a pin's name of 255 bytes, escaped */
-    STACK = 8 << 20,
-    SEEN = 16 << 20, /* some 330,000 blocks */
+    LINE = 4096,       /* of a CID or two, and a pin's name of 255 bytes, escaped */
+    PROGRESS_MS = 500, /* as Kubo */
 };
 
 static void free_bytes(uint8_t **p)
@@ -19,32 +17,7 @@ static void free_bytes(uint8_t **p)
     free(*p);
 }
 
-/* A walk and its memory. */
-struct walk {
-    struct dag_walk dag;
-    struct dag_walk_table table;
-    struct dag_walk_seen seen;
-    struct block_source source;
-};
-
-/* memory: BLOCK_SIZE_MAX + STACK + SEEN bytes. */
-static void walk_init(struct walk *w, uint8_t *memory, const struct block_source *source, bool all)
-{
-    w->source = *source;
-    dag_walk_table_init(&w->table, (struct mspan){ memory + BLOCK_SIZE_MAX + STACK, SEEN });
-    w->seen = dag_walk_table_seen(&w->table);
-    dag_walk_init(&w->dag, &w->source, (struct mspan){ memory, BLOCK_SIZE_MAX },
-                  (struct mspan){ memory + BLOCK_SIZE_MAX, STACK }, all ? NULL : &w->seen);
-}
-
 /* ---- pinning ---- */
-
-static struct span bytes_of(uint8_t out[CID_SIZE_MAX], const struct cid *cid)
-{
-    struct writer w = writer_of(out, CID_SIZE_MAX);
-    cid_write(&w, cid);
-    return span_of(out, w.len);
-}
 
 static enum err pin_op(struct kubo_call *c, enum storer_kind kind, const struct pin *pin)
 {
@@ -56,24 +29,19 @@ static enum err pin_op(struct kubo_call *c, enum storer_kind kind, const struct 
 
 static enum err is_whole(struct kubo_call *c, const struct cid *cid, bool below)
 {
-    struct walk w;
+    struct kubo_walk w;
     struct dag_walk_item item = { .end = false };
     const struct block_source source = kubo_call_store(c);
-    AUTO(free_bytes) uint8_t *memory = malloc(BLOCK_SIZE_MAX + STACK + SEEN);
+    AUTO(free_bytes) uint8_t *memory = malloc(KUBO_WALK_MEMORY);
     if (memory == NULL)
         return ERR_MEMORY;
-    walk_init(&w, memory, &source, false);
+    kubo_walk_init(&w, memory, &source, false);
     enum err e = dag_walk_add(&w.dag, cid);
     do {
         if (e == OK)
             e = dag_walk_next(&w.dag, &item);
     } while (e == OK && !item.end && below);
-    if (e != ERR_NOT_FOUND)
-        return e;
-    char text[CID_TEXT_MAX];
-    cid_format(text, &w.dag.cid);
-    return kubo_call_fail(
-        c, e, "block was not found locally (offline): ipld: could not find %.100s", text);
+    return kubo_call_missing(c, e, &w.dag.cid);
 }
 
 /* The pin stands before the look at its blocks, so that no garbage collection takes one away in
@@ -114,6 +82,56 @@ static enum err pins_send(struct kubo_call *c, struct writer *w, struct json_out
     return w->err != OK ? w->err : kubo_io_write(c->io, writer_span(w));
 }
 
+/* ---- bringing ---- */
+
+static enum err tell_progress(struct kubo_call *c, uint64_t blocks, uint64_t bytes)
+{
+    uint8_t out[128];
+    struct writer w = writer_of(out, sizeof(out));
+    struct json_out j = json_out_to(&w);
+    json_out_object(&j);
+    json_out_member_u64(&j, "Progress", blocks);
+    json_out_member_u64(&j, "Bytes", bytes);
+    json_out_object_end(&j);
+    write_u8(&w, '\n');
+    TRY(kubo_io_write(c->io, writer_span(&w)));
+    kubo_io_push(c->io);
+    return OK;
+}
+
+/* Goes through everything that the pin stands for, so that it is in the store afterwards, from
+ * wherever it can be had. Until the call is over the garbage collection leaves it. */
+static enum err bring(struct kubo_call *c, const struct cid *cid, bool below)
+{
+    struct kubo_walk w;
+    struct dag_walk_item item = { .end = false };
+    struct block_source source;
+    uint64_t blocks = 0, bytes = 0, tell = clock_deadline(PROGRESS_MS);
+    bool progress = kubo_rpc_option(c->plan, KUBO_OPT_PROGRESS, 0) != 0;
+    AUTO(free_bytes) uint8_t *memory = malloc(KUBO_WALK_MEMORY);
+    if (memory == NULL)
+        return ERR_MEMORY;
+    c->keep = true;
+    source = kubo_call_source(c);
+    kubo_walk_init(&w, memory, &source, false);
+    TRY(dag_walk_add(&w.dag, cid));
+    do {
+        enum err e = dag_walk_next(&w.dag, &item);
+        if (e != OK)
+            return kubo_call_missing(c, e, &w.dag.cid);
+        blocks += item.end ? 0 : 1;
+        bytes += item.end ? 0 : item.block.n;
+        if (progress && clock_left(tell) == 0) {
+            TRY(tell_progress(c, blocks, bytes));
+            tell = clock_deadline(PROGRESS_MS);
+        }
+    } while (!item.end && below);
+    c->keep = false;
+    if (progress)
+        TRY(tell_progress(c, blocks, bytes));
+    return c->dirty ? kubo_call_commit(c) : OK;
+}
+
 enum err kubo_call_pin_add(struct kubo_call *c)
 {
     uint8_t out[KUBO_RPC_ARGS_MAX * 160], bytes[CID_SIZE_MAX];
@@ -128,10 +146,11 @@ enum err kubo_call_pin_add(struct kubo_call *c)
     for (size_t i = 0; i < p->arg_count; i++) {
         struct cid cid;
         TRY(kubo_call_resolve(c, &cid, p->args[i]));
-        const struct pin pin = { .cid = bytes_of(bytes, &cid),
+        const struct pin pin = { .cid = kubo_cid_bytes(bytes, &cid),
                                  .mode = below ? PIN_RECURSIVE : PIN_DIRECT,
                                  .name = span_str(name->given ? name->text : ""),
                                  .time_unix_s = clock_wall_ms() / 1000 };
+        TRY(bring(c, &cid, below));
         TRY(kubo_call_pin(c, &cid, &pin));
         pins_add(&j, &cid);
     }
@@ -141,7 +160,7 @@ enum err kubo_call_pin_add(struct kubo_call *c)
 static enum err unpin(struct kubo_call *c, const struct cid *cid)
 {
     uint8_t bytes[CID_SIZE_MAX];
-    const struct pin pin = { .cid = bytes_of(bytes, cid) };
+    const struct pin pin = { .cid = kubo_cid_bytes(bytes, cid) };
     enum err e = pin_op(c, STORER_UNPIN, &pin);
     return e == ERR_NOT_FOUND ? kubo_call_fail(c, e, "not pinned or pinned indirectly") : e;
 }
@@ -170,17 +189,18 @@ enum err kubo_call_pin_update(struct kubo_call *c)
     struct blockstore_pin old, there;
     TRY(kubo_call_resolve(c, &from, c->plan->args[0]));
     TRY(kubo_call_resolve(c, &to, c->plan->args[1]));
-    enum err e = blockstore_pin_get(c->node->repo.store, &old, bytes_of(bytes, &from));
+    enum err e = blockstore_pin_get(c->node->repo.store, &old, kubo_cid_bytes(bytes, &from));
     if (e == ERR_NOT_FOUND || (e == OK && old.pin.mode != PIN_RECURSIVE))
         return kubo_call_fail(c, ERR_NOT_FOUND, "'from' cid was not recursively pinned already");
     TRY(e);
-    e = blockstore_pin_get(c->node->repo.store, &there, bytes_of(bytes, &to));
+    e = blockstore_pin_get(c->node->repo.store, &there, kubo_cid_bytes(bytes, &to));
     if (e == OK && there.pin.mode == PIN_RECURSIVE)
         return kubo_call_fail(c, ERR_EXISTS, "'to' cid was already recursively pinned");
     if (e != ERR_NOT_FOUND)
         TRY(e);
     struct pin pin = old.pin;
-    pin.cid = bytes_of(bytes, &to);
+    pin.cid = kubo_cid_bytes(bytes, &to);
+    TRY(bring(c, &to, true));
     TRY(kubo_call_pin(c, &to, &pin));
     if (kubo_rpc_option(c->plan, KUBO_OPT_UNPIN, 1) != 0)
         TRY(unpin(c, &from));
@@ -244,7 +264,7 @@ static enum err listing_pin(struct listing *l, const struct pin *pin)
 }
 
 /* Everything below recursive pins that has no pin of its own. */
-static enum err list_below(struct listing *l, struct walk *w, const struct pin *pin)
+static enum err list_below(struct listing *l, struct kubo_walk *w, const struct pin *pin)
 {
     struct blockstore_pin own;
     struct dag_walk_item item = { .end = false };
@@ -256,7 +276,8 @@ static enum err list_below(struct listing *l, struct walk *w, const struct pin *
         TRY(dag_walk_next(&w->dag, &item));
         if (item.end)
             return OK;
-        enum err e = blockstore_pin_get(l->c->node->repo.store, &own, bytes_of(bytes, &item.cid));
+        enum err e =
+            blockstore_pin_get(l->c->node->repo.store, &own, kubo_cid_bytes(bytes, &item.cid));
         if (e == ERR_NOT_FOUND)
             e = listing_add(l, &item.cid, "indirect", span_of(NULL, 0));
         TRY(e);
@@ -268,13 +289,13 @@ static enum err list_all(struct listing *l, bool below)
     struct blockstore_pin pin = { 0 };
     uint8_t after[PIN_CID_MAX];
     struct span at = { NULL, 0 };
-    struct walk w;
+    struct kubo_walk w;
     const struct block_source source = kubo_call_store(l->c);
-    AUTO(free_bytes) uint8_t *memory = below ? malloc(BLOCK_SIZE_MAX + STACK + SEEN) : NULL;
+    AUTO(free_bytes) uint8_t *memory = below ? malloc(KUBO_WALK_MEMORY) : NULL;
     if (below && memory == NULL)
         return ERR_MEMORY;
     if (below)
-        walk_init(&w, memory, &source, false);
+        kubo_walk_init(&w, memory, &source, false);
     for (;;) {
         enum err e = blockstore_pin_next(l->c->node->repo.store, &pin, at);
         if (e == ERR_NOT_FOUND)
@@ -297,7 +318,7 @@ static enum err list_args(struct listing *l)
         struct blockstore_pin pin;
         uint8_t bytes[CID_SIZE_MAX];
         TRY(kubo_call_resolve(l->c, &cid, p->args[i]));
-        enum err e = blockstore_pin_get(l->c->node->repo.store, &pin, bytes_of(bytes, &cid));
+        enum err e = blockstore_pin_get(l->c->node->repo.store, &pin, kubo_cid_bytes(bytes, &cid));
         bool fits = e == OK && (pin.pin.mode == PIN_RECURSIVE ? l->recursive : l->direct);
         if (e != OK && e != ERR_NOT_FOUND)
             return e;
@@ -367,7 +388,7 @@ static enum err send_ref(struct kubo_call *c, const struct cid *cid)
     return w.err != OK ? w.err : kubo_io_write(c->io, writer_span(&w));
 }
 
-static enum err refs_below(struct kubo_call *c, struct walk *w)
+static enum err refs_below(struct kubo_call *c, struct kubo_walk *w)
 {
     struct dag_walk_item item = { .end = false };
     bool first = true;
@@ -381,7 +402,7 @@ static enum err refs_below(struct kubo_call *c, struct walk *w)
     }
 }
 
-static enum err refs_once(struct kubo_call *c, struct walk *w, uint8_t *memory,
+static enum err refs_once(struct kubo_call *c, struct kubo_walk *w, uint8_t *memory,
                           const struct cid *cid)
 {
     struct links links;
@@ -403,11 +424,11 @@ static enum err refs_once(struct kubo_call *c, struct walk *w, uint8_t *memory,
 
 enum err kubo_call_refs(struct kubo_call *c)
 {
-    struct walk w;
-    const struct block_source source = blocks_source(&c->node->blocks);
+    struct kubo_walk w;
+    const struct block_source source = kubo_call_source(c);
     bool unique = kubo_rpc_option(c->plan, KUBO_OPT_UNIQUE, 0) != 0;
     bool below = kubo_rpc_option(c->plan, KUBO_OPT_RECURSIVE, 0) != 0;
-    AUTO(free_bytes) uint8_t *memory = malloc(BLOCK_SIZE_MAX + STACK + SEEN);
+    AUTO(free_bytes) uint8_t *memory = malloc(KUBO_WALK_MEMORY);
     if (memory == NULL)
         return ERR_MEMORY;
     if (c->plan->arg_count > 1 && unique)
@@ -415,7 +436,7 @@ enum err kubo_call_refs(struct kubo_call *c)
     for (size_t i = 0; i < c->plan->arg_count; i++) {
         struct cid cid;
         TRY(kubo_call_resolve(c, &cid, c->plan->args[i]));
-        walk_init(&w, memory, &source, !unique);
+        kubo_walk_init(&w, memory, &source, !unique);
         if (below)
             TRY(dag_walk_add(&w.dag, &cid));
         TRY(below ? refs_below(c, &w) : refs_once(c, &w, memory, &cid));

@@ -1,5 +1,7 @@
 /* Commands of the Kubo RPC that take a body. */
 #include "api/kubo_multipart.h"
+#include "codec/dag_json.h"
+#include "codec/dagpb.h"
 #include "codec/json_out.h"
 #include "crypto/sha256.h"
 #include "ipfs/car_stream.h"
@@ -82,8 +84,7 @@ static enum err sink_put(void *ctx, const struct block_key *key, struct span dat
 
 static enum err sink_commit(void *ctx)
 {
-    struct storer_op op = { .kind = STORER_COMMIT };
-    return kubo_call_store_op(ctx, &op);
+    return kubo_call_commit(ctx);
 }
 
 static enum err sink_pin(void *ctx, const struct pin *pin)
@@ -103,13 +104,6 @@ static enum err no_put(void *ctx, const struct block_key *key, struct span data)
 static struct block_sink store_sink(struct kubo_call *c)
 {
     return (struct block_sink){ .ctx = c, .put = sink_put, .commit = sink_commit, .pin = sink_pin };
-}
-
-static struct span bytes_of(uint8_t out[CID_SIZE_MAX], const struct cid *cid)
-{
-    struct writer w = writer_of(out, CID_SIZE_MAX);
-    cid_write(&w, cid);
-    return span_of(out, w.len);
 }
 
 /* ---- add ---- */
@@ -199,7 +193,7 @@ static enum err add_pin(void *ctx, const struct unixfs_add_node *node)
         return OK;
     if (name->given && strlen(name->text) > PIN_NAME_MAX)
         return kubo_call_fail(a->c, ERR_LIMIT, "a name has at most %d bytes", PIN_NAME_MAX);
-    const struct pin pin = { .cid = bytes_of(bytes, &node->cid),
+    const struct pin pin = { .cid = kubo_cid_bytes(bytes, &node->cid),
                              .mode = PIN_RECURSIVE,
                              .profile = span_str(p->profile),
                              .name = span_str(name->given ? name->text : ""),
@@ -278,7 +272,9 @@ enum err kubo_call_add(struct kubo_call *c)
 
 struct put {
     struct kubo_call *c;
-    uint64_t codec;
+    bool node;      /* of dag/put */
+    uint64_t input; /* the codec that it comes in */
+    uint64_t codec; /* the one that it is kept in */
     uint8_t version;
     uint8_t *block;
     size_t size;
@@ -301,13 +297,57 @@ static enum err put_data(void *ctx, struct span bytes)
     return OK;
 }
 
-static enum err put_done(void *ctx, const struct kubo_part *part)
+static enum err tell_put(struct put *p, const struct cid *cid)
 {
-    struct put *p = ctx;
-    uint8_t out[512], bytes[CID_SIZE_MAX];
+    uint8_t out[512];
     char text[CID_TEXT_MAX];
     struct writer w = writer_of(out, sizeof(out));
     struct json_out j = json_out_to(&w);
+    cid_format(text, cid);
+    json_out_object(&j);
+    if (p->node) {
+        json_out_key(&j, "Cid");
+        json_out_object(&j);
+        json_out_member_str(&j, "/", text);
+        json_out_object_end(&j);
+    } else {
+        json_out_member_str(&j, "Key", text);
+        json_out_member_u64(&j, "Size", p->size);
+    }
+    json_out_object_end(&j);
+    write_u8(&w, '\n');
+    return w.err != OK ? w.err : kubo_io_write(p->c->io, writer_span(&w));
+}
+
+/* A node as it came becomes a block; JSON becomes DAG-CBOR. */
+static enum err put_node(struct put *p)
+{
+    struct dagpb node;
+    struct span in = span_of(p->block, p->size);
+    if (p->input == CID_CODEC_DAG_CBOR)
+        return cbor_validate(in, CBOR_STRICT);
+    if (p->input == CID_CODEC_DAG_PB)
+        return dagpb_decode(&node, in);
+    if (p->input != CID_CODEC_DAG_JSON)
+        return OK;
+    size_t room = DAG_JSON_SCRATCH(BLOCK_SIZE_MAX);
+    AUTO(free_bytes) uint8_t *memory = malloc(room + BLOCK_SIZE_MAX);
+    if (memory == NULL)
+        return ERR_MEMORY;
+    struct writer w = writer_of(memory + room, BLOCK_SIZE_MAX);
+    TRY(dag_json_to_cbor(&w, in, (struct mspan){ memory, room }));
+    memcpy(p->block, w.p, w.len);
+    p->size = w.len;
+    return OK;
+}
+
+static enum err put_done(void *ctx, const struct kubo_part *part)
+{
+    struct put *p = ctx;
+    uint8_t bytes[CID_SIZE_MAX];
+    enum err e = p->node ? put_node(p) : OK;
+    if (e != OK)
+        return kubo_call_fail(p->c, e, "the node cannot be read: %s", err_text(e));
     struct content_key key = { .codec = (uint32_t)p->codec };
     struct block_key name = { .codec = p->codec };
     struct span block = span_of(p->block, p->size);
@@ -317,56 +357,77 @@ static enum err put_done(void *ctx, const struct kubo_part *part)
     struct cid cid = p->version == 0 ? cid_v0(key.digest) : cid_of_key(&key);
     TRY(sink_put(p->c, &name, block));
     TRY(sink_commit(p->c));
-    const struct pin pin = { .cid = bytes_of(bytes, &cid),
+    const struct pin pin = { .cid = kubo_cid_bytes(bytes, &cid),
                              .mode = PIN_RECURSIVE,
                              .time_unix_s = clock_wall_ms() / 1000 };
     if (kubo_rpc_option(p->c->plan, KUBO_OPT_PIN, 0) != 0)
         TRY(kubo_call_pin(p->c, &cid, &pin));
-    cid_format(text, &cid);
-    json_out_object(&j);
-    json_out_member_str(&j, "Key", text);
-    json_out_member_u64(&j, "Size", block.n);
-    json_out_object_end(&j);
-    write_u8(&w, '\n');
-    return w.err != OK ? w.err : kubo_io_write(p->c->io, writer_span(&w));
+    return tell_put(p, &cid);
 }
 
-static enum err put_codec(struct put *p)
+static const struct put_codec {
+    const char *name;
+    uint64_t codec;
+    uint8_t version;
+} put_codecs[] = { { "raw", CID_CODEC_RAW, 1 },           { "dag-pb", CID_CODEC_DAG_PB, 1 },
+                   { "dag-cbor", CID_CODEC_DAG_CBOR, 1 }, { "dag-json", CID_CODEC_DAG_JSON, 1 },
+                   { "protobuf", CID_CODEC_DAG_PB, 1 },   { "v0", CID_CODEC_DAG_PB, 0 },
+                   { "cbor", CID_CODEC_DAG_CBOR, 1 } };
+enum { NODE_CODECS = 4 }; /* of these, the names that dag/put has */
+
+static enum err put_codec(struct put *p, const struct put_codec **out, const char *name)
 {
-    static const struct {
-        const char *name;
-        uint64_t codec;
-        uint8_t version;
-    } rows[] = { { "raw", CID_CODEC_RAW, 1 },           { "dag-pb", CID_CODEC_DAG_PB, 1 },
-                 { "protobuf", CID_CODEC_DAG_PB, 1 },   { "v0", CID_CODEC_DAG_PB, 0 },
-                 { "dag-cbor", CID_CODEC_DAG_CBOR, 1 }, { "cbor", CID_CODEC_DAG_CBOR, 1 } };
-    const struct kubo_value *v = &p->c->plan->options[KUBO_OPT_FORMAT];
-    if (!v->given || v->text[0] == '\0')
-        v = &p->c->plan->options[KUBO_OPT_CID_CODEC];
-    const char *name = v->given ? v->text : "raw";
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (strcmp(rows[i].name, name) == 0) {
-            p->codec = rows[i].codec;
-            p->version = rows[i].version;
+    size_t count = p->node ? NODE_CODECS : sizeof(put_codecs) / sizeof(put_codecs[0]);
+    for (size_t i = 0; i < count; i++) {
+        *out = &put_codecs[i];
+        if (strcmp(put_codecs[i].name, name) == 0 &&
+            (p->node || put_codecs[i].codec != CID_CODEC_DAG_JSON))
             return OK;
-        }
     }
     return kubo_call_fail(p->c, ERR_UNSUPPORTED, "the codec %.40s is not kept here", name);
+}
+
+static const char *text_option(const struct kubo_call *c, enum kubo_option o, const char *otherwise)
+{
+    const struct kubo_value *v = &c->plan->options[o];
+    return v->given && v->text[0] != '\0' ? v->text : otherwise;
+}
+
+static enum err run_put(struct put *p)
+{
+    const struct parts parts = { .ctx = p, .begin = put_begin, .data = put_data, .done = put_done };
+    AUTO(free_bytes) uint8_t *memory = malloc(BLOCK_SIZE_MAX);
+    AUTO(free_parser) struct kubo_multipart *m = calloc(1, sizeof(*m));
+    if (memory == NULL || m == NULL)
+        return ERR_MEMORY;
+    p->block = memory;
+    return read_parts(p->c, m, &parts);
 }
 
 enum err kubo_call_block_put(struct kubo_call *c)
 {
     struct put p = { .c = c };
-    const struct parts parts = {
-        .ctx = &p, .begin = put_begin, .data = put_data, .done = put_done
-    };
-    AUTO(free_bytes) uint8_t *memory = malloc(BLOCK_SIZE_MAX);
-    AUTO(free_parser) struct kubo_multipart *m = calloc(1, sizeof(*m));
-    if (memory == NULL || m == NULL)
-        return ERR_MEMORY;
-    p.block = memory;
-    TRY(put_codec(&p));
-    return read_parts(c, m, &parts);
+    const struct put_codec *kept;
+    const char *codec = text_option(c, KUBO_OPT_CID_CODEC, "raw");
+    TRY(put_codec(&p, &kept, text_option(c, KUBO_OPT_FORMAT, codec)));
+    p.codec = kept->codec;
+    p.version = kept->version;
+    return run_put(&p);
+}
+
+enum err kubo_call_dag_put(struct kubo_call *c)
+{
+    struct put p = { .c = c, .node = true, .version = 1 };
+    const struct put_codec *in, *kept;
+    TRY(put_codec(&p, &in, text_option(c, KUBO_OPT_INPUT_CODEC, "dag-json")));
+    TRY(put_codec(&p, &kept, text_option(c, KUBO_OPT_STORE_CODEC, "dag-cbor")));
+    p.input = in->codec;
+    p.codec = kept->codec;
+    bool same = p.input == p.codec && p.codec != CID_CODEC_DAG_JSON;
+    if (!same && (p.input != CID_CODEC_DAG_JSON || p.codec != CID_CODEC_DAG_CBOR))
+        return kubo_call_fail(c, ERR_UNSUPPORTED, "%s is not made into %s here", in->name,
+                              kept->name);
+    return run_put(&p);
 }
 
 /* ---- dag/import ---- */
@@ -419,7 +480,7 @@ static enum err import_root(struct import *i, const struct cid *cid)
     char text[CID_TEXT_MAX];
     struct writer w = writer_of(out, sizeof(out));
     struct json_out j = json_out_to(&w);
-    const struct pin pin = { .cid = bytes_of(bytes, cid),
+    const struct pin pin = { .cid = kubo_cid_bytes(bytes, cid),
                              .mode = PIN_RECURSIVE,
                              .time_unix_s = clock_wall_ms() / 1000 };
     bool want = kubo_rpc_option(i->c->plan, KUBO_OPT_PIN_ROOTS, 1) != 0;

@@ -4,15 +4,14 @@
 #include "codec/json_out.h"
 #include "ipfs/car_stream.h"
 #include "ipfsd/kubo_rpc_http.h"
+#include "rt/clock.h"
 #include "store/collect.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     PIECE = 64 << 10,
-    LINE = 48 << 10, /* of JSON between two writes; a name or a target may be escaped sixfold */
     SEEN = 16 << 20, /* some 330,000 blocks of a DAG */
     TARGET_MAX = 4096,
 };
@@ -20,115 +19,6 @@ enum {
 static void free_bytes(uint8_t **p)
 {
     free(*p);
-}
-
-enum err kubo_call_fail(struct kubo_call *c, enum err e, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(c->why, sizeof(c->why), format, args);
-    va_end(args);
-    return e;
-}
-
-/* ---- where blocks come from ---- */
-
-static enum err store_get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
-{
-    return blockstore_get(ctx, size, buf, key->digest);
-}
-
-static enum err store_has(void *ctx, const struct block_key *key)
-{
-    return blockstore_has(ctx, NULL, key->digest);
-}
-
-struct block_source kubo_call_store(struct kubo_call *c)
-{
-    return (struct block_source){ .ctx = c->node->repo.store, .get = store_get, .has = store_has };
-}
-
-/* Says which block is missing, as Kubo does. */
-static enum err block_of(struct kubo_call *c, struct span *out, struct mspan buf,
-                         const struct cid *cid)
-{
-    char text[CID_TEXT_MAX];
-    const struct block_source source = blocks_source(&c->node->blocks);
-    enum err e = dag_block_get(out, buf, &source, cid);
-    if (e != ERR_NOT_FOUND)
-        return e;
-    cid_format(text, cid);
-    return kubo_call_fail(
-        c, e, "block was not found locally (offline): ipld: could not find %.100s", text);
-}
-
-static enum err walk_path(struct kubo_call *c, struct unixfs_path *p)
-{
-    struct span block;
-    AUTO(free_bytes) uint8_t *memory = malloc(BLOCK_SIZE_MAX);
-    if (memory == NULL)
-        return ERR_MEMORY;
-    while (!p->done) {
-        TRY(block_of(c, &block, (struct mspan){ memory, BLOCK_SIZE_MAX }, &p->cid));
-        enum err e = unixfs_path_step(p, block);
-        if (e == ERR_NOT_FOUND)
-            return kubo_call_fail(c, e, "no link named \"%.*s\"",
-                                  (int)(p->rest.n < 120 ? p->rest.n : 120),
-                                  (const char *)p->rest.p);
-        TRY(e);
-    }
-    return p->inside.n == 0
-               ? OK
-               : kubo_call_fail(c, ERR_UNSUPPORTED, "the path leads to a value inside a block");
-}
-
-enum err kubo_call_resolve(struct kubo_call *c, struct cid *out, const char *path)
-{
-    static const char ipfs[] = "/ipfs/";
-    const char *at = strncmp(path, ipfs, sizeof(ipfs) - 1) == 0 ? path + sizeof(ipfs) - 1 : path;
-    size_t n = strcspn(at, "/");
-    struct unixfs_path p;
-    if (at == path && path[0] == '/')
-        return kubo_call_fail(c, ERR_UNSUPPORTED, "invalid path \"%.100s\": only /ipfs/ is served",
-                              path);
-    if (cid_parse(out, span_of(at, n)) != OK)
-        return kubo_call_fail(c, ERR_FORMAT, "invalid path \"%.100s\": this is no CID", path);
-    TRY(unixfs_path_init(&p, out, span_str(at + n)));
-    TRY(walk_path(c, &p));
-    *out = p.cid;
-    return OK;
-}
-
-/* ---- JSON ---- */
-
-struct text {
-    struct kubo_call *c;
-    struct writer w;
-    struct json_out j;
-    uint8_t buf[LINE];
-};
-
-static void text_init(struct text *t, struct kubo_call *c)
-{
-    t->c = c;
-    t->w = writer_of(t->buf, sizeof(t->buf));
-    t->j = json_out_to(&t->w);
-}
-
-static enum err text_flush(struct text *t)
-{
-    if (t->w.err != OK)
-        return ERR_LIMIT;
-    TRY(kubo_io_write(t->c->io, writer_span(&t->w)));
-    t->w.len = 0;
-    return OK;
-}
-
-static enum err text_line(struct text *t)
-{
-    write_u8(&t->w, '\n');
-    t->j.comma = false;
-    return text_flush(t);
 }
 
 /* ---- blocks ---- */
@@ -141,7 +31,7 @@ static enum err block_get(struct kubo_call *c)
     if (memory == NULL)
         return ERR_MEMORY;
     TRY(kubo_call_resolve(c, &cid, c->plan->args[0]));
-    TRY(block_of(c, &block, (struct mspan){ memory, BLOCK_SIZE_MAX }, &cid));
+    TRY(kubo_call_block(c, &block, (struct mspan){ memory, BLOCK_SIZE_MAX }, &cid));
     kubo_io_answer(c->io, KUBO_ANSWER_BYTES);
     return kubo_io_write(c->io, block);
 }
@@ -150,20 +40,20 @@ static enum err block_stat(struct kubo_call *c)
 {
     struct cid cid;
     struct span block;
-    struct text t;
+    struct kubo_text t;
     char text[CID_TEXT_MAX];
     AUTO(free_bytes) uint8_t *memory = malloc(BLOCK_SIZE_MAX);
     if (memory == NULL)
         return ERR_MEMORY;
     TRY(kubo_call_resolve(c, &cid, c->plan->args[0]));
-    TRY(block_of(c, &block, (struct mspan){ memory, BLOCK_SIZE_MAX }, &cid));
-    text_init(&t, c);
+    TRY(kubo_call_block(c, &block, (struct mspan){ memory, BLOCK_SIZE_MAX }, &cid));
+    kubo_text_init(&t, c);
     cid_format(text, &cid);
     json_out_object(&t.j);
     json_out_member_str(&t.j, "Key", text);
     json_out_member_u64(&t.j, "Size", block.n);
     json_out_object_end(&t.j);
-    return text_line(&t);
+    return kubo_text_line(&t);
 }
 
 /* ---- files ---- */
@@ -172,7 +62,7 @@ static enum err stat_of(struct kubo_call *c, struct unixfs_read_stat *out, struc
                         const struct cid *cid)
 {
     struct span block;
-    TRY(block_of(c, &block, buf, cid));
+    TRY(kubo_call_block(c, &block, buf, cid));
     return unixfs_read_stat(out, cid, block);
 }
 
@@ -182,7 +72,7 @@ static enum err cat_one(struct kubo_call *c, struct mspan memory, const char *pa
     struct unixfs_read_stat st;
     struct unixfs_read_walk walk;
     struct span data;
-    const struct block_source source = blocks_source(&c->node->blocks);
+    const struct block_source source = kubo_call_source(c);
     TRY(kubo_call_resolve(c, &cid, path));
     TRY(stat_of(c, &st, memory, &cid));
     if (st.kind != UNIXFS_READ_FILE)
@@ -241,7 +131,7 @@ static enum err get(struct kubo_call *c)
 {
     struct cid cid;
     char name[GATEWAY_TAR_NAME_MAX];
-    const struct block_source source = blocks_source(&c->node->blocks);
+    const struct block_source source = kubo_call_source(c);
     AUTO(free_bytes) uint8_t *memory = malloc(UNIXFS_READ_MEMORY + PIECE);
     AUTO(free_tar) struct gateway_tar *tar = malloc(sizeof(*tar));
     if (memory == NULL || tar == NULL)
@@ -261,7 +151,7 @@ static enum err get(struct kubo_call *c)
 
 /* ---- folders ---- */
 
-static enum err ls_link(struct text *t, struct mspan buf, const struct unixfs_read_item *item)
+static enum err ls_link(struct kubo_text *t, struct mspan buf, const struct unixfs_read_item *item)
 {
     const struct kubo_plan *p = t->c->plan;
     struct unixfs_read_stat st = { 0 };
@@ -289,7 +179,7 @@ static enum err ls_link(struct text *t, struct mspan buf, const struct unixfs_re
     return OK;
 }
 
-static void ls_head(struct text *t, const char *path)
+static void ls_head(struct kubo_text *t, const char *path)
 {
     json_out_object(&t->j);
     json_out_member_str(&t->j, "Hash", path);
@@ -297,41 +187,44 @@ static void ls_head(struct text *t, const char *path)
     json_out_array(&t->j);
 }
 
-static void ls_tail(struct text *t)
+static void ls_tail(struct kubo_text *t)
 {
     json_out_array_end(&t->j);
     json_out_object_end(&t->j);
 }
 
-static void ls_open(struct text *t)
+static void ls_open(struct kubo_text *t)
 {
     json_out_object(&t->j);
     json_out_key(&t->j, "Objects");
     json_out_array(&t->j);
 }
 
-static enum err ls_close(struct text *t)
+static enum err ls_close(struct kubo_text *t)
 {
     json_out_array_end(&t->j);
     json_out_object_end(&t->j);
-    return text_line(t);
+    return kubo_text_line(t);
 }
 
-static enum err ls_one(struct text *t, uint8_t *memory, const char *path)
+static enum err ls_one(struct kubo_text *t, uint8_t *memory, const char *path)
 {
     struct cid cid;
     struct unixfs_read_walk walk;
     struct unixfs_read_item item;
-    const struct block_source source = blocks_source(&t->c->node->blocks);
+    const struct block_source source = kubo_call_source(t->c);
     const struct mspan child = { memory + UNIXFS_READ_MEMORY, BLOCK_SIZE_MAX };
     struct unixfs_read_stat st;
     bool stream = kubo_rpc_option(t->c->plan, KUBO_OPT_STREAM, 0) != 0;
     TRY(kubo_call_resolve(t->c, &cid, path));
     TRY(stat_of(t->c, &st, child, &cid));
-    if (st.kind != UNIXFS_READ_DIRECTORY)
-        return kubo_call_fail(t->c, ERR_UNSUPPORTED, "this node lists folders only");
     if (!stream)
         ls_head(t, path);
+    if (st.kind != UNIXFS_READ_DIRECTORY) { /* what has no entries has none to list */
+        if (!stream)
+            ls_tail(t);
+        return OK;
+    }
     unixfs_read_dir_init(&walk, &source, (struct mspan){ memory, UNIXFS_READ_MEMORY }, &cid);
     for (;;) {
         TRY(unixfs_read_dir_next(&walk, &item));
@@ -348,7 +241,7 @@ static enum err ls_one(struct text *t, uint8_t *memory, const char *path)
             ls_tail(t);
             TRY(ls_close(t));
         } else {
-            TRY(text_flush(t));
+            TRY(kubo_text_flush(t));
         }
     }
     if (!stream)
@@ -358,12 +251,12 @@ static enum err ls_one(struct text *t, uint8_t *memory, const char *path)
 
 static enum err ls(struct kubo_call *c)
 {
-    struct text t;
+    struct kubo_text t;
     bool stream = kubo_rpc_option(c->plan, KUBO_OPT_STREAM, 0) != 0;
     AUTO(free_bytes) uint8_t *memory = malloc(UNIXFS_READ_MEMORY + BLOCK_SIZE_MAX);
     if (memory == NULL)
         return ERR_MEMORY;
-    text_init(&t, c);
+    kubo_text_init(&t, c);
     if (!stream)
         ls_open(&t);
     for (size_t i = 0; i < c->plan->arg_count; i++)
@@ -378,7 +271,7 @@ static enum err dag_export(struct kubo_call *c)
     struct dag_walk_table table;
     struct car_stream car;
     struct car_stream_params params = { .scope = CAR_STREAM_ALL };
-    const struct block_source source = blocks_source(&c->node->blocks);
+    const struct block_source source = kubo_call_source(c);
     AUTO(free_bytes) uint8_t *memory = malloc(UNIXFS_READ_MEMORY + PIECE);
     AUTO(free_bytes) uint8_t *slots = malloc(SEEN);
     if (memory == NULL || slots == NULL)
@@ -399,24 +292,50 @@ static enum err dag_export(struct kubo_call *c)
 
 /* ---- the rest ---- */
 
-static enum err resolve(struct kubo_call *c)
+static enum err tell_path(struct kubo_call *c, const char *path)
 {
-    struct cid cid;
-    struct text t;
-    char text[CID_TEXT_MAX], path[CID_TEXT_MAX + 8];
-    TRY(kubo_call_resolve(c, &cid, c->plan->args[0]));
-    cid_format(text, &cid);
-    (void)snprintf(path, sizeof(path), "/ipfs/%s", text);
-    text_init(&t, c);
+    struct kubo_text t;
+    kubo_text_init(&t, c);
     json_out_object(&t.j);
     json_out_member_str(&t.j, "Path", path);
     json_out_object_end(&t.j);
-    return text_line(&t);
+    return kubo_text_line(&t);
+}
+
+static enum err resolve(struct kubo_call *c)
+{
+    struct cid cid;
+    struct span inside;
+    char text[CID_TEXT_MAX], path[KUBO_RPC_PATH_MAX], named[KUBO_RPC_PATH_MAX];
+    const char *arg = c->plan->args[0];
+    bool below = kubo_rpc_option(c->plan, KUBO_OPT_RECURSIVE, 1) != 0;
+    if (!below && strncmp(arg, "/ipns/", 6) == 0) {
+        TRY(kubo_call_name(c, path, arg, true));
+        return tell_path(c, path);
+    }
+    TRY(kubo_call_inside(c, &cid, &inside, named, arg));
+    cid_format(text, &cid);
+    (void)snprintf(path, sizeof(path), "/ipfs/%s%s%.*s", text, inside.n > 0 ? "/" : "",
+                   (int)(inside.n < 3000 ? inside.n : 3000), (const char *)inside.p);
+    return tell_path(c, path);
+}
+
+static enum err name_resolve(struct kubo_call *c)
+{
+    char path[KUBO_RPC_PATH_MAX], name[KUBO_RPC_PATH_MAX];
+    if (c->plan->arg_count == 0)
+        return kubo_call_fail(c, ERR_UNSUPPORTED, "this node has no name of its own: say which");
+    const char *arg = c->plan->args[0];
+    bool whole = strncmp(arg, "/ipns/", 6) == 0;
+    (void)snprintf(name, sizeof(name), "%s%.3000s", whole ? "" : "/ipns/", arg);
+    bool below = kubo_rpc_option(c->plan, KUBO_OPT_RECURSIVE, 1) != 0;
+    TRY(kubo_call_name(c, path, name, !below));
+    return tell_path(c, path);
 }
 
 static enum err version(struct kubo_call *c)
 {
-    struct text t;
+    struct kubo_text t;
 #if defined(__x86_64__)
     const char *system = "amd64/linux";
 #elif defined(__aarch64__)
@@ -424,7 +343,7 @@ static enum err version(struct kubo_call *c)
 #else
     const char *system = "linux";
 #endif
-    text_init(&t, c);
+    kubo_text_init(&t, c);
     json_out_object(&t.j);
     json_out_member_str(&t.j, "Version", RELEASE);
     json_out_member_str(&t.j, "Commit", "");
@@ -432,16 +351,16 @@ static enum err version(struct kubo_call *c)
     json_out_member_str(&t.j, "System", system);
     json_out_member_str(&t.j, "Golang", "");
     json_out_object_end(&t.j);
-    return text_line(&t);
+    return kubo_text_line(&t);
 }
 
 static enum err repo_stat(struct kubo_call *c)
 {
     struct blockstore_stat s;
-    struct text t;
+    struct kubo_text t;
     bool size_only = kubo_rpc_option(c->plan, KUBO_OPT_SIZE_ONLY, 0) != 0;
     TRY(blockstore_stat(c->node->repo.store, &s));
-    text_init(&t, c);
+    kubo_text_init(&t, c);
     json_out_object(&t.j);
     json_out_member_u64(&t.j, "RepoSize", s.disk_bytes);
     json_out_member_u64(&t.j, "StorageMax",
@@ -450,7 +369,17 @@ static enum err repo_stat(struct kubo_call *c)
     json_out_member_str(&t.j, "RepoPath", size_only ? "" : c->node->settings.store);
     json_out_member_str(&t.j, "Version", size_only ? "" : "crust");
     json_out_object_end(&t.j);
-    return text_line(&t);
+    return kubo_text_line(&t);
+}
+
+static enum err repo_version(struct kubo_call *c)
+{
+    struct kubo_text t;
+    kubo_text_init(&t, c);
+    json_out_object(&t.j);
+    json_out_member_str(&t.j, "Version", "crust");
+    json_out_object_end(&t.j);
+    return kubo_text_line(&t);
 }
 
 static enum err repo_gc(struct kubo_call *c)
@@ -471,34 +400,51 @@ static enum err perform(struct kubo_call *c)
         [KUBO_ADD] = kubo_call_add,
         [KUBO_BLOCK_GET] = block_get,
         [KUBO_BLOCK_PUT] = kubo_call_block_put,
+        [KUBO_BLOCK_RM] = kubo_call_block_rm,
         [KUBO_BLOCK_STAT] = block_stat,
         [KUBO_CAT] = cat,
+        [KUBO_CONFIG_SHOW] = kubo_call_config_show,
         [KUBO_DAG_EXPORT] = dag_export,
+        [KUBO_DAG_GET] = kubo_call_dag_get,
         [KUBO_DAG_IMPORT] = kubo_call_dag_import,
+        [KUBO_DAG_PUT] = kubo_call_dag_put,
+        [KUBO_DAG_RESOLVE] = kubo_call_dag_resolve,
+        [KUBO_DAG_STAT] = kubo_call_dag_stat,
         [KUBO_GET] = get,
+        [KUBO_ID] = kubo_call_id,
         [KUBO_LS] = ls,
+        [KUBO_NAME_RESOLVE] = name_resolve,
         [KUBO_PIN_ADD] = kubo_call_pin_add,
         [KUBO_PIN_LS] = kubo_call_pin_ls,
         [KUBO_PIN_RM] = kubo_call_pin_rm,
         [KUBO_PIN_UPDATE] = kubo_call_pin_update,
         [KUBO_REFS] = kubo_call_refs,
+        [KUBO_REFS_LOCAL] = kubo_call_refs_local,
         [KUBO_REPO_GC] = repo_gc,
         [KUBO_REPO_STAT] = repo_stat,
+        [KUBO_REPO_VERSION] = repo_version,
         [KUBO_RESOLVE] = resolve,
+        [KUBO_SWARM_ADDRS_LOCAL] = kubo_call_swarm_addrs_local,
+        [KUBO_SWARM_CONNECT] = kubo_call_swarm_connect,
+        [KUBO_SWARM_DISCONNECT] = kubo_call_swarm_disconnect,
+        [KUBO_SWARM_PEERS] = kubo_call_swarm_peers,
         [KUBO_VERSION] = version,
     };
     return commands[c->plan->command](c);
 }
 
-enum err kubo_call_store_op(struct kubo_call *c, struct storer_op *op)
-{
-    op->client = c->client;
-    return storer_run(&c->node->storer, op);
-}
-
 enum err kubo_call_run(struct kubo_call *c)
 {
+    if (c->plan->timeout_ms != 0)
+        c->deadline_ms = clock_deadline((int64_t)c->plan->timeout_ms);
     enum err e = perform(c);
+    if (c->dirty && e != ERR_CLOSED) { /* what was fetched stays until it is collected */
+        enum err kept = kubo_call_commit(c);
+        if (e == OK && kept != ERR_FULL)
+            e = kept;
+    }
+    if (e == ERR_TIMEOUT) /* these words are what clients look for */
+        e = kubo_call_fail(c, e, "context deadline exceeded");
     struct storer_op gone = { .kind = STORER_GONE };
     (void)!kubo_call_store_op(c, &gone); /* nothing to give up for those who only read */
     return e;

@@ -180,6 +180,11 @@ const struct block_source *p2p_node_source(const struct p2p_node *n)
     return &n->source;
 }
 
+struct swarm *p2p_node_swarm(const struct p2p_node *n)
+{
+    return n->swarm;
+}
+
 void p2p_node_stop(struct p2p_node *n)
 {
     if (n != NULL && n->exchange != NULL)

@@ -8,6 +8,7 @@
 #include "rt/loop.h"
 
 struct p2p_node;
+struct swarm;
 
 /* p2p_node_open makes the identity when there is none, and listens. s is kept, and so is local,
  * with size: the blocks that peers are given; it may block, and threads call it. What fails is
@@ -17,6 +18,9 @@ NODISCARD enum err p2p_node_open(struct p2p_node **out, struct loop *l, const st
 
 /* Blocks that connected peers have: exchange_source. Kept by n until p2p_node_close. */
 const struct block_source *p2p_node_source(const struct p2p_node *n);
+
+/* Its connections. Kept by n until p2p_node_close. */
+struct swarm *p2p_node_swarm(const struct p2p_node *n);
 
 /* p2p_node_stop: nothing more is given to peers, and whoever waits for a block of theirs is told
  * ERR_CLOSED. NULL is fine. */
