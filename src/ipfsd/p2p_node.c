@@ -3,6 +3,7 @@
 #include "base/release.h"
 #include "ipfsd/exchange.h"
 #include "ipfsd/keep.h"
+#include "ipfsd/lan.h"
 #include "ipfsd/swarm.h"
 #include "rt/log.h"
 #include "rt/seed_file.h"
@@ -18,6 +19,7 @@ struct p2p_node {
     struct block_source source;
     struct resolver *resolver;
     struct keep *keep;
+    struct lan *lan; /* NULL: off */
 };
 
 static void id_text(char out[PEER_ID_TEXT_MAX], const struct peer_id *id)
@@ -122,6 +124,17 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
     return OK;
 }
 
+/* A node without it works as well. */
+static void open_lan(struct p2p_node *n, struct loop *l)
+{
+    struct peer_key key = peer_key_of(&n->key);
+    struct peer_id self = peer_id_of(&key);
+    enum err e = n->settings->p2p.mdns ? lan_open(&n->lan, l, n->swarm, &self) : OK;
+    if (e != OK)
+        log_warn("mdns-off", "reason=\"%s\" next=\"another program holds UDP port 5353 alone\"",
+                 err_text(e));
+}
+
 static enum err begin(struct p2p_node *n, struct loop *l, const struct block_source *local)
 {
     const struct settings_p2p *p = &n->settings->p2p;
@@ -149,6 +162,7 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
         return e;
     }
     TRY(resolve_open(&n->resolver, l, &(struct dns_server){ 0 }));
+    open_lan(n, l);
     TRY(keep_open(&n->keep, l, n->swarm, n->resolver, p->peers, p->peer_count));
     struct multiaddr a;
     char text[MULTIADDR_TEXT_MAX];
@@ -196,6 +210,7 @@ void p2p_node_close(struct p2p_node *n)
     if (n == NULL)
         return;
     p2p_node_stop(n);
+    lan_close(n->lan);
     resolve_close(n->resolver);
     keep_close(n->keep);
     n->keep = NULL;

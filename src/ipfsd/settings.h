@@ -20,6 +20,7 @@ struct settings_disk {
 
 struct settings_p2p {
     bool on;
+    bool mdns;                   /* find peers on the local network */
     char key[SETTINGS_PATH_MAX]; /* the file of the identity */
     struct multiaddr listen[SETTINGS_P2P_MAX], peers[SETTINGS_P2P_MAX], announce[SETTINGS_P2P_MAX];
     size_t listen_count, peer_count, announce_count;

@@ -99,6 +99,11 @@ void swarm_serve(struct swarm *s, size_t i, bool on);
 NODISCARD enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
                               uint64_t *retry_ms);
 
+/* swarm_dial_local does the same for an address of the local network: private ones are fine;
+ * loopback and link-local ones are not, unless the options allow private addresses. */
+NODISCARD enum err swarm_dial_local(struct swarm *s, const struct multiaddr *a,
+                                    uint32_t *connection, uint64_t *retry_ms);
+
 /* What became of a dial. */
 struct swarm_dial_record {
     uint64_t number;

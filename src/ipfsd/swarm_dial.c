@@ -174,8 +174,15 @@ enum err swarm_listen_at(struct swarm *s, struct swarm_listener *l, const struct
     return OK;
 }
 
-enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
-                    uint64_t *retry_ms)
+static bool may_dial(const struct swarm *s, enum netaddr_class class, bool local)
+{
+    bool ours =
+        class == NETADDR_PRIVATE || class == NETADDR_SHARED || class == NETADDR_UNIQUE_LOCAL;
+    return s->o.allow_private || class == NETADDR_GLOBAL || (local && ours);
+}
+
+static enum err dial(struct swarm *s, const struct multiaddr *a, bool local, uint32_t *connection,
+                     uint64_t *retry_ms)
 {
     struct multiaddr_tcp t;
     struct sockaddr_storage sa;
@@ -187,7 +194,7 @@ enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connec
                                         .port = t.port,
                                         .peer = t.peer };
     socklen_t n = sockaddr_make(&sa, target.ip, t.port);
-    if (!s->o.allow_private && netaddr_classify((const struct sockaddr *)&sa, n) != NETADDR_GLOBAL)
+    if (!may_dial(s, netaddr_classify((const struct sockaddr *)&sa, n), local))
         return ERR_DENIED;
     uint64_t now = loop_now_ms(s->loop);
     TRY(gate_dial(&s->gate, connection, retry_ms, &target, now));
@@ -223,4 +230,16 @@ enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connec
     swarm_peer_watch(p);
     *connection = i;
     return OK;
+}
+
+enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
+                    uint64_t *retry_ms)
+{
+    return dial(s, a, false, connection, retry_ms);
+}
+
+enum err swarm_dial_local(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
+                          uint64_t *retry_ms)
+{
+    return dial(s, a, true, connection, retry_ms);
 }
