@@ -3,8 +3,8 @@
 #   make run      build, start a local network, store a real folder in it, fetch it back, show it
 #   make check    everything that CI runs
 #
-# Others: make (build/crust*), make test, make lint, make fuzz, make soak, make tidy, make tcb,
-# make bench, make format, make clean. Variants: make VARIANT=asan (clang, ASan and UBSan), tsan, msan.
+# Others: make (build/crust*), make test, make lint, make fuzz, make soak, make tidy, make tcb, make measure,
+# make guest-image, make bench, make format, make clean. Variants: make VARIANT=asan (clang, ASan and UBSan), tsan, msan.
 # Each folder under src/ is one static library; src/NAME/module.mk says which libraries it may use.
 
 MAKEFLAGS += --no-builtin-rules
@@ -28,6 +28,11 @@ ifeq ($(VARIANT),release)
   CC := gcc
   CFLAGS := -O2 -g -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) -ftrivial-auto-var-init=zero -fPIE $(WARN_GCC)
   LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
+else ifeq ($(VARIANT),measured)
+  # What is measured must come out the same wherever it is built: no folder's name, no build id.
+  CC := gcc
+  CFLAGS := -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN) -ftrivial-auto-var-init=zero -fPIE $(WARN_GCC)
+  LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections -Wl,--build-id=none
 else ifeq ($(VARIANT),asan)
   CC := clang
   CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DCRUST_SANITIZED=1
@@ -45,10 +50,10 @@ else ifeq ($(VARIANT),fuzz)
   CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DCRUST_SANITIZED=1
   LDFLAGS := -fsanitize=address,undefined
 else
-  $(error VARIANT is release, asan, tsan, msan or fuzz)
+  $(error VARIANT is release, measured, asan, tsan, msan or fuzz)
 endif
 # ccache speeds up repeated builds where it is installed; nothing needs it.
-CCACHE := $(shell command -v ccache 2>/dev/null)
+CCACHE := $(if $(filter measured,$(VARIANT)),,$(shell command -v ccache 2>/dev/null))
 CPPFLAGS := -std=c17 -D_GNU_SOURCE -Isrc -DOPENSSL_API_COMPAT=0x10100000L -MMD -MP
 
 # ---- modules -------------------------------------------------------------------------------
@@ -108,6 +113,7 @@ $(foreach p,$(BUILT_PROGRAMS),$(eval $(call PROGRAM,$(p))))
 # crust-enclaved is one program for each provider of its keys and evidence: each links its own only.
 HARDWARE := sgx tdx snp
 ENCLAVES := $(HARDWARE:%=$(B)/bin/crust-enclaved-%)
+.PRECIOUS: $(B)/o/enclaved/main-%.o
 $(B)/o/enclaved/main-%.o: src/enclaved/main.c
 	@mkdir -p $(@D)
 	@echo "  CC    $< ($*)"
@@ -119,7 +125,7 @@ $(B)/bin/crust-enclaved-%: $(B)/o/enclaved/main-%.o $(call archives_of,enclaved)
 	@$(if $(filter release,$(VARIANT)),ln -sf release/bin/crust-enclaved-$* build/crust-enclaved-$*)
 
 # Its loops over the limbs of a field element are in registers once they are unrolled: four times as fast.
-ifeq ($(VARIANT),release)
+ifneq ($(filter release measured,$(VARIANT)),)
 $(B)/o/crypto/ed25519_lanes.o: CFLAGS += -O3
 endif
 $(B)/o/%.o: src/%.c
@@ -147,7 +153,7 @@ $(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(i
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)
 
 # ---- goals ---------------------------------------------------------------------------------
-.PHONY: all tests fuzzers benches deps test check check-peers check-engines run lint format fuzz soak tidy tcb bench clean
+.PHONY: all tests fuzzers benches deps enclaves measure guest-image test check check-peers check-engines run lint format fuzz soak tidy tcb bench clean
 all: $(BINARIES) $(ENCLAVES)
 tests: $(TEST_BINS) $(TOOL_BINS)
 fuzzers: $(FUZZ_BINS)
@@ -186,5 +192,11 @@ bench:
 	@bench/run
 tcb:
 	@tools/tcb
+# The programs that are measured, built the same everywhere; what is measured of them; a guest with one inside.
+enclaves: $(ENCLAVES)
+measure:
+	@tools/measure
+guest-image:
+	@tools/guest-image $(if $(TEE),--tee $(TEE)) $(if $(BOOT),--boot)
 clean:
 	rm -rf build
