@@ -56,6 +56,23 @@ static enum err load_list(struct disks *d)
     return e;
 }
 
+static void list_at(struct disks *d, const struct settings *s)
+{
+    (void)snprintf(d->list, sizeof(d->list), "%s/disks", s->enclave);
+}
+
+void disks_listed(char paths[DISKS_MAX][SETTINGS_PATH_MAX], const struct settings *s)
+{
+    static struct disks d; /* large for a stack; at start only */
+    memset(paths, 0, (size_t)DISKS_MAX * SETTINGS_PATH_MAX);
+    memset(&d, 0, sizeof(d));
+    list_at(&d, s);
+    if (load_list(&d) != OK)
+        return;
+    for (uint32_t i = 0; i < DISKS_MAX; i++)
+        (void)snprintf(paths[i], SETTINGS_PATH_MAX, "%s", d.disks[i].path);
+}
+
 static enum err save_list(const struct disks *d)
 {
     char text[LIST_MAX];
@@ -198,7 +215,7 @@ static enum err open_rest(struct disks *d, const struct settings *s, enum disk_w
 static enum err begin(struct disks *d, const struct settings *s, bool *list_lost)
 {
     memset(d, 0, sizeof(*d));
-    (void)snprintf(d->list, sizeof(d->list), "%s/disks", s->enclave);
+    list_at(d, s);
     bool good = pthread_mutex_init(&d->list_lock, NULL) == 0;
     for (uint32_t i = 0; i < DISKS_MAX; i++)
         good = good && pthread_mutex_init(&d->disks[i].lock, NULL) == 0;

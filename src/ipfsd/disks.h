@@ -47,6 +47,10 @@ void disks_close(struct disks *d);
 /* disks_open_known opens the disks of the list besides those of the settings. */
 NODISCARD enum err disks_open_known(struct disks *d, const struct settings *s);
 
+/* disks_listed reads the list before the disks are opened. A damaged list has nobody on it.
+ * Out: paths by number, "" for none. */
+void disks_listed(char paths[DISKS_MAX][SETTINGS_PATH_MAX], const struct settings *s);
+
 /* disks_say keeps what the operator wants of a disk. ERR_NOT_FOUND: no such disk. */
 NODISCARD enum err disks_say(struct disks *d, uint32_t number, enum disk_want want);
 

@@ -1,4 +1,5 @@
 /* crust-ipfsd: the storage node's host program. Guide: docs/guide/storage-node.md. */
+#include "ipfsd/confinement.h"
 #include "ipfsd/door.h"
 #include "ipfsd/fetch_rank.h"
 #include "ipfsd/find_http.h"
@@ -119,6 +120,7 @@ static enum err rebuild(struct ipfsd *n)
 
 static enum err run(struct ipfsd *n)
 {
+    TRY(confinement_enter(&n->settings));
     if (n->settings.rebuild)
         return rebuild(n);
     enum err e = start(n);

@@ -72,6 +72,8 @@ static const struct config_key keys[] = {
     { "kubo-rpc-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
     { "allow-private-origins", CONFIG_BOOL, "false",
       "fetch from loopback and private addresses too (local networks)" },
+    { "confine", CONFIG_BOOL, "true",
+      "reach no files but the node's own and make no system calls but the usual" },
     { "rebuild", CONFIG_BOOL, "false",
       "make what enclave/ derives from the disks anew and end (crust repo rebuild)" },
     CONFIG_KEY_LOG_LEVEL,
@@ -235,6 +237,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
     out->segment_size = config_u64(c, "segment-size");
     out->probe_ms = config_duration_ms(c, "disk-probe");
     out->check_rate = config_u64(c, "disk-check-rate");
+    out->confine = config_bool(c, "confine");
     out->rebuild = config_bool(c, "rebuild");
     out->storage = config_bool(c, "storage");
     out->gateway = config_bool(c, "gateway");

@@ -45,6 +45,7 @@ struct settings {
     uint64_t disk_reserve;
     uint64_t probe_ms;     /* between looks at the disks */
     uint64_t check_rate;   /* bytes a second of a returning disk's check; 0: no limit */
+    bool confine;          /* Landlock and seccomp */
     bool rebuild;          /* make the trees anew and end */
     uint64_t extent_size;  /* of sealed random data */
     uint64_t segment_size; /* of sealed content */

@@ -1,6 +1,7 @@
 #include "rt/sandbox.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,11 +21,13 @@ static enum err add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *r)
                                                                                    : ERR_FORMAT;
 }
 
-enum err sandbox_enter(const struct sandbox_rule *rules, size_t count)
+enum err sandbox_refuse(const struct sandbox_rule *rules, size_t count,
+                        enum sandbox_refusal refusal)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return ERR_IO;
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    scmp_filter_ctx ctx =
+        seccomp_init(refusal == SANDBOX_KILL ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(ENOSYS));
     if (ctx == NULL)
         return ERR_UNSUPPORTED;
     enum err e = OK;
@@ -34,6 +37,13 @@ enum err sandbox_enter(const struct sandbox_rule *rules, size_t count)
         e = ERR_UNSUPPORTED;
     seccomp_release(ctx);
     return e;
+}
+
+enum err sandbox_enter(const struct sandbox_rule *rules, size_t count)
+{
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return ERR_IO;
+    return sandbox_refuse(rules, count, SANDBOX_KILL);
 }
 
 enum err sandbox_check_fds(int count)

@@ -15,6 +15,18 @@ struct sandbox_rule {
     int fd; /* what its first argument must be, or SANDBOX_ANY */
 };
 
+/* What becomes of a call that no rule names. */
+enum sandbox_refusal {
+    SANDBOX_KILL,    /* the process dies */
+    SANDBOX_MISSING, /* the call fails with ENOSYS, as on a kernel that does not have it */
+};
+
+/* sandbox_refuse loads the filter for all threads after it has set no_new_privs. What is started
+ * later stays under it. There is no way back.
+ * Returns: as sandbox_enter. */
+NODISCARD enum err sandbox_refuse(const struct sandbox_rule *rules, size_t count,
+                                  enum sandbox_refusal refusal);
+
 /* sandbox_enter sets no_new_privs, makes the process not dumpable, and loads the filter for all
  * threads: whatever no rule names kills the process. There is no way back.
  * Returns: OK, ERR_FORMAT (an unknown call), ERR_UNSUPPORTED (no seccomp here), ERR_IO. */

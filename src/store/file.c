@@ -370,15 +370,18 @@ enum err file_make_dirs(const struct files *f, const char *path)
         memcpy(part, path, at);
         part[at] = 0;
         int handle;
-        /* What is there already needs neither making nor syncing. */
-        if (f->open(f->ctx, &handle, part, FILE_READ) == OK) {
+        /* What is there already needs neither making nor syncing; and what a confined process may
+         * not even look at is there. */
+        enum err e = f->open(f->ctx, &handle, part, FILE_READ);
+        if (e == OK)
             f->close(f->ctx, handle);
-            if (at < n)
-                continue;
-        }
+        if (at < n && (e == OK || e == ERR_DENIED))
+            continue;
         TRY(f->make_dir(f->ctx, part));
         TRY(file_parent(above, part));
-        TRY(f->sync_dir(f->ctx, above));
+        enum err synced = f->sync_dir(f->ctx, above);
+        if (synced != OK && !(e == OK && synced == ERR_DENIED))
+            return synced;
     }
     return OK;
 }
