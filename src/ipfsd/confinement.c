@@ -100,7 +100,7 @@ static void list(struct paths *p, const struct settings *s)
         add_folder(p, s->url_file, CONFINE_SOCKET | CONFINE_WRITE);
     if (s->p2p.on)
         add(p, s->p2p.key, CONFINE_READ);
-    if (!s->storage)
+    if (!s->storage && !s->rebuild)
         return;
     add(p, s->enclave, all);
     add(p, s->enclave_program, CONFINE_READ | CONFINE_RUN);
