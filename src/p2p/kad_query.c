@@ -178,6 +178,17 @@ static enum kad_type expected(const struct kad_query *q, const struct kad_query_
                                          : KAD_FIND_NODE;
 }
 
+void kad_query_provider(struct kad_query *q, const struct kad_contact *c)
+{
+    uint32_t i = 0;
+    while (i < q->provider_count && !span_eq(kad_contact_id(&q->providers[i]), kad_contact_id(c)))
+        i++;
+    if (i < q->provider_count && q->providers[i].addrs_size == 0)
+        q->providers[i] = *c;
+    if (i == q->provider_count && i < KAD_QUERY_PROVIDERS)
+        q->providers[q->provider_count++] = *c;
+}
+
 static void take_providers(struct kad_query *q, const struct kad_message *m)
 {
     struct kad_iter it = kad_peers(m, KAD_PROVIDERS);
@@ -185,14 +196,8 @@ static void take_providers(struct kad_query *q, const struct kad_message *m)
     int n = 0;
     for (; n < KAD_K && kad_next(&it, &p); n++) {
         struct kad_contact c;
-        uint32_t i = 0;
         kad_contact_of(&c, &p, &q->filter);
-        while (i < q->provider_count && !span_eq(kad_contact_id(&q->providers[i]), p.id))
-            i++;
-        if (i < q->provider_count && q->providers[i].addrs_size == 0)
-            q->providers[i] = c;
-        if (i == q->provider_count && i < KAD_QUERY_PROVIDERS)
-            q->providers[q->provider_count++] = c;
+        kad_query_provider(q, &c);
     }
     q->provider_answers += n > 0;
 }
@@ -214,6 +219,13 @@ static void take_closer(struct kad_query *q, const struct kad_message *m)
 static bool under_way(const struct kad_query_node *n)
 {
     return n != NULL && (n->state == KAD_ASKED || n->state == KAD_STORING);
+}
+
+void kad_query_began(struct kad_query *q, struct span id, uint64_t now_ms)
+{
+    struct kad_query_node *n = find(q, id);
+    if (under_way(n))
+        n->asked_ms = now_ms;
 }
 
 static void end(struct kad_query *q, struct kad_query_node *n, bool good)

@@ -73,9 +73,15 @@ NODISCARD enum err kad_query_init(struct kad_query *q, const struct kad_query_st
 /* A node to begin with. */
 void kad_query_seed(struct kad_query *q, const struct kad_contact *c);
 
+/* A provider that is known from elsewhere. */
+void kad_query_provider(struct kad_query *q, const struct kad_contact *c);
+
 /* kad_query_next gives the next node to ask, which counts as asked from now on. Borrowed until the
  * next call. */
 bool kad_query_next(struct kad_query *q, const struct kad_contact **who, uint64_t now_ms);
+
+/* kad_query_began: the node is asked only now, its turn to be dialled has come. */
+void kad_query_began(struct kad_query *q, struct span id, uint64_t now_ms);
 
 /* The request of the present phase, without its length. */
 void kad_query_request(const struct kad_query *q, struct writer *w);

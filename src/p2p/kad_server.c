@@ -1,14 +1,16 @@
 #include "p2p/kad_server.h"
 
 void kad_server_init(struct kad_server *s, struct kad_table *table,
-                     struct kad_server_record *records, size_t record_count,
-                     struct kad_filter filter)
+                     const struct kad_server_memory *memory, struct kad_filter filter,
+                     uint64_t seed)
 {
-    ASSERT(record_count >= KAD_SERVER_PROBES);
-    *s = (struct kad_server){
-        .table = table, .records = records, .record_count = record_count, .filter = filter
-    };
-    memset(records, 0, record_count * sizeof(records[0]));
+    ASSERT(memory->count >= KAD_SERVER_PROBES);
+    *s = (struct kad_server){ .table = table,
+                              .records = memory->records,
+                              .record_count = memory->count,
+                              .filter = filter,
+                              .seed = seed };
+    memset(s->records, 0, s->record_count * sizeof(s->records[0]));
 }
 
 static void write_contact(struct writer *w, enum kad_list list, const struct kad_contact *c)
@@ -41,18 +43,53 @@ static struct kad_server_record *record_at(const struct kad_server *s, const uin
     return &s->records[(load_le64(place) % s->record_count + i) % s->record_count];
 }
 
-static void write_providers(const struct kad_server *s, struct writer *w, struct span key,
+size_t kad_server_providers(const struct kad_server *s,
+                            struct kad_contact out[KAD_SERVER_PROVIDERS], struct span key,
                             uint64_t now_ms)
 {
     uint8_t place[KAD_PLACE];
-    int count = 0;
+    size_t count = 0;
     kad_contact_place(place, key);
     for (size_t i = 0; i < KAD_SERVER_PROBES && count < KAD_SERVER_PROVIDERS; i++) {
         const struct kad_server_record *r = record_at(s, place, i);
-        if (r->until_ms <= now_ms || memcmp(r->place, place, KAD_PLACE) != 0)
-            continue;
-        write_contact(w, KAD_PROVIDERS, &r->provider);
-        count++;
+        if (r->until_ms > now_ms && memcmp(r->place, place, KAD_PLACE) == 0)
+            out[count++] = r->provider;
+    }
+    return count;
+}
+
+static void write_providers(const struct kad_server *s, struct writer *w, struct span key,
+                            uint64_t now_ms)
+{
+    struct kad_contact c[KAD_SERVER_PROVIDERS];
+    size_t count = kad_server_providers(s, c, key, now_ms);
+    for (size_t i = 0; i < count; i++)
+        write_contact(w, KAD_PROVIDERS, &c[i]);
+}
+
+/* The counter of a provider's records. Others may share it: nobody knows with whom. */
+static uint32_t *counter(struct kad_server *s, const struct kad_contact *c)
+{
+    uint64_t h = (load_le64(c->place) ^ s->seed) * UINT64_C(0x9e3779b97f4a7c15);
+    return &s->counts[(h ^ h >> 32) % KAD_SERVER_COUNTS];
+}
+
+static void release(struct kad_server *s, struct kad_server_record *r)
+{
+    if (r->until_ms == 0)
+        return;
+    *counter(s, &r->provider) -= 1;
+    s->used--;
+    r->until_ms = 0;
+}
+
+void kad_server_expire(struct kad_server *s, size_t count, uint64_t now_ms)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct kad_server_record *r = &s->records[s->expire_at];
+        s->expire_at = (s->expire_at + 1) % s->record_count;
+        if (r->until_ms <= now_ms)
+            release(s, r);
     }
 }
 
@@ -71,6 +108,7 @@ static enum err add_provider(struct kad_server *s, struct span from, const struc
     struct kad_contact c;
     struct kad_server_record *place = NULL;
     uint8_t key[KAD_PLACE];
+    bool known = false;
     if (!multihash(m->key) || !kad_next(&it, &p) || !span_eq(p.id, from))
         return ERR_DENIED;
     kad_contact_of(&c, &p, &s->filter);
@@ -83,9 +121,16 @@ static enum err add_provider(struct kad_server *s, struct span from, const struc
                     span_eq(kad_contact_id(&r->provider), from);
         if (same || place == NULL || r->until_ms < place->until_ms)
             place = r;
+        known = same;
         if (same)
             break;
     }
+    /* SPEC kad 4.2: "of one provider at most 1,024 records are kept" */
+    if (!known && *counter(s, &c) >= KAD_SERVER_EACH)
+        return ERR_LIMIT;
+    release(s, place);
+    *counter(s, &c) += 1;
+    s->used++;
     *place = (struct kad_server_record){ .until_ms = now_ms + KAD_SERVER_KEEP_MS, .provider = c };
     memcpy(place->place, key, KAD_PLACE);
     return OK;

@@ -91,13 +91,20 @@ enum err kad_table_add(struct kad_table *t, const struct kad_contact *c, uint64_
     return OK;
 }
 
-void kad_table_failed(struct kad_table *t, struct span id)
+void kad_table_remove(struct kad_table *t, struct span id)
 {
     struct kad_node *n = find(t, id);
-    if (n == NULL || ++n->fails < KAD_TABLE_FAILS)
+    if (n == NULL)
         return;
     *n = (struct kad_node){ 0 };
     t->count--;
+}
+
+void kad_table_failed(struct kad_table *t, struct span id)
+{
+    struct kad_node *n = find(t, id);
+    if (n != NULL && ++n->fails >= KAD_TABLE_FAILS)
+        kad_table_remove(t, id);
 }
 
 size_t kad_table_closest(const struct kad_table *t, const uint8_t target[KAD_PLACE],

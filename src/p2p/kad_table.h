@@ -37,6 +37,9 @@ void kad_table_init(struct kad_table *t, struct span self, uint64_t now_ms);
 NODISCARD enum err kad_table_add(struct kad_table *t, const struct kad_contact *c, uint64_t group,
                                  uint64_t now_ms);
 
+/* It does not serve any more. */
+void kad_table_remove(struct kad_table *t, struct span id);
+
 /* It has not answered. */
 void kad_table_failed(struct kad_table *t, struct span id);
 

@@ -182,7 +182,8 @@ static int sim_new(void **state)
         random_contact(s, &n->contact);
         kad_table_init(&n->table, kad_contact_id(&n->contact), s->now);
         n->records = calloc(RECORDS, sizeof(n->records[0]));
-        kad_server_init(&n->server, &n->table, n->records, RECORDS, filter);
+        kad_server_init(&n->server, &n->table, &(struct kad_server_memory){ n->records, RECORDS },
+                        filter, 1);
         if (s->count == 0)
             continue;
         /* Everybody begins with one node and looks itself up. */
@@ -480,7 +481,7 @@ static void servers_refuse_what_is_not_theirs_to_keep(void **state)
     random_contact(s, &a);
     random_contact(s, &b);
     kad_table_init(&t, kad_contact_id(&self), 0);
-    kad_server_init(&sv, &t, records, KAD_SERVER_PROBES, filter);
+    kad_server_init(&sv, &t, &(struct kad_server_memory){ records, KAD_SERVER_PROBES }, filter, 1);
     struct writer w = writer_of(request, sizeof(request)), r = writer_of(reply, sizeof(reply));
     kad_write(&w, KAD_ADD_PROVIDER, span_of(key, sizeof(key)));
     kad_contact_peer(&p, &a);
@@ -528,7 +529,7 @@ static void floods_of_records_stay_within_their_bounds(void **state)
     random_contact(s, &self);
     random_contact(s, &b);
     kad_table_init(&t, kad_contact_id(&self), 0);
-    kad_server_init(&sv, &t, records, KAD_SERVER_PROBES, filter);
+    kad_server_init(&sv, &t, &(struct kad_server_memory){ records, KAD_SERVER_PROBES }, filter, 1);
     for (int i = 0; i < 2000; i++) {
         random_contact(s, &a);
         w.len = r.len = 0;
