@@ -4,6 +4,7 @@
 #include "ipfsd/exchange.h"
 #include "ipfsd/keep.h"
 #include "ipfsd/lan.h"
+#include "ipfsd/p2p_find.h"
 #include "ipfsd/swarm.h"
 #include "rt/log.h"
 #include "rt/seed_file.h"
@@ -16,6 +17,7 @@ struct p2p_node {
     struct ed25519_key key;
     struct swarm *swarm;
     struct exchange *exchange;
+    struct p2p_find *find;
     struct block_source source;
     struct resolver *resolver;
     struct keep *keep;
@@ -33,13 +35,15 @@ static void on_peer(void *ctx, uint32_t connection, const struct peer_id *peer, 
     char text[PEER_ID_TEXT_MAX];
     id_text(text, peer);
     exchange_peer(n->exchange, connection, peer);
+    p2p_find_peer(n->find, connection, peer, inbound);
     log_debug("peer-connected", "peer=%s way=%s", text, inbound ? "in" : "out");
     keep_peer(n->keep, connection, peer);
 }
 
 static void on_identity(void *ctx, uint32_t connection, const struct identify *id)
 {
-    (void)ctx;
+    const struct p2p_node *n = ctx;
+    p2p_find_identity(n->find, connection, id);
     /* What a peer says of itself is text of a stranger: printable characters only. */
     char agent[65];
     size_t size = id->agent_version.n < 64 ? id->agent_version.n : 64;
@@ -56,6 +60,7 @@ static void on_gone(void *ctx, uint32_t connection, enum err why)
 {
     const struct p2p_node *n = ctx;
     exchange_gone(n->exchange, connection);
+    p2p_find_gone(n->find, connection, why);
     log_debug("peer-gone", "connection=%u reason=\"%s\"", connection, err_text(why));
 }
 
@@ -119,8 +124,10 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
     o.limits.inbound = p->connections - p->connections / 4;
     if (o.limits.water > o.limits.inbound)
         o.limits.water = o.limits.inbound;
+    p2p_find_protocols(n->find, &o);
     TRY(swarm_open(&n->swarm, l, &o));
     exchange_attach(n->exchange, n->swarm, 0);
+    p2p_find_attach(n->find, n->swarm, n->exchange);
     return OK;
 }
 
@@ -148,6 +155,9 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
     const struct exchange_options x = { .loop = l, .source = local, .connections = p->connections };
     TRY(exchange_open(&n->exchange, &x));
     n->source = exchange_source(n->exchange);
+    const struct peer_key public_key = peer_key_of(&n->key);
+    const struct peer_id self = peer_id_of(&public_key);
+    TRY(p2p_find_open(&n->find, l, n->settings, &self));
     e = open_swarm(n, l);
     if (e != OK) {
         log_error("p2p-not-listening", "reason=\"%s\" next=\"see p2p-listen\"", err_text(e));
@@ -163,6 +173,7 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
     }
     TRY(resolve_open(&n->resolver, l, &(struct dns_server){ 0 }));
     open_lan(n, l);
+    p2p_find_begin(n->find, n->resolver);
     TRY(keep_open(&n->keep, l, n->swarm, n->resolver, p->peers, p->peer_count));
     struct multiaddr a;
     char text[MULTIADDR_TEXT_MAX];
@@ -199,9 +210,17 @@ struct swarm *p2p_node_swarm(const struct p2p_node *n)
     return n->swarm;
 }
 
+struct routing *p2p_node_routing(const struct p2p_node *n)
+{
+    return p2p_find_routing(n->find);
+}
+
 void p2p_node_stop(struct p2p_node *n)
 {
-    if (n != NULL && n->exchange != NULL)
+    if (n == NULL)
+        return;
+    p2p_find_stop(n->find);
+    if (n->exchange != NULL)
         exchange_stop(n->exchange);
 }
 
@@ -216,6 +235,7 @@ void p2p_node_close(struct p2p_node *n)
     n->keep = NULL;
     swarm_close(n->swarm);
     exchange_close(n->exchange);
+    p2p_find_close(n->find);
     ed25519_wipe(&n->key);
     free(n);
 }

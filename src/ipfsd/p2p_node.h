@@ -9,6 +9,7 @@
 
 struct p2p_node;
 struct swarm;
+struct routing;
 
 /* p2p_node_open makes the identity when there is none, and listens. s is kept, and so is local,
  * with size: the blocks that peers are given; it may block, and threads call it. What fails is
@@ -21,6 +22,8 @@ const struct block_source *p2p_node_source(const struct p2p_node *n);
 
 /* Its connections. Kept by n until p2p_node_close. */
 struct swarm *p2p_node_swarm(const struct p2p_node *n);
+/* Whom to ask where something is. Kept by n until p2p_node_close. */
+struct routing *p2p_node_routing(const struct p2p_node *n);
 
 /* p2p_node_stop: nothing more is given to peers, and whoever waits for a block of theirs is told
  * ERR_CLOSED. NULL is fine. */

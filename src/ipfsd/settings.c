@@ -61,6 +61,15 @@ static const struct config_key keys[] = {
       "or /dnsaddr/NAME/p2p/ID; with commas" },
     { "p2p-mdns", CONFIG_BOOL, "false",
       "find peers on the local network, and be found (multicast DNS)" },
+    { "p2p-dht", CONFIG_STRING, "auto",
+      "the DHT: off, client, server, or auto (a server when strangers reach this node)" },
+    { "p2p-bootstrap", CONFIG_STRING,
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN, "
+      "/dnsaddr/bootstrap.libp2p.io/p2p/QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb, "
+      "/ip4/104.131.131.82/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
+      "peers that it begins with, written like p2p-peers" },
+    { "p2p-provide", CONFIG_STRING, "roots",
+      "what the DHT is told that this node has: off, roots, or all blocks" },
     { "p2p-deny", CONFIG_STRING, "", "peer ids and networks (10.0.0.0/8) to refuse, with commas" },
     { "p2p-connections", CONFIG_U64, "256", "connections at most, both ways together" },
     { "p2p-down", CONFIG_SIZE, "0", "bytes a second from peers; 0: no limit" },
@@ -148,6 +157,33 @@ static enum err addresses_of(struct multiaddr *out, size_t *count, const char *c
     return OK;
 }
 
+/* The number of a word in a list that ends with NULL; that of NULL when it is none of them. */
+static size_t word_of(const char *text, const char *const *words)
+{
+    size_t i = 0;
+    while (words[i] != NULL && strcmp(words[i], text) != 0)
+        i++;
+    return i;
+}
+
+static enum err dht_of(struct settings_p2p *p, const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    static const char *const modes[] = { "off", "client", "server", "auto", NULL };
+    static const char *const provides[] = { "off", "roots", "all", NULL };
+    size_t mode = word_of(config_text(c, "p2p-dht"), modes);
+    size_t provide = word_of(config_text(c, "p2p-provide"), provides);
+    if (modes[mode] == NULL)
+        return config_refuse(error, "p2p-dht: off, client, server or auto");
+    if (provides[provide] == NULL)
+        return config_refuse(error, "p2p-provide: off, roots or all");
+    if (addresses_of(p->bootstrap, &p->bootstrap_count, config_text(c, "p2p-bootstrap"),
+                     USE_DIAL) != OK)
+        return config_refuse(error, "p2p-bootstrap: at most 8, written like p2p-peers");
+    p->dht = (enum dht_mode)mode;
+    p->provide = (enum settings_provide)provide;
+    return OK;
+}
+
 static enum err p2p_of(struct settings *s, const struct config *c, char error[CONFIG_ERROR_MAX])
 {
     struct settings_p2p *p = &s->p2p;
@@ -163,6 +199,7 @@ static enum err p2p_of(struct settings *s, const struct config *c, char error[CO
     if (addresses_of(p->peers, &p->peer_count, config_text(c, "p2p-peers"), USE_DIAL) != OK)
         return config_refuse(error, "p2p-peers: at most 8 of /ip4/ADDRESS/tcp/PORT/p2p/ID, "
                                     "/dns4/NAME/tcp/PORT/p2p/ID, /dnsaddr/NAME/p2p/ID");
+    TRY(dht_of(p, c, error));
     if (connections < 8 || connections > 1024)
         return config_refuse(error, "p2p-connections: 8 to 1024");
     p->connections = (uint32_t)connections;

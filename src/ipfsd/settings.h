@@ -18,6 +18,16 @@ struct settings_disk {
     uint64_t capacity; /* bytes; 0: all of the file system */
 };
 
+enum dht_mode {
+    DHT_OFF,
+    DHT_CLIENT,
+    DHT_SERVER,
+    DHT_AUTO, /* a server where strangers reach this node; in the local network always */
+};
+
+/* What the DHT is told that this node has. */
+enum settings_provide { SETTINGS_PROVIDE_OFF, SETTINGS_PROVIDE_ROOTS, SETTINGS_PROVIDE_ALL };
+
 struct settings_p2p {
     bool on;
     bool mdns;                   /* find peers on the local network */
@@ -27,6 +37,10 @@ struct settings_p2p {
     char deny[CONFIG_VALUE_MAX]; /* peer ids and IP prefixes, with commas */
     uint32_t connections;
     uint64_t down_per_s, up_per_s;
+    enum dht_mode dht;
+    struct multiaddr bootstrap[SETTINGS_P2P_MAX]; /* peers to begin with */
+    size_t bootstrap_count;
+    enum settings_provide provide;
 };
 
 struct settings {

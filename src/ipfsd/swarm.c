@@ -559,6 +559,16 @@ struct conn *swarm_conn(struct swarm *s, uint32_t connection)
     return p->used && p->begun && p->drop == OK && conn_ready(&p->conn) ? &p->conn : NULL;
 }
 
+enum err swarm_remote(const struct swarm *s, uint32_t connection, struct multiaddr *out)
+{
+    *out = (struct multiaddr){ 0 };
+    if (connection >= s->o.limits.connections || !s->peers[connection].used)
+        return ERR_NOT_FOUND;
+    const struct gate_target *t = &s->peers[connection].target;
+    *out = multiaddr_of_ip(t->ip, t->port);
+    return OK;
+}
+
 enum err swarm_stream(struct swarm *s, uint32_t connection, size_t i, uint32_t *stream)
 {
     struct conn *c = swarm_conn(s, connection);

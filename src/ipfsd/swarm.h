@@ -128,6 +128,10 @@ uint32_t swarm_find(const struct swarm *s, const struct peer_id *peer);
  * callback. */
 struct conn *swarm_conn(struct swarm *s, uint32_t connection);
 
+/* Where a connection leads to: IP and port; of an inbound one not where it listens.
+ * ERR_NOT_FOUND. */
+NODISCARD enum err swarm_remote(const struct swarm *s, uint32_t connection, struct multiaddr *out);
+
 /* swarm_stream opens a stream for protocol i of the options. Returns: as conn_open, ERR_STATE. */
 NODISCARD enum err swarm_stream(struct swarm *s, uint32_t connection, size_t i, uint32_t *stream);
 

@@ -1,0 +1,207 @@
+#include "ipfsd/p2p_find.h"
+
+#include "rt/log.h"
+#include "rt/netaddr.h"
+#include "rt/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    BEGIN_MS = 1000,          /* the gate spaces the dials */
+    RESOLVE_AGAIN_MS = 60000, /* a name that nobody was found under */
+    ENOUGH_NODES = 4,         /* of both tables together: nobody is dialled to begin with */
+};
+
+struct p2p_find {
+    struct loop *loop;
+    const struct settings *settings;
+    struct resolver *resolver;             /* NULL: not yet, or no longer */
+    uint64_t resolve_ms[SETTINGS_P2P_MAX]; /* when a name is asked for again */
+    struct swarm *swarm;
+    struct exchange *exchange;
+    struct routing *routing;
+    struct dht *dht;
+    struct seek *seek;
+    struct loop_timer *begin;
+    size_t protocols[DHT_NETS];
+    char file[SETTINGS_PATH_MAX + 32];
+};
+
+/* ---- peers to begin with --------------------------------------------------------------------- */
+
+static void dial(struct p2p_find *f, const struct multiaddr *a)
+{
+    uint32_t connection;
+    uint64_t retry;
+    /* Whoever does not answer is tried less and less often: the gate says ERR_BUSY. */
+    (void)!swarm_dial(f->swarm, a, &connection, &retry);
+}
+
+static void on_resolved(void *ctx, const struct resolved *found)
+{
+    struct p2p_find *f = ctx;
+    for (size_t i = 0; i < found->count && f->resolver != NULL; i++)
+        dial(f, &found->list[i]);
+}
+
+static void on_begin(void *ctx)
+{
+    struct p2p_find *f = ctx;
+    const struct settings_p2p *p = &f->settings->p2p;
+    uint64_t now = loop_now_ms(f->loop);
+    struct multiaddr_tcp t;
+    struct dht_figures dht;
+    dht_figures(f->dht, &dht);
+    if (dht.nets[DHT_LAN].nodes + dht.nets[DHT_WAN].nodes >= ENOUGH_NODES)
+        return;
+    for (size_t i = 0; i < p->bootstrap_count; i++) {
+        const struct multiaddr *a = &p->bootstrap[i];
+        bool number =
+            multiaddr_tcp_of(&t, a) == OK && (t.host == MULTIADDR_IP4 || t.host == MULTIADDR_IP6);
+        if (number)
+            dial(f, a);
+        else if (now >= f->resolve_ms[i] && resolve_start(f->resolver, a, on_resolved, f) == OK)
+            f->resolve_ms[i] = now + RESOLVE_AGAIN_MS;
+    }
+}
+
+void p2p_find_begin(struct p2p_find *f, struct resolver *r)
+{
+    f->resolver = r;
+    if (f->settings->p2p.dht != DHT_OFF && f->settings->p2p.bootstrap_count > 0)
+        loop_timer_start(f->begin, 0, BEGIN_MS);
+}
+
+static void on_sought(void *ctx, const struct cid *cid)
+{
+    (void)ctx;
+    (void)cid;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* Whether the operator listens at an address of this machine alone: a network of tests. */
+static bool listens_within(const struct settings_p2p *p)
+{
+    for (size_t i = 0; i < p->listen_count; i++) {
+        struct multiaddr_tcp t;
+        if (multiaddr_tcp_of(&t, &p->listen[i]) != OK)
+            continue;
+        enum netaddr_class c =
+            t.host == MULTIADDR_IP4 ? netaddr_class_v4(t.ip) : netaddr_class_v6(t.ip);
+        if (c == NETADDR_LOOPBACK)
+            return true;
+    }
+    return false;
+}
+
+static enum err begin(struct p2p_find *f, struct loop *l, const struct peer_id *self)
+{
+    const struct settings *s = f->settings;
+    TRY(routing_open(&f->routing, l));
+    (void)snprintf(f->file, sizeof(f->file), "%s/p2p/dht-table", s->home);
+    char folder[sizeof(f->file)];
+    (void)snprintf(folder, sizeof(folder), "%s/p2p", s->home);
+    TRY(path_make_dirs(folder, 0700));
+    const struct dht_options d = { .loop = l,
+                                   .routing = f->routing,
+                                   .self = *self,
+                                   .mode = s->p2p.dht,
+                                   .lan = s->allow_private_origins,
+                                   .wan = true,
+                                   .loopback = listens_within(&s->p2p),
+                                   .file = f->file,
+                                   .connections = s->p2p.connections };
+    TRY(dht_open(&f->dht, &d));
+    const struct seek_options k = { .loop = l, .routing = f->routing, .ctx = f, .over = on_sought };
+    TRY(seek_open(&f->seek, &k));
+    f->begin = loop_timer_new(l, on_begin, f);
+    if (f->begin == NULL)
+        return ERR_MEMORY;
+    return OK;
+}
+
+enum err p2p_find_open(struct p2p_find **out, struct loop *l, const struct settings *s,
+                       const struct peer_id *self)
+{
+    struct p2p_find *f = calloc(1, sizeof(*f));
+    *out = NULL;
+    if (f == NULL)
+        return ERR_MEMORY;
+    f->settings = s;
+    f->loop = l;
+    enum err e = begin(f, l, self);
+    if (e == OK)
+        *out = f;
+    else
+        p2p_find_close(f);
+    return e;
+}
+
+void p2p_find_protocols(struct p2p_find *f, struct swarm_options *o)
+{
+    for (size_t i = 0; i < DHT_NETS && f->settings->p2p.dht != DHT_OFF; i++) {
+        f->protocols[i] = o->protocol_count;
+        o->protocols[o->protocol_count++] = dht_protocol(f->dht, i);
+    }
+}
+
+void p2p_find_attach(struct p2p_find *f, struct swarm *s, struct exchange *x)
+{
+    f->swarm = s;
+    f->exchange = x;
+    seek_attach(f->seek, s);
+    if (f->settings->p2p.dht != DHT_OFF)
+        dht_attach(f->dht, s, f->protocols);
+}
+
+struct routing *p2p_find_routing(struct p2p_find *f)
+{
+    return f->routing;
+}
+
+struct dht *p2p_find_dht(struct p2p_find *f)
+{
+    return f->dht;
+}
+
+void p2p_find_peer(struct p2p_find *f, uint32_t connection, const struct peer_id *peer,
+                   bool inbound)
+{
+    dht_peer(f->dht, connection, peer, inbound);
+    seek_peer(f->seek, connection);
+}
+
+void p2p_find_identity(struct p2p_find *f, uint32_t connection, const struct identify *id)
+{
+    dht_identity(f->dht, connection, id);
+}
+
+void p2p_find_gone(struct p2p_find *f, uint32_t connection, enum err why)
+{
+    dht_gone(f->dht, connection, why);
+    seek_gone(f->seek, connection);
+}
+
+void p2p_find_stop(struct p2p_find *f)
+{
+    if (f == NULL)
+        return;
+    loop_timer_free(f->begin);
+    f->begin = NULL;
+    f->resolver = NULL;
+    seek_stop(f->seek);
+    dht_stop(f->dht);
+}
+
+void p2p_find_close(struct p2p_find *f)
+{
+    if (f == NULL)
+        return;
+    p2p_find_stop(f);
+    seek_close(f->seek);
+    dht_close(f->dht);
+    routing_close(f->routing);
+    free(f);
+}

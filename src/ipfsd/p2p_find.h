@@ -1,0 +1,40 @@
+/* p2p_find: how this node finds others: routing and its sources, the DHT, the peers that it begins
+ * with, and the search for those who have what bitswap lacks. A part of p2p_node, on the loop's
+ * thread. */
+#ifndef CRUST_IPFSD_P2P_FIND_H
+#define CRUST_IPFSD_P2P_FIND_H
+
+#include "ipfsd/dht.h"
+#include "ipfsd/exchange.h"
+#include "ipfsd/resolve.h"
+#include "ipfsd/seek.h"
+
+struct p2p_find;
+
+/* s is kept. ERR_MEMORY, ERR_LIMIT, ERR_IO. */
+NODISCARD enum err p2p_find_open(struct p2p_find **out, struct loop *l, const struct settings *s,
+                                 const struct peer_id *self);
+
+/* Adds its protocols to the options; afterwards the swarm that was opened with them. */
+void p2p_find_protocols(struct p2p_find *f, struct swarm_options *o);
+void p2p_find_attach(struct p2p_find *f, struct swarm *s, struct exchange *x);
+
+/* Dials the peers to begin with, from now on whenever few nodes are known. r is kept until
+ * p2p_find_stop. */
+void p2p_find_begin(struct p2p_find *f, struct resolver *r);
+
+struct routing *p2p_find_routing(struct p2p_find *f);
+struct dht *p2p_find_dht(struct p2p_find *f);
+
+/* From the swarm's callbacks. */
+void p2p_find_peer(struct p2p_find *f, uint32_t connection, const struct peer_id *peer,
+                   bool inbound);
+void p2p_find_identity(struct p2p_find *f, uint32_t connection, const struct identify *id);
+void p2p_find_gone(struct p2p_find *f, uint32_t connection, enum err why);
+
+/* p2p_find_stop while the swarm is there; p2p_find_close afterwards, when all other sources of
+ * routing are gone. NULL is fine. */
+void p2p_find_stop(struct p2p_find *f);
+void p2p_find_close(struct p2p_find *f);
+
+#endif

@@ -1,0 +1,298 @@
+#include "ipfsd/seek.h"
+
+#include <stdlib.h>
+
+enum { PACED_MS = 5000, RETRY_MS = 500 };
+
+/* One who is said to have it. */
+struct provider {
+    enum {
+        PROVIDER_NONE,
+        PROVIDER_NAMED,
+        PROVIDER_WAITING,
+        PROVIDER_DIALLING,
+        PROVIDER_THROUGH
+    } state;
+    struct seek *seek;
+    struct peer_id peer;
+    uint32_t connection, question; /* who looks for its addresses; 0: nobody */
+    uint64_t at_ms;
+    size_t addr_count, tried;
+    struct multiaddr addrs[ROUTING_ADDRS_MAX];
+};
+
+struct place {
+    bool used, asked; /* asked: routing is through */
+    struct seek *seek;
+    struct cid cid;
+    uint32_t question, connected;
+    uint64_t deadline_ms, linger_ms;
+    struct provider providers[SEEK_PROVIDERS];
+};
+
+struct seek {
+    struct seek_options o;
+    struct swarm *swarm;
+    bool stopped;
+    struct loop_timer *tick;
+    struct loop_event event;
+    struct place places[SEEK_MAX];
+};
+
+static uint64_t now_of(const struct seek *s)
+{
+    return loop_now_ms(s->o.loop);
+}
+
+static void wake(struct seek *s)
+{
+    loop_post_event(s->o.loop, &s->event);
+}
+
+/* ---- providers ------------------------------------------------------------------------------- */
+
+static void add_addresses(struct provider *v, const struct routing_provider *p)
+{
+    for (size_t i = 0; i < p->addr_count && v->addr_count < ROUTING_ADDRS_MAX; i++) {
+        bool there = false;
+        struct multiaddr_tcp t;
+        struct multiaddr a = p->addrs[i];
+        if (multiaddr_tcp_of(&t, &a) != OK || (t.host != MULTIADDR_IP4 && t.host != MULTIADDR_IP6))
+            continue; /* what the swarm cannot dial */
+        if (t.peer.size == 0 && multiaddr_add(&a, MULTIADDR_P2P, peer_id_span(&v->peer)) != OK)
+            continue;
+        if (t.peer.size != 0 && !peer_id_eq(&t.peer, &v->peer))
+            continue;
+        for (size_t k = 0; k < v->addr_count; k++)
+            there |= multiaddr_eq(&v->addrs[k], &a);
+        if (!there)
+            v->addrs[v->addr_count++] = a;
+    }
+    if (v->state == PROVIDER_NAMED && v->addr_count > 0)
+        v->state = PROVIDER_WAITING;
+}
+
+static struct provider *provider_of(struct place *p, const struct peer_id *peer)
+{
+    for (size_t i = 0; i < SEEK_PROVIDERS; i++) {
+        struct provider *v = &p->providers[i];
+        if (v->state != PROVIDER_NONE && peer_id_eq(&v->peer, peer))
+            return v;
+        if (v->state == PROVIDER_NONE) {
+            *v = (struct provider){
+                .state = PROVIDER_NAMED, .seek = p->seek, .peer = *peer, .connection = GATE_NONE
+            };
+            return v;
+        }
+    }
+    return NULL;
+}
+
+static void on_found(void *ctx, const struct routing_provider *p)
+{
+    struct place *place = ctx;
+    struct provider *v = provider_of(place, &p->peer);
+    if (v == NULL)
+        return;
+    add_addresses(v, p);
+    wake(place->seek);
+}
+
+static void on_over(void *ctx)
+{
+    struct place *p = ctx;
+    p->asked = true;
+    p->question = 0;
+    wake(p->seek);
+}
+
+static void on_addresses(void *ctx, const struct routing_provider *p)
+{
+    struct provider *v = ctx;
+    if (peer_id_eq(&p->peer, &v->peer))
+        add_addresses(v, p);
+    wake(v->seek);
+}
+
+static void on_no_more(void *ctx)
+{
+    struct provider *v = ctx;
+    v->question = 0;
+    if (v->state == PROVIDER_NAMED)
+        v->state = PROVIDER_THROUGH;
+    wake(v->seek);
+}
+
+/* Only its name is known. */
+static void ask_where(struct seek *s, struct provider *v)
+{
+    const struct routing_question q = {
+        .kind = ROUTING_PEER, .peer = v->peer, .ctx = v, .found = on_addresses, .over = on_no_more
+    };
+    if (v->question == 0 && routing_begin(s->o.routing, &v->question, &q) != OK)
+        v->state = PROVIDER_THROUGH;
+}
+
+static void dial(struct seek *s, struct provider *v)
+{
+    while (v->tried < v->addr_count) {
+        uint64_t retry = 0, now = now_of(s);
+        enum err e = swarm_dial(s->swarm, &v->addrs[v->tried], &v->connection, &retry);
+        if (e == OK || e == ERR_EXISTS) {
+            v->tried += e == OK;
+            v->state = PROVIDER_DIALLING;
+            return;
+        }
+        if (e == ERR_LIMIT || (e == ERR_BUSY && retry < now + PACED_MS)) {
+            v->at_ms = e == ERR_LIMIT ? now + RETRY_MS : retry;
+            return;
+        }
+        v->tried++;
+    }
+    v->state = PROVIDER_THROUGH;
+}
+
+static void provider_turn(struct place *p, struct provider *v, uint32_t *dials)
+{
+    struct seek *s = p->seek;
+    if (v->state == PROVIDER_NONE || v->state == PROVIDER_THROUGH)
+        return;
+    if (swarm_find(s->swarm, &v->peer) != GATE_NONE) {
+        v->state = PROVIDER_THROUGH;
+        p->connected++;
+        p->linger_ms = now_of(s) + SEEK_LINGER_MS;
+    } else if (v->state == PROVIDER_NAMED) {
+        ask_where(s, v);
+    } else if (v->state == PROVIDER_WAITING && now_of(s) >= v->at_ms && *dials < SEEK_DIALS) {
+        dial(s, v);
+    }
+    *dials += v->state == PROVIDER_DIALLING;
+}
+
+/* ---- contents -------------------------------------------------------------------------------- */
+
+static void let_go(struct place *p)
+{
+    struct seek *s = p->seek;
+    routing_end(s->o.routing, p->question);
+    for (size_t i = 0; i < SEEK_PROVIDERS; i++)
+        routing_end(s->o.routing, p->providers[i].question);
+    p->used = false;
+}
+
+static void place_turn(struct place *p)
+{
+    struct seek *s = p->seek;
+    uint64_t now = now_of(s);
+    uint32_t dials = 0;
+    bool more = !p->asked;
+    for (size_t i = 0; i < SEEK_PROVIDERS; i++)
+        dials += p->providers[i].state == PROVIDER_DIALLING;
+    for (size_t i = 0; i < SEEK_PROVIDERS; i++) {
+        struct provider *v = &p->providers[i];
+        dials -= v->state == PROVIDER_DIALLING;
+        provider_turn(p, v, &dials);
+        more |= v->state != PROVIDER_NONE && v->state != PROVIDER_THROUGH;
+    }
+    if (now < p->deadline_ms && (more || (p->connected > 0 && now < p->linger_ms)))
+        return;
+    const struct cid cid = p->cid;
+    let_go(p);
+    s->o.over(s->o.ctx, &cid);
+}
+
+static void turn(void *ctx)
+{
+    struct seek *s = ctx;
+    for (size_t i = 0; i < SEEK_MAX && !s->stopped && s->swarm != NULL; i++)
+        if (s->places[i].used)
+            place_turn(&s->places[i]);
+}
+
+enum err seek_begin(struct seek *s, const struct cid *cid)
+{
+    struct place *p = NULL;
+    for (size_t i = 0; i < SEEK_MAX; i++) {
+        if (s->places[i].used && cid_eq(&s->places[i].cid, cid))
+            return OK;
+        if (!s->places[i].used && p == NULL)
+            p = &s->places[i];
+    }
+    if (p == NULL || s->stopped)
+        return ERR_LIMIT;
+    *p = (struct place){ .seek = s, .cid = *cid, .deadline_ms = now_of(s) + SEEK_MS };
+    const struct routing_question q = {
+        .kind = ROUTING_PROVIDERS, .cid = *cid, .ctx = p, .found = on_found, .over = on_over
+    };
+    TRY(routing_begin(s->o.routing, &p->question, &q));
+    p->used = true;
+    return OK;
+}
+
+void seek_peer(struct seek *s, uint32_t connection)
+{
+    (void)connection;
+    if (!s->stopped)
+        wake(s);
+}
+
+void seek_gone(struct seek *s, uint32_t connection)
+{
+    for (size_t i = 0; i < SEEK_MAX && !s->stopped; i++)
+        for (size_t k = 0; s->places[i].used && k < SEEK_PROVIDERS; k++) {
+            struct provider *v = &s->places[i].providers[k];
+            if (v->state != PROVIDER_DIALLING || v->connection != connection)
+                continue;
+            v->state = PROVIDER_WAITING; /* its next address */
+            v->connection = GATE_NONE;
+            wake(s);
+        }
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+enum err seek_open(struct seek **out, const struct seek_options *o)
+{
+    struct seek *s = calloc(1, sizeof(*s));
+    *out = NULL;
+    if (s == NULL)
+        return ERR_MEMORY;
+    s->o = *o;
+    s->event = (struct loop_event){ .fn = turn, .ctx = s };
+    s->tick = loop_timer_new(o->loop, turn, s);
+    if (s->tick == NULL) {
+        free(s);
+        return ERR_MEMORY;
+    }
+    loop_timer_start(s->tick, SEEK_TICK_MS, SEEK_TICK_MS);
+    *out = s;
+    return OK;
+}
+
+void seek_attach(struct seek *s, struct swarm *swarm)
+{
+    s->swarm = swarm;
+}
+
+void seek_stop(struct seek *s)
+{
+    if (s == NULL || s->stopped)
+        return;
+    s->stopped = true;
+    loop_timer_free(s->tick);
+    s->tick = NULL;
+    for (size_t i = 0; i < SEEK_MAX; i++)
+        if (s->places[i].used)
+            let_go(&s->places[i]);
+}
+
+void seek_close(struct seek *s)
+{
+    if (s == NULL)
+        return;
+    seek_stop(s);
+    /* A posted event finds nothing to do: it runs while we are still here. */
+    while (s->event.queued)
+        loop_run_once(s->o.loop, 0);
+    free(s);
+}
