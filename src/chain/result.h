@@ -61,7 +61,6 @@
     X(105, EVIDENCE_POLICY, "the evidence is sound but not allowed here")                          \
     X(106, PLATFORM_FULL, "too many workers run on this platform")                                 \
     X(107, WORKER_BUSY, "the worker still holds replicas or owes answers")                         \
-    X(108, EVIDENCE_DEVICE, "the evidence is of another machine or program than the worker's")     \
     X(110, REPORT_MALFORMED, "the report is not in its canonical form")                            \
     X(111, REPORT_SIGNATURE, "the report is not signed by its worker")                             \
     X(112, REPORT_WRONG_ACCOUNT, "the report names another account or chain")                      \
@@ -81,6 +80,7 @@
     X(135, PROOF_MALFORMED, "the proof is not in its canonical form")                              \
     X(140, COLLATERAL_BAD, "the document is not the vendor's, or not valid now")                   \
     X(141, COLLATERAL_OLD, "a document that is as new is kept already")                            \
+    X(142, EVIDENCE_DEVICE, "the evidence is of another machine or program than the worker's")     \
     /* staking; groups from 180 */                                                                 \
     X(150, STAKING_OFF, "this network has no staking")                                             \
     X(151, NOT_STASH, "the account has nothing bonded")                                            \
