@@ -37,17 +37,18 @@ bool releases_is_list(const char *name)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-/* Words are apart by one space. */
+/* Words are apart by one space. False at the end, and then nothing is left; or at what is no word,
+ * which stays. */
 static bool next_word(struct span *rest, struct span *word)
 {
     size_t n = 0;
-    if (rest->n == 0)
-        return false;
     while (n < rest->n && rest->p[n] != ' ')
         n++;
+    if (n == 0 || n + 1 == rest->n)
+        return false; /* nothing, or a space that no word comes before or after */
     *word = span_sub(*rest, 0, n);
-    *rest = n == rest->n ? span_of(rest->p + n, 0) : span_sub(*rest, n + 1, rest->n);
-    return n > 0 && (rest->n > 0 || word->p + n == rest->p);
+    *rest = span_sub(*rest, n + (n < rest->n), rest->n);
+    return true;
 }
 
 /* All of the text is 2 * n digits, lower-case. */

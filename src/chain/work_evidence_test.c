@@ -1,0 +1,749 @@
+/* Evidence of hardware on chain: a made vendor (attest/testmachine.h) whose root stands in the
+ * genesis of a test network, and real documents under the vendors' own roots.
+ * docs/spec/work.md 2, docs/spec/attest.md 11. */
+#include "chain/work_evidence.h"
+
+#include "attest/testcases.h"
+#include "attest/testmachine.h"
+#include "base/hex.h"
+#include "chain/memo.h"
+#include "chain/releases.h"
+#include "chain/testops.h"
+#include "chain/work_store.h"
+
+enum { DAY = 86400, MACHINES = 4, GOOD = 7 };
+
+static struct world w;
+static struct tworker t;
+static struct vendor v;
+static const uint64_t start = 1767225600; /* 2026-01-01, when everything begins */
+
+static int make_vendor(void **state)
+{
+    (void)state;
+    vendor_init(&v, start - DAY, start + 3000ull * DAY);
+    return 0;
+}
+
+static int free_vendor(void **state)
+{
+    (void)state;
+    vendor_fini(&v);
+    return 0;
+}
+
+/* ---- the world ------------------------------------------------------------------------------- */
+
+static void repeated(char out[65], const char *digits)
+{
+    for (int i = 0; i < 32; i++)
+        memcpy(out + 2 * (size_t)i, digits, 2);
+    out[64] = '\0';
+}
+
+/* The row that makes program 9 a release, retiring at a height (0: never). */
+static const char *release_text(uint64_t retires)
+{
+    static char text[512];
+    char program[65], signer[65];
+    repeated(program, "09");
+    repeated(signer, "bb");
+    (void)snprintf(text, sizeof(text),
+                   "kind=sgx measurement=%s version=test from=0 retires=%llu signer=%s product=0 "
+                   "svn=0",
+                   program, (unsigned long long)retires, signer);
+    return text;
+}
+
+/* A devnet whose genesis names the made root and releases program 9. */
+static void begin(const char *params)
+{
+    static char members[8192];
+    char root[2 * 2048 + 1];
+    hex_format(root, v.root_cert);
+    (void)snprintf(members, sizeof(members),
+                   ",\"attest\":{\"releases\":[\"%s\"],\"roots\":{\"intel\":\"%s\"}}",
+                   release_text(0), root);
+    world_members = members;
+    tw_start(&w, params);
+    world_members = "";
+    tw_init(&t, &w, 1, 'W');
+    w.chain.time_ms = start * 1000;
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+}
+
+static uint64_t now(void)
+{
+    return w.chain.ledger.time_ms / 1000;
+}
+
+/* Seconds pass with the next block. */
+static void wait_for(uint64_t seconds)
+{
+    w.chain.time_ms += seconds * 1000;
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+}
+
+static void next_slot(void)
+{
+    tw_to(&w, w.chain.ledger.slot + 1, 1);
+}
+
+/* ---- documents ------------------------------------------------------------------------------- */
+
+static struct tx_call post_of(enum collateral_kind kind, struct span document, struct span issuer)
+{
+    struct tx_call call = { .kind = TX_COLLATERAL_POST };
+    call.collateral.kind = kind;
+    call.collateral.document = document;
+    call.collateral.issuer = issuer;
+    return call;
+}
+
+static enum tx_result post(enum collateral_kind kind, struct span document, struct span issuer)
+{
+    struct tx_call call = post_of(kind, document, issuer);
+    return tw_do(&w, 2, &call);
+}
+
+static enum tx_result post_root_crl(uint64_t issued, uint64_t next)
+{
+    uint8_t room[1024];
+    const struct testcert_list list = { VENDOR_ROOT, &v.root, issued, next, NULL, 0 };
+    return post(COLLATERAL_ROOT_CRL, testcert_crl(room, sizeof(room), &list),
+                (struct span){ NULL, 0 });
+}
+
+static enum tx_result post_pck_crl(uint64_t issued, uint64_t next, const long *serials, size_t n)
+{
+    uint8_t room[1024];
+    const struct testcert_list list = { VENDOR_CA, &v.ca, issued, next, serials, n };
+    return post(COLLATERAL_PCK_CRL, testcert_crl(room, sizeof(room), &list), v.ca_cert);
+}
+
+static enum tx_result post_tcb_info(uint64_t issued, uint64_t next, unsigned evaluation,
+                                    unsigned good)
+{
+    char room[VENDOR_DOCUMENT_MAX];
+    return post(COLLATERAL_TCB_INFO, vendor_tcb_info(&v, room, issued, next, evaluation, good),
+                v.signer_cert);
+}
+
+static enum tx_result post_qe_identity(uint64_t issued, uint64_t next, unsigned evaluation)
+{
+    char room[VENDOR_DOCUMENT_MAX];
+    return post(COLLATERAL_QE_IDENTITY, vendor_qe_identity(&v, room, issued, next, evaluation),
+                v.signer_cert);
+}
+
+/* Everything that a machine needs, for thirty days. */
+static void post_all(void)
+{
+    uint64_t to = start + 30 * DAY;
+    CHECK(post_root_crl(start, to) == RESULT_OK);
+    CHECK(post_pck_crl(start, to, NULL, 0) == RESULT_OK);
+    CHECK(post_tcb_info(start, to, 20, GOOD) == RESULT_OK);
+    CHECK(post_qe_identity(start, to, 20) == RESULT_OK);
+}
+
+/* ---- machines -------------------------------------------------------------------------------- */
+
+static const struct vendor_machine good_machine = { .number = 1, .program = 9, .svn = GOOD };
+
+static struct tx_call shows(struct tworker *who, enum tx_kind kind, const struct vendor_machine *m,
+                            uint8_t room[VENDOR_QUOTE_MAX])
+{
+    struct tx_call call = { .kind = kind };
+    struct tx_worker_register *r = &call.worker_register;
+    uint8_t hash[32] = { (uint8_t)w.chain.height };
+    r->block = w.chain.height;
+    memcpy(r->worker, who->m.key.public_key, 32);
+    attest_release_id(r->release, span_str("test"));
+    const struct attest_binding b = { .worker = r->worker,
+                                      .account = who->account_key,
+                                      .chain = w.chain_hash,
+                                      .release_id = r->release,
+                                      .block_hash = hash };
+    r->evidence = machine_evidence(&v, room, m, &b);
+    return call;
+}
+
+static enum tx_result show(struct tworker *who, enum tx_kind kind, const struct vendor_machine *m)
+{
+    static uint8_t room[VENDOR_QUOTE_MAX];
+    struct tx_call call = shows(who, kind, m, room);
+    return tw_do(&w, who->account, &call);
+}
+
+static enum tx_result registers(const struct vendor_machine *m)
+{
+    return show(&t, TX_WORKER_REGISTER, m);
+}
+
+static struct work_standing standing(void)
+{
+    return tw_record(&t, &w).standing;
+}
+
+static enum work_class class_now(void)
+{
+    struct work_worker rec = tw_record(&t, &w);
+    return work_class_of(&w.chain.params, &rec);
+}
+
+/* ---- registering ----------------------------------------------------------------------------- */
+
+static void hardware_registers_with_its_documents_on_chain(void **state)
+{
+    (void)state;
+    begin("");
+    CHECK(registers(&good_machine) == RESULT_EVIDENCE_BAD); /* nothing is kept yet */
+    post_all();
+    CHECK(registers(&good_machine) == RESULT_OK);
+    struct work_worker rec = tw_record(&t, &w);
+    CHECK(rec.kind == ATTEST_SGX && rec.standing.status == STATUS_UP_TO_DATE);
+    CHECK(class_now() == WORK_CLASS_SGX && !rec.standing.lapsed);
+    CHECK(rec.standing.attested_at == w.chain.height);
+    CHECK(rec.standing.evidence_block == w.chain.height - 1);
+    CHECK(rec.standing.expires_at == w.chain.time_ms / 1000 + 3 * DAY);
+    CHECK(rec.standing.evaluation == 20);
+    struct span evidence;
+    CHECK(work_evidence_get(&w.chain.ledger, &evidence, rec.lineage) && evidence.n > 2000);
+    tw_sound(&w);
+}
+
+/* What evidence must bind, and what a network refuses. */
+static void each_refusal_of_a_registration(void **state)
+{
+    (void)state;
+    static uint8_t room[VENDOR_QUOTE_MAX];
+    static const struct {
+        struct vendor_machine m;
+        enum tx_result want;
+    } rows[] = {
+        { { 1, 8, GOOD, 0 }, RESULT_EVIDENCE_POLICY },     /* another program */
+        { { 1, 9, GOOD, 2 }, RESULT_EVIDENCE_POLICY },     /* debug */
+        { { 1, 9, GOOD, 0x10 }, RESULT_EVIDENCE_POLICY },  /* provisioning key */
+        { { 1, 9, GOOD - 4, 0 }, RESULT_EVIDENCE_POLICY }, /* out of date, and never admitted */
+        { { 1, 9, 1, 0 }, RESULT_EVIDENCE_BAD },           /* below every level */
+    };
+    begin("");
+    post_all();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK(registers(&rows[i].m) == rows[i].want);
+    struct tx_call call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    CHECK(tw_do(&w, 2, &call) == RESULT_EVIDENCE_BAD); /* a copy by another account */
+    call.worker_register.block--;
+    CHECK(tw_do(&w, 1, &call) == RESULT_EVIDENCE_BAD);
+    call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    attest_release_id(call.worker_register.release, span_str("other"));
+    CHECK(tw_do(&w, 1, &call) == RESULT_EVIDENCE_BAD);
+    call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    room[600] ^= 1;
+    CHECK(tw_do(&w, 1, &call) == RESULT_EVIDENCE_BAD);
+    struct tworker other;
+    tw_init(&other, &w, 1, 'X');
+    call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    memcpy(call.worker_register.worker, other.m.key.public_key, 32);
+    CHECK(tw_do(&w, 1, &call) == RESULT_EVIDENCE_BAD);
+    CHECK(registers(&good_machine) == RESULT_OK);
+    CHECK(registers(&good_machine) == RESULT_WORKER_EXISTS);
+}
+
+static void old_evidence_is_refused(void **state)
+{
+    (void)state;
+    static uint8_t room[VENDOR_QUOTE_MAX];
+    begin("\"evidence_max_age_blocks\":5");
+    post_all();
+    struct tx_call call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    world_run_to(&w, w.chain.height + 6);
+    CHECK(tw_do(&w, 1, &call) == RESULT_EVIDENCE_OLD);
+    CHECK(registers(&good_machine) == RESULT_OK);
+}
+
+/* A release that the evidence binds must be the one whose program runs. */
+static void the_program_is_that_of_the_release_it_names(void **state)
+{
+    (void)state;
+    static uint8_t room[VENDOR_QUOTE_MAX];
+    begin("");
+    post_all();
+    struct tx_call call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    struct tx_worker_register *r = &call.worker_register;
+    attest_release_id(r->release, span_str("2.0.0"));
+    uint8_t hash[32] = { (uint8_t)r->block };
+    const struct attest_binding b = { .worker = r->worker,
+                                      .account = t.account_key,
+                                      .chain = w.chain_hash,
+                                      .release_id = r->release,
+                                      .block_hash = hash };
+    r->evidence = machine_evidence(&v, room, &good_machine, &b);
+    CHECK(tw_do(&w, 1, &call) == RESULT_EVIDENCE_POLICY);
+}
+
+static void a_machine_runs_a_bounded_number_of_workers(void **state)
+{
+    (void)state;
+    begin("\"workers_per_platform\":2");
+    post_all();
+    for (size_t i = 0; i < 3; i++) {
+        struct tworker one;
+        tw_init(&one, &w, 1 + i, (uint8_t)('a' + i));
+        CHECK(show(&one, TX_WORKER_REGISTER, &good_machine) ==
+              (i < 2 ? RESULT_OK : RESULT_PLATFORM_FULL));
+    }
+    const struct vendor_machine other = { .number = 2, .program = 9, .svn = GOOD };
+    CHECK(registers(&other) == RESULT_OK);
+}
+
+/* ---- renewing and lapsing -------------------------------------------------------------------- */
+
+static void an_attestation_is_renewed_by_newer_evidence_only(void **state)
+{
+    (void)state;
+    static uint8_t room[VENDOR_QUOTE_MAX];
+    begin("");
+    post_all();
+    CHECK(show(&t, TX_WORKER_ATTEST, &good_machine) == RESULT_WORKER_UNKNOWN);
+    struct tx_call call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    CHECK(tw_do(&w, 1, &call) == RESULT_OK);
+    call.kind = TX_WORKER_ATTEST; /* the same once more */
+    CHECK(tw_do(&w, 1, &call) == RESULT_EVIDENCE_OLD);
+    uint64_t before = standing().expires_at;
+    wait_for(DAY);
+    CHECK(show(&t, TX_WORKER_ATTEST, &good_machine) == RESULT_OK);
+    CHECK(standing().expires_at > before + DAY - 10);
+    const struct vendor_machine other = { .number = 2, .program = 9, .svn = GOOD };
+    CHECK(show(&t, TX_WORKER_ATTEST, &other) == RESULT_EVIDENCE_DEVICE);
+    call = shows(&t, TX_WORKER_ATTEST, &good_machine, room);
+    CHECK(tw_do(&w, 2, &call) == RESULT_WORKER_NOT_YOURS);
+    const struct vendor_machine hardening = { .number = 1, .program = 9, .svn = GOOD - 2 };
+    CHECK(show(&t, TX_WORKER_ATTEST, &hardening) == RESULT_OK);
+    CHECK(class_now() == WORK_CLASS_SGX_HARDENING);
+    tw_sound(&w);
+}
+
+/* With a verified file and SRD behind it; the software worker of the same size for comparison. */
+static void grow(uint8_t order[32])
+{
+    tw_to(&w, w.chain.ledger.slot + 1, 1);
+    CHECK(registers(&good_machine) == RESULT_OK);
+    tw_order(&w, 3, 8, true, order);
+    tw_begin(&t, &w, REPORT_NO_VOLUME);
+    tw_add_file(&t, 0, 0, 8);
+    tw_add_extent(&t, 1, 0, 4);
+    CHECK(tw_send(&t, &w, tw_finish(&t)) == RESULT_OK);
+    next_slot();
+    CHECK(tw_report_now(&t, &w) == RESULT_OK);
+    next_slot();
+    CHECK(tw_report_now(&t, &w) == RESULT_OK);
+    next_slot();
+}
+
+static uint64_t file_size(void)
+{
+    return tw_files[8].leaf.size;
+}
+
+static void a_lapse_takes_weight_from_the_next_slot_on(void **state)
+{
+    (void)state;
+    uint8_t order[32];
+    begin("\"attest_valid_s\":100");
+    post_all();
+    grow(order);
+    uint64_t full = file_size() + SRD_ROW_SIZE;
+    CHECK(tw_record(&t, &w).power == full);
+    tw_to(&w, w.chain.ledger.slot, 4);
+    wait_for(200);
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    CHECK(now() > standing().expires_at);
+    CHECK(!standing().lapsed && tw_record(&t, &w).power == full); /* this slot is its own still */
+    next_slot();
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    CHECK(standing().lapsed && class_now() == WORK_CLASS_NONE);
+    CHECK(tw_record(&t, &w).power == file_size() * w.chain.params.weight_none / 1000);
+    /* What it earns, it earns by its answers. */
+    CHECK(tw_report_now(&t, &w) == RESULT_OK);
+    CHECK(tw_record(&t, &w).rate.units != 0);
+    CHECK(show(&t, TX_WORKER_ATTEST, &good_machine) == RESULT_OK);
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    CHECK(!standing().lapsed && tw_record(&t, &w).power == full);
+    tw_sound(&w);
+}
+
+/* Documents that lapse: new evidence is refused, what was accepted runs to its end, which is not
+ * after theirs. */
+static void nothing_outlasts_the_documents(void **state)
+{
+    (void)state;
+    begin("");
+    post_all();
+    wait_for(29 * DAY);
+    CHECK(registers(&good_machine) == RESULT_OK);
+    CHECK(standing().expires_at == start + 30 * DAY);
+    wait_for(2 * DAY);
+    CHECK(show(&t, TX_WORKER_ATTEST, &good_machine) == RESULT_EVIDENCE_BAD);
+    next_slot();
+    CHECK(standing().lapsed);
+    uint64_t from = now();
+    CHECK(post_tcb_info(from, from + 30 * DAY, 20, GOOD) == RESULT_COLLATERAL_BAD); /* no list */
+    CHECK(post_root_crl(from, from + 30 * DAY) == RESULT_OK);
+    CHECK(post_pck_crl(from, from + 30 * DAY, NULL, 0) == RESULT_OK);
+    CHECK(post_tcb_info(from, from + 30 * DAY, 20, GOOD) == RESULT_OK);
+    CHECK(show(&t, TX_WORKER_ATTEST, &good_machine) == RESULT_EVIDENCE_BAD); /* one is missing */
+    CHECK(post_qe_identity(from, from + 30 * DAY, 20) == RESULT_OK);
+    CHECK(show(&t, TX_WORKER_ATTEST, &good_machine) == RESULT_OK);
+    CHECK(!standing().lapsed);
+}
+
+/* ---- judging anew ---------------------------------------------------------------------------- */
+
+/* Registers MACHINES workers, each on a machine of its own. */
+static void many(struct tworker who[MACHINES])
+{
+    for (uint8_t i = 0; i < MACHINES; i++) {
+        const struct vendor_machine m = { .number = i, .program = 9, .svn = GOOD };
+        tw_init(&who[i], &w, 1, (uint8_t)('m' + i));
+        CHECK(show(&who[i], TX_WORKER_REGISTER, &m) == RESULT_OK);
+    }
+}
+
+static size_t lapsed(const struct tworker who[MACHINES])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < MACHINES; i++)
+        count += tw_record(&who[i], &w).standing.lapsed;
+    return count;
+}
+
+static void a_revoked_machine_loses_its_weight_with_the_next_slot(void **state)
+{
+    (void)state;
+    static struct tworker who[MACHINES];
+    static const long revoked[] = { VENDOR_SERIAL + 2, 77 };
+    begin("");
+    post_all();
+    many(who);
+    uint64_t from = now();
+    CHECK(post_pck_crl(from, start + 30 * DAY, revoked, 2) == RESULT_OK);
+    CHECK(lapsed(who) == 0);
+    next_slot();
+    CHECK(lapsed(who) == 1 && tw_record(&who[2], &w).standing.lapsed);
+    const struct vendor_machine m = { .number = 2, .program = 9, .svn = GOOD };
+    CHECK(show(&who[2], TX_WORKER_ATTEST, &m) == RESULT_EVIDENCE_BAD);
+    tw_sound(&w);
+}
+
+/* A raised level reaches those that are there, in bounded work per block. */
+static void a_higher_number_is_looked_at_by_a_sweep(void **state)
+{
+    (void)state;
+    static struct tworker who[MACHINES];
+    begin("\"attest_sweep_per_block\":1,\"attest_grace_s\":0");
+    post_all();
+    many(who);
+    next_slot();
+    uint64_t from = now();
+    /* All are out of date now, and there is no grace. */
+    CHECK(post_tcb_info(from, start + 30 * DAY, 21, GOOD + 4) == RESULT_OK);
+    for (size_t i = 1; i <= MACHINES; i++) {
+        size_t ended = 0;
+        CHECK_OK(world_block(&w, NULL, NULL, 0));
+        for (size_t k = 0; k < MACHINES; k++)
+            ended += tw_record(&who[k], &w).standing.expires_at < now();
+        CHECK(ended == i);
+    }
+    CHECK(lapsed(who) == 0);
+    next_slot();
+    CHECK(lapsed(who) == MACHINES);
+}
+
+/* The status of a machine may fall without its being refused: the class follows. */
+static void a_fallen_status_changes_the_class(void **state)
+{
+    (void)state;
+    begin("\"weight_sgx_hardening\":700");
+    post_all();
+    uint8_t order[32];
+    grow(order);
+    uint64_t full = file_size() + SRD_ROW_SIZE;
+    CHECK(tw_record(&t, &w).power == full);
+    CHECK(post_tcb_info(now(), start + 30 * DAY, 21, GOOD + 2) == RESULT_OK);
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    CHECK_OK(world_block(&w, NULL, NULL, 0));
+    CHECK(class_now() == WORK_CLASS_SGX_HARDENING && standing().evaluation == 21);
+    CHECK(tw_record(&t, &w).power ==
+          file_size() * 700 / 1000 + (uint64_t)SRD_ROW_SIZE * 700 / 1000);
+    next_slot();
+    CHECK(!standing().lapsed);
+}
+
+static void lists_of_governance_reach_workers(void **state)
+{
+    (void)state;
+    static struct tworker who[MACHINES];
+    static char text[600];
+    char hex[65];
+    struct ledger *l = &w.chain.ledger;
+    begin("");
+    post_all();
+    many(who);
+    hex_format(hex, span_of(tw_record(&who[1], &w).platform, 32));
+    (void)snprintf(text, sizeof(text), "device %s", hex);
+    CHECK(releases_check("attest_deny", text));
+    releases_apply(l, "attest_deny", text);
+    next_slot();
+    CHECK(lapsed(who) == 1 && tw_record(&who[1], &w).standing.lapsed);
+    const struct vendor_machine m = { .number = 1, .program = 9, .svn = GOOD };
+    CHECK(show(&who[1], TX_WORKER_ATTEST, &m) == RESULT_EVIDENCE_POLICY);
+    (void)snprintf(text, sizeof(text), "-device %s", hex);
+    releases_apply(l, "attest_deny", text);
+    CHECK(show(&who[1], TX_WORKER_ATTEST, &m) == RESULT_OK);
+    releases_apply(l, "attest_deny", "fmspc 00c0ffee0000");
+    next_slot();
+    CHECK(lapsed(who) == MACHINES);
+    releases_apply(l, "attest_deny", "-fmspc 00c0ffee0000");
+    CHECK(show(&who[0], TX_WORKER_ATTEST, &(struct vendor_machine){ 0, 9, GOOD, 0 }) == RESULT_OK);
+    CHECK(lapsed(who) == MACHINES - 1);
+    repeated(hex, "09");
+    (void)snprintf(text, sizeof(text), "measurement %s", hex);
+    releases_apply(l, "attest_deny", text);
+    next_slot();
+    CHECK(lapsed(who) == MACHINES);
+}
+
+static void a_release_retires_at_its_height(void **state)
+{
+    (void)state;
+    static struct tworker who[MACHINES];
+    begin("");
+    post_all();
+    many(who);
+    uint64_t height = (w.chain.ledger.slot + 2) * w.chain.params.slot_blocks + 3;
+    releases_apply(&w.chain.ledger, "attest_release", release_text(height));
+    world_run_to(&w, height - 1);
+    CHECK(lapsed(who) == 0);
+    CHECK(show(&who[0], TX_WORKER_ATTEST, &(struct vendor_machine){ 0, 9, GOOD, 0 }) ==
+          RESULT_EVIDENCE_POLICY);
+    next_slot();
+    CHECK(lapsed(who) == MACHINES);
+    CHECK(registers(&good_machine) == RESULT_EVIDENCE_POLICY);
+}
+
+/* ---- posts ----------------------------------------------------------------------------------- */
+
+static void only_newer_documents_are_taken(void **state)
+{
+    (void)state;
+    begin("");
+    CHECK(post_pck_crl(start, start + DAY, NULL, 0) == RESULT_COLLATERAL_BAD); /* no root list */
+    CHECK(post(9, span_str("x"), span_str("")) == RESULT_COLLATERAL_BAD);
+    post_all();
+    CHECK(post_tcb_info(start, start + 30 * DAY, 20, GOOD) == RESULT_COLLATERAL_OLD);
+    wait_for(100);
+    CHECK(post_tcb_info(start + 50, start + 30 * DAY, 19, GOOD) == RESULT_COLLATERAL_OLD);
+    CHECK(post_tcb_info(start + 50, start + 30 * DAY, 20, GOOD) == RESULT_OK);
+    CHECK(post_tcb_info(start + 40, start + 30 * DAY, 21, GOOD) == RESULT_COLLATERAL_OLD);
+    CHECK(post_tcb_info(start + 2 * DAY, start + 30 * DAY, 20, GOOD) == RESULT_COLLATERAL_BAD);
+    size_t count = 0;
+    struct registry_entry e;
+    struct registry_place place;
+    for (bool more = registry_next(&w.chain.ledger, &e, NULL); more;
+         more = registry_next(&w.chain.ledger, &e, &place)) {
+        place = (struct registry_place){ .kind = e.entry.kind };
+        memcpy(place.id, e.entry.id, sizeof(place.id));
+        CHECK(e.entry.lapses == start + 30 * DAY && e.document.n > 100);
+        CHECK(memcmp(e.account, w.keys[2].public_key, 32) == 0);
+        count++;
+    }
+    CHECK(count == 4);
+}
+
+/* A post that is of use is free; one that is a little newer pays; one that fails pays. */
+static void useful_posts_pay_no_fee(void **state)
+{
+    (void)state;
+    begin("\"fee_base\":\"1000\",\"fee_byte\":\"1\"");
+    struct amount before = world_free(&w, w.keys[2].public_key);
+    post_all();
+    CHECK(amount_cmp(before, world_free(&w, w.keys[2].public_key)) == 0);
+    wait_for(2 * DAY);
+    CHECK(post_tcb_info(start + 10, start + 30 * DAY, 20, GOOD) == RESULT_OK);
+    struct amount after = world_free(&w, w.keys[2].public_key);
+    CHECK(amount_cmp(after, before) < 0);
+    CHECK(post_tcb_info(start + 10 + DAY, start + 30 * DAY, 20, GOOD) == RESULT_OK);
+    CHECK(post_tcb_info(start + 20 + DAY, start + 30 * DAY, 21, GOOD) == RESULT_OK);
+    CHECK(amount_cmp(after, world_free(&w, w.keys[2].public_key)) == 0);
+    CHECK(post_tcb_info(start + 10, start + 30 * DAY, 20, GOOD) == RESULT_COLLATERAL_OLD);
+    CHECK(amount_cmp(world_free(&w, w.keys[2].public_key), after) < 0);
+}
+
+/* Real documents under the vendors' roots, at the time they were valid. */
+static void real_documents_are_kept(void **state)
+{
+    (void)state;
+    static struct testcase c;
+    static const struct {
+        const char *id;
+        enum collateral_kind kind;
+    } rows[] = {
+        { "sgx-phala-ok", COLLATERAL_ROOT_CRL },    { "sgx-phala-ok", COLLATERAL_TCB_INFO },
+        { "sgx-phala-ok", COLLATERAL_QE_IDENTITY }, { "snp-steward-crl-ok", COLLATERAL_AMD_CRL },
+        { "snp-genoa-v5-ok", COLLATERAL_AMD_CA },   { "snp-turin-v5-ok", COLLATERAL_AMD_CA }
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        testcases_find(&c, rows[i].id);
+        if (i == 0 || i >= 3)
+            tw_start(&w, "");
+        const struct span documents[COLLATERAL_KINDS] = {
+            c.collateral.tcb_info, c.collateral.qe_identity, c.collateral.root_crl,
+            c.collateral.pck_crl,  c.collateral.snp_crl,     c.collateral.snp_ca
+        };
+        w.chain.time_ms = c.inputs.time * 1000;
+        CHECK_OK(world_block(&w, NULL, NULL, 0));
+        bool signs = rows[i].kind <= COLLATERAL_QE_IDENTITY;
+        struct span issuer = signs ? c.collateral.tcb_signer : (struct span){ NULL, 0 };
+        CHECK(post(rows[i].kind, documents[rows[i].kind], issuer) == RESULT_OK);
+        CHECK(post(rows[i].kind, documents[rows[i].kind], issuer) == RESULT_COLLATERAL_OLD);
+    }
+}
+
+/* ---- bounds ---------------------------------------------------------------------------------- */
+
+static void a_block_holds_a_bounded_number(void **state)
+{
+    (void)state;
+    static uint8_t rooms[4][VENDOR_QUOTE_MAX + 1024], evidence[VENDOR_QUOTE_MAX];
+    struct chain_candidate list[5];
+    struct span txs[4];
+    size_t count = 5;
+    begin("\"attest_per_block\":3");
+    for (size_t i = 0; i < 4; i++) {
+        struct tworker one;
+        tw_init(&one, &w, i, (uint8_t)('p' + i));
+        struct tx_call call = shows(&one, TX_WORKER_REGISTER, &good_machine, evidence);
+        struct tx tx = { .nonce = 0, .expiry = w.chain.height + 100, .call = call };
+        memcpy(tx.from, w.keys[i].public_key, 32);
+        memcpy(tx.chain, w.chain_hash, 32);
+        CHECK_OK(tx_sign(&txs[i], &tx, (struct mspan){ rooms[i], sizeof(rooms[i]) }, &w.keys[i]));
+        list[i] = (struct chain_candidate){ .bytes = txs[i], .rank = (uint32_t)i };
+        chain_check_tx(&w.chain, &list[i].check, txs[i], false);
+        CHECK(list[i].check.attests);
+    }
+    uint8_t room[WORLD_TX_MAX];
+    const struct tx_call transfer = { .kind = TX_TRANSFER,
+                                      .transfer.amount = AMOUNT_OF(1000000000) };
+    list[4] = (struct chain_candidate){ .bytes = world_tx(&w, 5, &transfer, room), .rank = 4 };
+    chain_check_tx(&w.chain, &list[4].check, list[4].bytes, false);
+    chain_prepare(&w.chain, list, &count, 1 << 20);
+    CHECK(count == 4); /* three of them, and what is none of them */
+    struct chain_block block = { .height = w.chain.height + 1, .txs = txs, .tx_count = 4 };
+    CHECK(!chain_process(&w.chain, &block));
+    block.tx_count = 3;
+    CHECK(chain_process(&w.chain, &block));
+}
+
+/* The memo changes no result, and saves the verifications after the first. */
+static void what_was_verified_is_remembered(void **state)
+{
+    (void)state;
+    static struct memo memo;
+    static uint8_t room[VENDOR_QUOTE_MAX];
+    memset(&memo, 0, sizeof(memo));
+    begin("");
+    w.chain.ledger.memo = &memo;
+    post_all();
+    CHECK(memo.misses == 4 && memo.hits == 8); /* a post is looked at three times */
+    struct tx_call call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    CHECK(tw_do(&w, 2, &call) == RESULT_EVIDENCE_BAD);
+    CHECK(tw_do(&w, 1, &call) == RESULT_OK);
+    CHECK(memo.misses == 6 && memo.hits == 9);
+    struct work_standing with = standing();
+    begin("");
+    CHECK(w.chain.ledger.memo == NULL);
+    post_all();
+    call = shows(&t, TX_WORKER_REGISTER, &good_machine, room);
+    CHECK(tw_do(&w, 2, &call) == RESULT_EVIDENCE_BAD);
+    CHECK(tw_do(&w, 1, &call) == RESULT_OK);
+    struct work_standing without = standing();
+    CHECK(with.expires_at == without.expires_at && with.status == without.status);
+}
+
+/* Rows of lists: each form, and what is none. */
+static void rows_of_lists_are_read_strictly(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } bad[] = {
+        { "attest_release", "" },
+        { "attest_release", "kind=sgx" },
+        { "attest_release", "kind=software measurement=00 version=1 from=0 retires=0" },
+        { "attest_deny", "device 00" },
+        { "attest_deny", "fmspc 00C0FFEE0000" },
+        { "attest_deny", "fmspc  00c0ffee0000" },
+        { "attest_deny", "fmspc 00c0ffee0000 " },
+        { "attest_deny", "class sgx" },
+        { "attest_advisory", "" },
+        { "attest_advisory", "-" },
+        { "attest_advisory", "intel" },
+        { "attest_td_config", "00" },
+        { "attest_other", "x" },
+    };
+    begin("");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK(!releases_check(bad[i].name, bad[i].text));
+    const char *good = release_text(17);
+    size_t n = strlen(good);
+    CHECK(releases_check("attest_release", good));
+    for (size_t cut = 0; cut < n; cut++) {
+        char text[512];
+        memcpy(text, good, cut);
+        text[cut] = '\0';
+        bool whole = strcmp(text + (cut < 9 ? 0 : cut - 9), "retires=1") == 0 ||
+                     strcmp(text + (cut < 10 ? 0 : cut - 10), "retires=17") == 0 ||
+                     (cut > 64 && good[cut] == ' ' && strstr(text, "signer=") != NULL);
+        CHECK(releases_check("attest_release", text) == whole);
+    }
+    /* What is shown can be proposed. */
+    struct releases_place place = { .size = 0 };
+    char text[RELEASES_TEXT_MAX + 1];
+    const char *name;
+    size_t rows = 0;
+    while (releases_next(&w.chain.ledger, &place, &name, text)) {
+        CHECK(releases_is_list(name) && releases_check(name, text));
+        rows++;
+    }
+    CHECK(rows == 4); /* a release and three advisories */
+}
+
+int main(void)
+{
+    tw_files_make();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hardware_registers_with_its_documents_on_chain),
+        cmocka_unit_test(each_refusal_of_a_registration),
+        cmocka_unit_test(old_evidence_is_refused),
+        cmocka_unit_test(the_program_is_that_of_the_release_it_names),
+        cmocka_unit_test(a_machine_runs_a_bounded_number_of_workers),
+        cmocka_unit_test(an_attestation_is_renewed_by_newer_evidence_only),
+        cmocka_unit_test(a_lapse_takes_weight_from_the_next_slot_on),
+        cmocka_unit_test(nothing_outlasts_the_documents),
+        cmocka_unit_test(a_revoked_machine_loses_its_weight_with_the_next_slot),
+        cmocka_unit_test(a_higher_number_is_looked_at_by_a_sweep),
+        cmocka_unit_test(a_fallen_status_changes_the_class),
+        cmocka_unit_test(lists_of_governance_reach_workers),
+        cmocka_unit_test(a_release_retires_at_its_height),
+        cmocka_unit_test(only_newer_documents_are_taken),
+        cmocka_unit_test(useful_posts_pay_no_fee),
+        cmocka_unit_test(real_documents_are_kept),
+        cmocka_unit_test(a_block_holds_a_bounded_number),
+        cmocka_unit_test(what_was_verified_is_remembered),
+        cmocka_unit_test(rows_of_lists_are_read_strictly),
+    };
+    int failed = cmocka_run_group_tests(tests, make_vendor, free_vendor);
+    json_close(&testcases_doc);
+    return failed;
+}
