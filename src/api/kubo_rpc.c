@@ -140,6 +140,11 @@ static const struct idle_row {
     { "output", NULL },
     { "stream", NULL },
     { "nocache", NULL },
+    { "api", NULL },
+    { "api-auth", NULL }, /* the command line repeats what it has put into the header */
+    { "path", NULL }, /* these three kubo-rpc-client sends beside the argument that says the same */
+    { "paths", NULL },
+    { "peer-id", NULL },
     { "id", "false" },
     { "peerid-base", "b58mh" },
     { "format", "" },
@@ -214,7 +219,9 @@ static bool is_own_host(const char *host)
 enum err kubo_rpc_guard(const struct kubo_guard *g)
 {
     /* A page whose name is turned to our address afterwards still says the name. */
-    if (!is_own_host(g->host) || g->origin != NULL || g->referer != NULL)
+    if (g->tokens != NULL ? !kubo_tokens_allow(g->tokens, g->authorization) : !is_own_host(g->host))
+        return ERR_DENIED;
+    if (g->origin != NULL || g->referer != NULL)
         return ERR_DENIED;
     if (g->user_agent != NULL && strncmp(g->user_agent, "Mozilla", 7) == 0)
         return ERR_DENIED;

@@ -21,20 +21,42 @@ static void a_page_is_not_let_in(void **state)
         struct kubo_guard guard;
         enum err e;
     } rows[] = {
-        { { "127.0.0.1:5001", NULL, NULL, "curl/8" }, OK },
-        { { "localhost", NULL, NULL, NULL }, OK },
-        { { "[::1]:5001", NULL, NULL, "kubo/0.42.0" }, OK },
-        { { NULL, NULL, NULL, NULL }, OK },
-        { { "evil.example:5001", NULL, NULL, "curl/8" }, ERR_DENIED },
-        { { "localhost.evil.example", NULL, NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1.evil.example", NULL, NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1", "http://127.0.0.1:5001", NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1", "null", NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1", NULL, "http://evil.example/", NULL }, ERR_DENIED },
-        { { "127.0.0.1", NULL, NULL, "Mozilla/5.0" }, ERR_DENIED },
+        { { "127.0.0.1:5001", NULL, NULL, "curl/8", NULL, NULL }, OK },
+        { { "localhost", NULL, NULL, NULL, NULL, NULL }, OK },
+        { { "[::1]:5001", NULL, NULL, "kubo/0.42.0", NULL, NULL }, OK },
+        { { NULL, NULL, NULL, NULL, NULL, NULL }, OK },
+        { { "evil.example:5001", NULL, NULL, "curl/8", NULL, NULL }, ERR_DENIED },
+        { { "localhost.evil.example", NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1.evil.example", NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", "http://127.0.0.1:5001", NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", "null", NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", NULL, "http://evil.example/", NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", NULL, NULL, "Mozilla/5.0", NULL, NULL }, ERR_DENIED },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         CHECK_ERR(kubo_rpc_guard(&rows[i].guard), rows[i].e);
+}
+
+static void a_token_lets_in_from_anywhere(void **state)
+{
+    (void)state;
+    struct kubo_tokens tokens;
+    /* SHA-256 of "a-token-of-at-least-24-bytes" */
+    CHECK_OK(kubo_tokens_parse(
+        &tokens, span_str("cbcae391c02b8fa23cdabb64f6113e97ae0a38e929d40377c9045f2bb61508cb")));
+    struct kubo_guard g = { .host = "node.example", .tokens = &tokens };
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+    g.authorization = "Bearer a-token-of-at-least-24-bytes";
+    CHECK_OK(kubo_rpc_guard(&g));
+    g.origin = "http://node.example";
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+    g.origin = NULL;
+    g.user_agent = "Mozilla/5.0";
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+    g = (struct kubo_guard){ .host = "127.0.0.1", .tokens = &tokens };
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED); /* nor without one from here */
+    g.authorization = "Bearer a-token-of-at-least-24-bytez";
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
 }
 
 static void commands_are_found_whole(void **state)
@@ -181,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_is_not_let_in),
+        cmocka_unit_test(a_token_lets_in_from_anywhere),
         cmocka_unit_test(commands_are_found_whole),
         cmocka_unit_test(arguments_and_options_are_decoded),
         cmocka_unit_test(what_we_do_not_do_is_refused_and_not_ignored),

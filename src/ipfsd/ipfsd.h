@@ -3,6 +3,7 @@
 #ifndef CRUST_IPFSD_IPFSD_H
 #define CRUST_IPFSD_IPFSD_H
 
+#include "api/kubo_tokens.h"
 #include "ipfsd/blocks.h"
 #include "ipfsd/call.h"
 #include "ipfsd/care.h"
@@ -41,6 +42,7 @@ struct ipfsd {
     struct names *names;          /* with the gateway */
     struct gateway_http *gateway; /* NULL: not serving */
     struct kubo_rpc *kubo_rpc;    /* NULL: off */
+    struct kubo_tokens tokens;    /* of Kubo's RPC; count 0: none are required */
     struct p2p_node *p2p;         /* NULL: off */
     struct find_http *find_http;  /* NULL: no routers */
     struct jobs control;          /* one thread: reports, registration, everything short */

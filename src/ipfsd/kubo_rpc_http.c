@@ -2,9 +2,11 @@
 
 #include "ipfsd/body_slot.h"
 #include "rt/log.h"
+#include "rt/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum {
     ANSWER_FIRST = 64 << 10,   /* from here on an answer is sent before it is whole */
@@ -259,12 +261,15 @@ static struct kubo_io *slot_of(struct kubo_rpc *k, const void *data)
     return NULL;
 }
 
-static bool is_let_in(struct http_request *rq)
+static bool is_let_in(const struct kubo_rpc *k, struct http_request *rq)
 {
+    const struct kubo_tokens *tokens = &k->node->tokens;
     const struct kubo_guard g = { .host = http_request_header(rq, "Host"),
                                   .origin = http_request_header(rq, "Origin"),
                                   .referer = http_request_header(rq, "Referer"),
-                                  .user_agent = http_request_header(rq, "User-Agent") };
+                                  .user_agent = http_request_header(rq, "User-Agent"),
+                                  .authorization = http_request_header(rq, "Authorization"),
+                                  .tokens = tokens->count == 0 ? NULL : tokens };
     return kubo_rpc_guard(&g) == OK;
 }
 
@@ -282,12 +287,12 @@ static void answer_method(struct http_request *rq)
 }
 
 /* The answer to a request that has no slot. */
-static void answer_refusal(struct http_request *rq)
+static void answer_refusal(const struct kubo_rpc *k, struct http_request *rq)
 {
     struct kubo_plan plan;
     char why[KUBO_RPC_WHY_MAX];
     enum err e = kubo_rpc_parse(&plan, why, http_request_path(rq), http_request_query(rq));
-    if (!is_let_in(rq))
+    if (!is_let_in(k, rq))
         (void)http_request_respond_text(rq, 403, "403 - Forbidden\n");
     else if (!is_post(rq))
         answer_method(rq);
@@ -310,7 +315,8 @@ static bool is_a_command(const struct http_request *rq)
 static void begin(void *ctx, struct http_request *rq)
 {
     struct kubo_rpc *k = ctx;
-    struct kubo_io *s = is_let_in(rq) && is_post(rq) && is_a_command(rq) ? take_slot(k, rq) : NULL;
+    struct kubo_io *s =
+        is_let_in(k, rq) && is_post(rq) && is_a_command(rq) ? take_slot(k, rq) : NULL;
     if (s != NULL) {
         bool same = plan_slot(s, rq);
         ASSERT(same); /* as it was just now */
@@ -325,7 +331,7 @@ static void handle(void *ctx, struct http_request *rq)
 {
     struct kubo_io *s = slot_of(ctx, http_request_data(rq));
     if (s == NULL)
-        answer_refusal(rq);
+        answer_refusal(ctx, rq);
     else
         body_slot_end(&s->body, BEGIN_MS);
 }
@@ -341,7 +347,7 @@ static enum err start(struct kubo_rpc *k)
         s->number = i;
         TRY(body_slot_open(&s->body, &of));
     }
-    const struct http_server_options o = { .host = "127.0.0.1",
+    const struct http_server_options o = { .host = k->node->settings.kubo_host,
                                            .port = k->node->settings.kubo_port.port,
                                            .port_tries = k->node->settings.kubo_port.tries,
                                            .threads = 1,
@@ -350,6 +356,31 @@ static enum err start(struct kubo_rpc *k)
                                            .handler = handle,
                                            .ctx = k };
     return http_server_open(&k->server, &o);
+}
+
+static enum err read_tokens(struct kubo_tokens *out, const char *path)
+{
+    struct stat st;
+    struct mspan file;
+    if (stat(path, &st) == 0 && (st.st_mode & 077) != 0)
+        return ERR_DENIED;
+    TRY(path_read_file(&file, path, KUBO_TOKENS_FILE_MAX));
+    enum err e = kubo_tokens_parse(out, span_of(file.p, file.n));
+    free(file.p);
+    return e;
+}
+
+enum err kubo_rpc_prepare(struct ipfsd *n)
+{
+    const char *path = n->settings.kubo_tokens;
+    if (!n->settings.kubo_rpc || path[0] == '\0')
+        return OK;
+    enum err e = read_tokens(&n->tokens, path);
+    if (e != OK)
+        log_error("kubo-rpc-tokens-not-read", "path=\"%s\" reason=\"%s\" next=\"%s\"", path,
+                  e == ERR_DENIED ? "others may read it" : err_text(e),
+                  e == ERR_DENIED ? "chmod 600" : "docs/guide/kubo-rpc.md");
+    return e;
 }
 
 enum err kubo_rpc_open(struct kubo_rpc **out, struct ipfsd *n)
@@ -368,7 +399,9 @@ enum err kubo_rpc_open(struct kubo_rpc **out, struct ipfsd *n)
         kubo_rpc_close(k);
         return e;
     }
-    log_info("kubo-rpc", "address=/ip4/127.0.0.1/tcp/%u", http_server_port(k->server));
+    log_info("kubo-rpc", "address=/%s/%s/tcp/%u tokens=%zu",
+             strchr(n->settings.kubo_host, ':') == NULL ? "ip4" : "ip6", n->settings.kubo_host,
+             http_server_port(k->server), n->tokens.count);
     *out = k;
     return OK;
 }

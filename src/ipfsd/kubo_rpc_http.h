@@ -1,5 +1,5 @@
-/* kubo_rpc_http: the subset of Kubo's RPC over rt/http_server, on a port of its own at 127.0.0.1.
- * Guide: docs/guide/kubo-rpc.md.
+/* kubo_rpc_http: the subset of Kubo's RPC over rt/http_server, on a port of its own; at another
+ * address than 127.0.0.1 for those only who have a token. Guide: docs/guide/kubo-rpc.md.
  *
  * Each command runs on a thread of its own, at most KUBO_RPC_SLOTS at a time. The HTTP thread feeds
  * it the body through a ring and takes the answer from a buffer; both are bounded. */
@@ -21,6 +21,11 @@ enum {
 };
 
 struct kubo_rpc;
+
+/* kubo_rpc_prepare reads the file of tokens when the settings name one; before anything is served.
+ * What fails is logged: ERR_DENIED (others may read it), ERR_FORMAT, ERR_LIMIT, ERR_NOT_FOUND,
+ * ERR_IO. */
+NODISCARD enum err kubo_rpc_prepare(struct ipfsd *n);
 
 /* kubo_rpc_open serves at the settings' port when they say so; else *out is NULL. What fails is
  * logged: ERR_EXISTS (port in use), ERR_IO, ERR_MEMORY. */

@@ -123,6 +123,7 @@ static enum err run(struct ipfsd *n)
     TRY(confinement_enter(&n->settings));
     if (n->settings.rebuild)
         return rebuild(n);
+    TRY(kubo_rpc_prepare(n));
     enum err e = start(n);
     if (e == OK) {
         log_info("ready", "socket=\"%s\" store=\"%s\"", n->settings.listen, n->settings.store);

@@ -76,7 +76,11 @@ static const struct config_key keys[] = {
     { "p2p-up", CONFIG_SIZE, "0", "bytes a second to peers; 0: no limit" },
     { "p2p-key", CONFIG_STRING, "p2p.key", "file of this node's identity, made when missing" },
     { "kubo-rpc", CONFIG_BOOL, "false",
-      "serve a part of Kubo's RPC at 127.0.0.1, to every program of this machine" },
+      "serve a part of Kubo's RPC; without tokens to every program of this machine" },
+    { "kubo-rpc-host", CONFIG_STRING, "127.0.0.1",
+      "address to serve it at; another one than 127.0.0.1 needs tokens" },
+    { "kubo-rpc-tokens", CONFIG_STRING, "",
+      "file of hashes of the tokens that may use it; empty: none, at 127.0.0.1 only" },
     { "kubo-rpc-port", CONFIG_U64, "5001", "its port; 0: any free one" },
     { "kubo-rpc-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
     { "allow-private-origins", CONFIG_BOOL, "false",
@@ -243,6 +247,12 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return config_refuse(error, "routing-endpoints: at most 4 URLs like https://cid.contact");
     TRY(config_port(&out->kubo_port, error, c, "kubo-rpc"));
     out->kubo_rpc = config_bool(c, "kubo-rpc");
+    if (config_copy(out->kubo_host, sizeof(out->kubo_host), c, "kubo-rpc-host") != OK ||
+        config_path_or_none(out->kubo_tokens, sizeof(out->kubo_tokens), c, "kubo-rpc-tokens") != OK)
+        return config_refuse(error, "kubo-rpc-host or kubo-rpc-tokens is too long");
+    if (out->kubo_tokens[0] == '\0' && strcmp(out->kubo_host, "127.0.0.1") != 0)
+        return config_refuse(error, "kubo-rpc-host: at other addresses than 127.0.0.1 Kubo's RPC "
+                                    "is served with tokens only; see kubo-rpc-tokens");
     out->gateway_remote = config_bool(c, "gateway-remote");
     if (config_urls(&out->chains, c, "chain") != OK)
         return config_refuse(error, "chain: at most 8 URLs like http://127.0.0.1:7001");

@@ -79,7 +79,9 @@ struct settings {
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;
     struct settings_p2p p2p;
-    bool kubo_rpc; /* serve a subset of Kubo's RPC at 127.0.0.1 */
+    bool kubo_rpc; /* serve a subset of Kubo's RPC */
+    char kubo_host[64];
+    char kubo_tokens[SETTINGS_PATH_MAX]; /* file of tokens; "": none, and 127.0.0.1 only */
     struct config_port kubo_port;
     struct config_urls chains;
 };
