@@ -6,6 +6,7 @@
 #include "cli/market.h"
 #include "cli/node.h"
 #include "cli/order.h"
+#include "cli/peers.h"
 #include "codec/ss58.h"
 #include "ipfs/dag_block.h"
 #include "ipfs/dag_walk.h"
@@ -27,6 +28,7 @@ enum verdict { GOOD, NOTE, BAD };
 struct doctor {
     const struct cli *c;
     json_t *checks;
+    json_t *story; /* what peers were asked, NULL: nothing */
     enum verdict worst;
     char next[NEXT_MAX]; /* of the first bad finding, else of the first note */
 };
@@ -57,12 +59,15 @@ static enum cli_exit finish(struct doctor *d)
 {
     const char *next = d->next[0] == '\0' ? NULL : d->next;
     enum cli_exit exit = d->worst == BAD ? CLI_FAILED : CLI_OK;
-    if (d->c->json)
-        return cli_print_json(json_pack("{s:o, s:b, s:s?}", "checks", d->checks, "good",
-                                        d->worst < BAD, "next", next)) == CLI_OK
-                   ? exit
-                   : CLI_FAILED;
+    if (d->c->json) {
+        json_t *all = json_pack("{s:o, s:b, s:s?}", "checks", d->checks, "good", d->worst < BAD,
+                                "next", next);
+        if (d->story != NULL)
+            json_object_set_new(all, "peers", d->story);
+        return cli_print_json(all) == CLI_OK ? exit : CLI_FAILED;
+    }
     json_decref(d->checks);
+    json_decref(d->story);
     if (next != NULL)
         printf("next:  %s\n", next);
     else
@@ -402,6 +407,102 @@ static void check_gateways(struct doctor *d, const struct cid *root)
         found(d, BAD, "fetch", "crust order show CID", "nobody serves it over HTTP now");
 }
 
+/* ---- one content among libp2p peers ---- */
+
+/* How many were asked by one source, and what came of it. */
+static void found_source(struct doctor *d, const json_t *asked, const char *source)
+{
+    size_t i, all = 0, answered = 0;
+    uint64_t providers = 0;
+    const json_t *n;
+    json_array_foreach(asked, i, n)
+    {
+        bool good = json_is_true(json_object_get(n, "answered"));
+        if (strcmp(peers_text(n, "source"), source) != 0)
+            continue;
+        all++;
+        answered += good;
+        providers += peers_number(n, "providers");
+        if (!good && strcmp(source, "delegated") == 0)
+            found(d, NOTE, "router", "look at routing-endpoints in crust.conf", "%s: %s (%s)",
+                  peers_text(n, "who"), peers_text(n, "result"), peers_text(n, "where"));
+    }
+    found(d, GOOD, "asked", NULL, "%s: %zu asked, %zu answered, providers named %llu times", source,
+          all, answered, (unsigned long long)providers);
+}
+
+static void found_sources(struct doctor *d, const json_t *story)
+{
+    const json_t *asked = json_object_get(story, "asked"), *n, *m;
+    size_t i, k;
+    json_array_foreach(asked, i, n)
+    {
+        bool first = true;
+        json_array_foreach(asked, k, m) first =
+            first && (k >= i || strcmp(peers_text(n, "source"), peers_text(m, "source")) != 0);
+        if (first)
+            found_source(d, asked, peers_text(n, "source"));
+    }
+    if (json_array_size(asked) == 0)
+        found(d, NOTE, "asked", "p2p-dht = client, or routing-endpoints, in [ipfsd] of crust.conf",
+              "nobody: this node asks neither the DHT nor a router who has it");
+}
+
+static void found_dials(struct doctor *d, const json_t *story)
+{
+    const json_t *dials = json_object_get(story, "dials"), *p;
+    size_t i, count = json_array_size(json_object_get(story, "providers")), good = 0;
+    json_array_foreach(dials, i, p)
+    {
+        bool connected = json_is_true(json_object_get(p, "connected"));
+        good += connected;
+        found(d, connected ? GOOD : NOTE, "dial", NULL, "%s of %.60s: %s (%llu ms)",
+              peers_text(p, "address"), peers_text(p, "peer"), peers_text(p, "result"),
+              (unsigned long long)peers_number(p, "ms"));
+    }
+    if (count == 0)
+        found(d, NOTE, "provider", "crust put CID on a machine that has it",
+              "no peer is known that offers it");
+    else if (good == 0)
+        found(d, NOTE, "provider", "have whoever offers it open the port of one of these addresses",
+              "%zu peers offer it, and none can be reached from here", count);
+    else
+        found(d, GOOD, "provider", NULL, "%zu peers offer it, %zu addresses answered", count, good);
+}
+
+/* Who was asked for it, who answered, how each dial went; and whether a peer gives it. */
+static void check_peers(struct doctor *d, const struct cid *root, const char *text)
+{
+    struct ipc_sink daemon = { 0 };
+    char socket[CONFIG_HOME_MAX + 16];
+    uint64_t size;
+    local_socket(d->c, socket);
+    if (ipc_sink_connect(&daemon, socket) != OK) {
+        found(d, NOTE, "peers", "crust-ipfsd --p2p &",
+              "crust-ipfsd does not run: no peer is asked");
+        return;
+    }
+    enum err e = peers_ask(&daemon, &d->story, NODE_P2P_EXPLAIN, text);
+    if (e == ERR_UNSUPPORTED) {
+        found(d, NOTE, "peers", NULL, "this node speaks with no libp2p peers (p2p = true would)");
+    } else if (e != OK) {
+        found(d, NOTE, "peers", NULL, "peers cannot be asked: %s",
+              daemon.what[0] == '\0' ? err_text(e) : daemon.what);
+    } else {
+        found_sources(d, d->story);
+        found_dials(d, d->story);
+        unsigned long long peers = peers_number(d->story, "connected");
+        e = peers_try(&daemon, &size, root);
+        if (e == OK)
+            found(d, GOOD, "bitswap", NULL, "a connected peer gives its first block (%llu bytes)",
+                  (unsigned long long)size);
+        else
+            found(d, NOTE, "bitswap", NULL, "no connected peer gives its first block: %s%s",
+                  err_text(e), peers == 0 ? "; there was none before this question" : "");
+    }
+    ipc_sink_close(&daemon);
+}
+
 static enum cli_exit doctor_content(struct doctor *d, const char *text)
 {
     struct cid root;
@@ -414,6 +515,7 @@ static enum cli_exit doctor_content(struct doctor *d, const char *text)
     if (check_chain(d, &now))
         check_orders(d, &root);
     check_gateways(d, &root);
+    check_peers(d, &root, text);
     return finish(d);
 }
 

@@ -77,11 +77,27 @@ static const struct cli_option verify_options[] = {
     { 0 },
 };
 
+static const struct cli_option swarm_ping_options[] = {
+    { "count", 'n', "N", "how often (3)" },
+    { NULL, 0, NULL, NULL },
+};
+
 const struct cli_verb cli_verbs_network[] = {
     { "status", "", "one page on network, account, store and node", "crust status", NULL, 0, 0,
       cmd_status_run },
     { "doctor", "[CID|disk]", "what is wrong, and the one next action",
       "crust doctor\ncrust doctor CID\ncrust doctor disk", NULL, 0, 1, cmd_doctor_run },
+    { "id", "", "who this node is among libp2p peers, and its addresses", "crust id", NULL, 0, 0,
+      cmd_swarm_id },
+    { "swarm peers", "", "the peers that this node is connected with", "crust swarm peers", NULL, 0,
+      0, cmd_swarm_peers },
+    { "swarm addrs", "", "the addresses at which peers reach this node", "crust swarm addrs", NULL,
+      0, 0, cmd_swarm_addrs },
+    { "swarm connect", "ADDRESS or PEER", "connect with a peer",
+      "crust swarm connect /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW...", NULL, 1, 1,
+      cmd_swarm_connect },
+    { "swarm ping", "PEER", "how long a connected peer takes to answer",
+      "crust swarm ping 12D3KooW...", swarm_ping_options, 1, 1, cmd_swarm_ping },
     { "network use", "URL", "choose a chain node, and remember which network it is of",
       "crust network use http://127.0.0.1:7001", use_options, 1, 1, cmd_network_use },
     { "chain block", "[HEIGHT]", "a block; default: the last one", "crust chain block 12", NULL, 0,

@@ -23,5 +23,10 @@ enum cli_exit cmd_disk_resume(struct cli *c);
 enum cli_exit cmd_disk_drop(struct cli *c);
 enum cli_exit cmd_status_run(struct cli *c);
 enum cli_exit cmd_doctor_run(struct cli *c);
+enum cli_exit cmd_swarm_id(struct cli *c);
+enum cli_exit cmd_swarm_peers(struct cli *c);
+enum cli_exit cmd_swarm_addrs(struct cli *c);
+enum cli_exit cmd_swarm_connect(struct cli *c);
+enum cli_exit cmd_swarm_ping(struct cli *c);
 
 #endif

@@ -11,6 +11,8 @@
 
 enum { PATHS_MAX = 64 };
 
+#define P2P_FOLDER "/p2p"
+
 struct paths {
     struct confine_path list[PATHS_MAX];
     char texts[PATHS_MAX][SETTINGS_PATH_MAX];
@@ -88,6 +90,12 @@ static void add_disks(struct paths *p, const struct settings *s)
     }
 }
 
+/* What is remembered of peers. */
+static void p2p_folder(char *out, size_t size, const struct settings *s)
+{
+    (void)snprintf(out, size, "%s" P2P_FOLDER, s->home);
+}
+
 static void list(struct paths *p, const struct settings *s)
 {
     for (size_t i = 0; i < sizeof(of_the_system) / sizeof(of_the_system[0]); i++)
@@ -98,8 +106,12 @@ static void list(struct paths *p, const struct settings *s)
     add_folder(p, s->listen, CONFINE_SOCKET);
     if (s->url_file[0] != '\0')
         add_folder(p, s->url_file, CONFINE_SOCKET | CONFINE_WRITE);
-    if (s->p2p.on)
+    if (s->p2p.on) {
+        char folder[SETTINGS_PATH_MAX + sizeof(P2P_FOLDER)];
         add(p, s->p2p.key, CONFINE_READ);
+        p2p_folder(folder, sizeof(folder), s);
+        add(p, folder, all);
+    }
     if (!s->storage && !s->rebuild)
         return;
     add(p, s->enclave, all);
@@ -115,6 +127,10 @@ static enum err make(const struct settings *s)
     TRY(path_make_dirs(s->names, 0700));
     if (s->storage)
         TRY(path_make_dirs(s->enclave, 0700));
+    char folder[SETTINGS_PATH_MAX + sizeof(P2P_FOLDER)];
+    p2p_folder(folder, sizeof(folder), s);
+    if (s->p2p.on)
+        TRY(path_make_dirs(folder, 0700));
     struct ed25519_key key;
     if (!s->p2p.on || path_exists(s->p2p.key))
         return OK;

@@ -4,7 +4,9 @@
 #include "ipfsd/exchange.h"
 #include "ipfsd/keep.h"
 #include "ipfsd/lan.h"
+#include "ipfsd/p2p_ask.h"
 #include "ipfsd/p2p_find.h"
+#include "ipfsd/routing_http.h"
 #include "ipfsd/swarm.h"
 #include "rt/log.h"
 #include "rt/seed_file.h"
@@ -22,6 +24,8 @@ struct p2p_node {
     struct resolver *resolver;
     struct keep *keep;
     struct lan *lan; /* NULL: off */
+    struct p2p_ask *ask;
+    struct routing_http *routers; /* NULL: none */
 };
 
 static void id_text(char out[PEER_ID_TEXT_MAX], const struct peer_id *id)
@@ -38,20 +42,16 @@ static void on_peer(void *ctx, uint32_t connection, const struct peer_id *peer, 
     p2p_find_peer(n->find, connection, peer, inbound);
     log_debug("peer-connected", "peer=%s way=%s", text, inbound ? "in" : "out");
     keep_peer(n->keep, connection, peer);
+    p2p_ask_peer(n->ask, connection, peer, inbound);
 }
 
 static void on_identity(void *ctx, uint32_t connection, const struct identify *id)
 {
     const struct p2p_node *n = ctx;
     p2p_find_identity(n->find, connection, id);
-    /* What a peer says of itself is text of a stranger: printable characters only. */
-    char agent[65];
-    size_t size = id->agent_version.n < 64 ? id->agent_version.n : 64;
-    for (size_t i = 0; i < size; i++) {
-        uint8_t b = id->agent_version.p[i];
-        agent[i] = b > ' ' && b <= '~' && b != '"' && b != '\\' ? (char)b : '_';
-    }
-    agent[size] = 0;
+    char agent[P2P_ASK_AGENT_MAX];
+    p2p_ask_agent(agent, id->agent_version);
+    p2p_ask_identity(n->ask, connection, id);
     log_info("peer-identified", "connection=%u agent=\"%s\" protocols=%u", connection, agent,
              id->protocol_count);
 }
@@ -61,7 +61,14 @@ static void on_gone(void *ctx, uint32_t connection, enum err why)
     const struct p2p_node *n = ctx;
     exchange_gone(n->exchange, connection);
     p2p_find_gone(n->find, connection, why);
+    p2p_ask_gone(n->ask, connection);
     log_debug("peer-gone", "connection=%u reason=\"%s\"", connection, err_text(why));
+}
+
+static void on_pong(void *ctx, uint32_t connection, uint32_t took_us)
+{
+    const struct p2p_node *n = ctx;
+    p2p_ask_pong(n->ask, connection, took_us);
 }
 
 /* "10.0.0.0/8", "fd00::/8", "1.2.3.4". */
@@ -115,6 +122,7 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
                                .on_peer = on_peer,
                                .on_identity = on_identity,
                                .on_gone = on_gone,
+                               .on_pong = on_pong,
                                .ctx = n };
     for (size_t i = 0; i < p->listen_count; i++)
         o.listen[i] = p->listen[i];
@@ -140,6 +148,19 @@ static void open_lan(struct p2p_node *n, struct loop *l)
     if (e != OK)
         log_warn("mdns-off", "reason=\"%s\" next=\"another program holds UDP port 5353 alone\"",
                  err_text(e));
+}
+
+static enum err open_ask(struct p2p_node *n, struct loop *l)
+{
+    struct peer_key key = peer_key_of(&n->key);
+    const struct p2p_ask_options o = { .loop = l,
+                                       .swarm = n->swarm,
+                                       .resolver = n->resolver,
+                                       .routing = p2p_find_routing(n->find),
+                                       .self = peer_id_of(&key),
+                                       .connections = n->settings->p2p.connections,
+                                       .agent = "crust/" RELEASE };
+    return p2p_ask_open(&n->ask, &o);
 }
 
 static enum err begin(struct p2p_node *n, struct loop *l, const struct block_source *local)
@@ -172,6 +193,9 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
         return e;
     }
     TRY(resolve_open(&n->resolver, l, &(struct dns_server){ 0 }));
+    if (n->settings->routers.count != 0)
+        TRY(routing_http_open(&n->routers, l, p2p_find_routing(n->find), &n->settings->routers));
+    TRY(open_ask(n, l));
     open_lan(n, l);
     p2p_find_begin(n->find, n->resolver);
     TRY(keep_open(&n->keep, l, n->swarm, n->resolver, p->peers, p->peer_count));
@@ -215,10 +239,16 @@ struct routing *p2p_node_routing(const struct p2p_node *n)
     return p2p_find_routing(n->find);
 }
 
+void p2p_node_ask(struct p2p_node *n, struct call *c)
+{
+    p2p_ask_start(n->ask, c);
+}
+
 void p2p_node_stop(struct p2p_node *n)
 {
     if (n == NULL)
         return;
+    p2p_ask_stop(n->ask);
     p2p_find_stop(n->find);
     if (n->exchange != NULL)
         exchange_stop(n->exchange);
@@ -234,7 +264,9 @@ void p2p_node_close(struct p2p_node *n)
     keep_close(n->keep);
     n->keep = NULL;
     swarm_close(n->swarm);
+    p2p_ask_close(n->ask);
     exchange_close(n->exchange);
+    routing_http_close(n->routers);
     p2p_find_close(n->find);
     ed25519_wipe(&n->key);
     free(n);

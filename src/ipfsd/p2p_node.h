@@ -7,6 +7,7 @@
 #include "ipfsd/settings.h"
 #include "rt/loop.h"
 
+struct call;
 struct p2p_node;
 struct swarm;
 struct routing;
@@ -24,6 +25,9 @@ const struct block_source *p2p_node_source(const struct p2p_node *n);
 struct swarm *p2p_node_swarm(const struct p2p_node *n);
 /* Whom to ask where something is. Kept by n until p2p_node_close. */
 struct routing *p2p_node_routing(const struct p2p_node *n);
+
+/* p2p_node_ask answers a call of a kind NODE_P2P_* by call_finish, now or later. */
+void p2p_node_ask(struct p2p_node *n, struct call *c);
 
 /* p2p_node_stop: nothing more is given to peers, and whoever waits for a block of theirs is told
  * ERR_CLOSED. NULL is fine. */

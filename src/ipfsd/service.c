@@ -1,12 +1,22 @@
 #include "ipfsd/service.h"
 
 #include "base/release.h"
+#include "codec/node_p2p.h"
+#include "ipfsd/p2p_node.h"
 #include "rt/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum queue { QUEUE_LOOP, QUEUE_STORER, QUEUE_READER, QUEUE_CONTROL, QUEUE_SEALING, QUEUE_MAINTAIN };
+enum queue {
+    QUEUE_LOOP,
+    QUEUE_STORER,
+    QUEUE_READER,
+    QUEUE_CONTROL,
+    QUEUE_SEALING,
+    QUEUE_MAINTAIN,
+    QUEUE_PEERS, /* answered by the loop, in its time */
+};
 
 static enum err say_hello(struct call *c)
 {
@@ -110,10 +120,40 @@ static void op_done(struct storer_op *op)
     call_finish(c);
 }
 
+/* ---- peers ---- */
+
+static bool has_peers(struct call *c)
+{
+    if (c->node->p2p == NULL)
+        (void)!call_fail(c, ERR_UNSUPPORTED, "[ipfsd] p2p = true in crust.conf",
+                         "this node speaks with no libp2p peers");
+    return c->node->p2p != NULL;
+}
+
+static enum err try_peers(struct call *c)
+{
+    struct node_block b;
+    struct block_key key = { 0 };
+    size_t size = 0;
+    TRY(node_msg_decode_block(&b, c->body));
+    if (!has_peers(c))
+        return c->result;
+    struct mspan room = { malloc(BLOCK_SIZE_MAX), BLOCK_SIZE_MAX };
+    if (room.p == NULL)
+        return ERR_MEMORY;
+    key.codec = b.codec;
+    memcpy(key.digest, b.digest, sizeof(key.digest));
+    enum err e = block_source_get(p2p_node_source(c->node->p2p), &size, room, &key);
+    free(room.p);
+    if (e == OK)
+        call_reply_size(c, size);
+    return e;
+}
+
 /* ---- the table ---- */
 
 static const struct row {
-    enum node_msg type;
+    uint16_t type; /* of node_msg and node_p2p */
     enum queue queue;
     bool storage; /* needs an enclave */
     enum err (*fn)(struct call *c);
@@ -143,12 +183,18 @@ static const struct row {
     { NODE_DROP_VOLUME, QUEUE_CONTROL, true, service_drop_volume },
     { NODE_DISK_STOP, QUEUE_CONTROL, true, service_disk_stop },
     { NODE_DISK_RESUME, QUEUE_CONTROL, true, service_disk_resume },
+    { NODE_P2P_ID, QUEUE_PEERS, false, NULL },
+    { NODE_P2P_PEERS, QUEUE_PEERS, false, NULL },
+    { NODE_P2P_CONNECT, QUEUE_PEERS, false, NULL },
+    { NODE_P2P_PING, QUEUE_PEERS, false, NULL },
+    { NODE_P2P_EXPLAIN, QUEUE_PEERS, false, NULL },
+    { NODE_P2P_TRY, QUEUE_READER, false, try_peers },
 };
 
 static const struct row *row_of(uint16_t type)
 {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        if ((uint16_t)table[i].type == type)
+        if (table[i].type == type)
             return &table[i];
     }
     return NULL;
@@ -222,6 +268,12 @@ static void start(struct call *c, const struct row *row)
         return;
     case QUEUE_MAINTAIN:
         add_job(&n->maintain, c);
+        return;
+    case QUEUE_PEERS:
+        if (has_peers(c))
+            p2p_node_ask(n->p2p, c);
+        else
+            call_finish(c);
         return;
     }
 }

@@ -546,6 +546,13 @@ enum err swarm_address(const struct swarm *s, size_t i, struct multiaddr *out)
     return multiaddr_add(out, MULTIADDR_P2P, peer_id_span(&s->self));
 }
 
+enum err swarm_ping(struct swarm *s, uint32_t connection)
+{
+    if (swarm_conn(s, connection) == NULL)
+        return ERR_STATE;
+    return swarm_peer_ask(&s->peers[connection], SWARM_PING) ? OK : ERR_BUSY;
+}
+
 uint32_t swarm_find(const struct swarm *s, const struct peer_id *peer)
 {
     return gate_find(&s->gate, peer);

@@ -57,6 +57,7 @@ struct swarm_options {
     void (*on_peer)(void *ctx, uint32_t connection, const struct peer_id *peer, bool inbound);
     void (*on_identity)(void *ctx, uint32_t connection, const struct identify *id);
     void (*on_gone)(void *ctx, uint32_t connection, enum err why);
+    void (*on_pong)(void *ctx, uint32_t connection, uint32_t took_us); /* of swarm_ping */
     void *ctx;
 };
 
@@ -123,6 +124,10 @@ const char *swarm_dial_reason(const struct swarm_dial_record *r);
 
 /* A ready connection with this peer, or GATE_NONE. */
 uint32_t swarm_find(const struct swarm *s, const struct peer_id *peer);
+
+/* swarm_ping asks a ready peer for an answer, of which on_pong tells; of one that does not come
+ * nothing is told. ERR_STATE; ERR_BUSY (not now). */
+NODISCARD enum err swarm_ping(struct swarm *s, uint32_t connection);
 
 /* The connection, for the calls of p2p/conn.h; NULL when it is not ready. Borrowed until the next
  * callback. */

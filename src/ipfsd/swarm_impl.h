@@ -5,6 +5,7 @@
 #include "ipfsd/swarm.h"
 #include "p2p/identify_read.h"
 #include "p2p/observed.h"
+#include "p2p/ping.h"
 #include "p2p/rate.h"
 #include "rt/netaddr.h"
 
@@ -29,6 +30,8 @@ struct swarm_service {
     size_t protocol;
     struct ring in, out;
     struct identify_read read;
+    struct ping ping; /* ours */
+    uint64_t begun_us;
     uint64_t moved_ms; /* when its last byte came */
     uint8_t in_memory[IDENTIFY_MESSAGE_MAX + 8], out_memory[IDENTIFY_OURS_MAX + 8],
         text[IDENTIFY_READ_MEMORY];

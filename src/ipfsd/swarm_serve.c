@@ -1,5 +1,6 @@
+#include "crypto/random.h"
 #include "ipfsd/swarm_impl.h"
-#include "p2p/ping.h"
+#include "rt/clock.h"
 
 static struct conn *conn_of(struct swarm *s, const struct swarm_service *v)
 {
@@ -28,6 +29,23 @@ static enum err read_identity(struct swarm *s, struct swarm_service *v)
     return OK;
 }
 
+/* One question, and its answer. */
+static enum err ask_ping(struct swarm *s, struct swarm_service *v, bool *over)
+{
+    uint8_t value[PING_SIZE];
+    uint64_t now = loop_now_ms(s->loop);
+    if (!v->ping.asked && v->ping.count == 0) {
+        random_bytes(value, sizeof(value));
+        v->begun_us = clock_mono_us();
+        return ping_ask(&v->ping, &v->out, value, now);
+    }
+    TRY(ping_step(&v->ping, &v->in, now));
+    *over = v->ping.count != 0;
+    if (*over && s->o.on_pong != NULL)
+        s->o.on_pong(s->o.ctx, v->connection, (uint32_t)(clock_mono_us() - v->begun_us));
+    return OK;
+}
+
 static enum err service_step(struct swarm *s, struct swarm_service *v, bool *over)
 {
     struct conn *c = conn_of(s, v);
@@ -36,7 +54,9 @@ static enum err service_step(struct swarm *s, struct swarm_service *v, bool *ove
         conn_drop(c, v->stream, taken);
         v->moved_ms = loop_now_ms(s->loop);
     }
-    if (v->protocol == SWARM_PING) {
+    if (v->protocol == SWARM_PING && v->asked) {
+        TRY(ask_ping(s, v, over));
+    } else if (v->protocol == SWARM_PING) {
         ping_answer(&v->in, &v->out);
     } else if ((v->protocol == SWARM_IDENTIFY) != v->asked) { /* their question, or our push */
         ring_drop(&v->in, ring_used(&v->in));
@@ -54,7 +74,7 @@ static enum err service_step(struct swarm *s, struct swarm_service *v, bool *ove
     bool said = ring_used(&v->out) == 0;
     if (v->answered && said)
         *over = true;
-    if (v->protocol == SWARM_PING && said && conn_at_end(c, v->stream))
+    if (v->protocol == SWARM_PING && !v->asked && said && conn_at_end(c, v->stream))
         *over = true;
     return OK;
 }
@@ -108,6 +128,7 @@ bool swarm_serve_begin(struct swarm *s, uint32_t connection, uint32_t stream, si
     v->stream = stream;
     v->moved_ms = loop_now_ms(s->loop);
     v->protocol = protocol;
+    ping_init(&v->ping);
     v->in = ring_of(v->in_memory, sizeof(v->in_memory));
     v->out = ring_of(v->out_memory, sizeof(v->out_memory));
     identify_read_init(&v->read, (struct mspan){ v->text, sizeof(v->text) }, loop_now_ms(s->loop));

@@ -22,7 +22,7 @@ struct side {
     struct peer_id id;
     struct swarm_options o;
     struct multiaddr address;
-    uint32_t peers, gone, identities, opened, agreed, refused, finished, last;
+    uint32_t pongs, peers, gone, identities, opened, agreed, refused, finished, last;
     uint64_t received;
     enum err why;
     char agent[32];
@@ -85,6 +85,13 @@ static void on_gone(void *ctx, uint32_t connection, enum err why)
     s->why = why;
 }
 
+static void on_pong(void *ctx, uint32_t connection, uint32_t took_us)
+{
+    struct side *s = side_of(ctx);
+    CHECK(connection == s->last && took_us > 0 && took_us < 60000000);
+    s->pongs++;
+}
+
 /* An echo, which both sides speak; who has opened the stream only counts. */
 static void on_echo(void *ctx, uint32_t connection, const struct conn_event *ev)
 {
@@ -130,6 +137,7 @@ static void side_start(size_t i)
     o.on_peer = on_peer;
     o.on_identity = on_identity;
     o.on_gone = on_gone;
+    o.on_pong = on_pong;
     o.ctx = s;
     s->o = o;
     CHECK_OK(swarm_open(&s->swarm, loop, &o));
@@ -200,6 +208,16 @@ static void test_two_nodes_meet(void **state)
         CHECK(strcmp(sides[0].agent, "crust-test") == 0);
         CHECK(swarm_find(sides[1].swarm, &sides[0].id) == c);
         CHECK(swarm_find(sides[1].swarm, &sides[1].id) == GATE_NONE);
+        for (uint32_t i = 1; i <= 3; i++) {
+            CHECK_OK(swarm_ping(sides[1].swarm, c));
+            UNTIL(sides[1].pongs == i);
+        }
+        struct multiaddr remote;
+        CHECK_OK(swarm_remote(sides[1].swarm, c, &remote));
+        CHECK(multiaddr_add(&remote, MULTIADDR_P2P, peer_id_span(&sides[0].id)) == OK);
+        CHECK(multiaddr_eq(&remote, &sides[0].address));
+        struct multiaddr none;
+        CHECK_ERR(swarm_remote(sides[1].swarm, c == 0 ? 1 : 0, &none), ERR_NOT_FOUND);
         struct conn *conn = swarm_conn(sides[1].swarm, c);
         CHECK(conn != NULL);
         CHECK(strcmp(upgrade_security_name(&conn->upgrade), k == 1 ? "/tls/1.0.0" : "/noise") == 0);

@@ -1,0 +1,136 @@
+/* id, swarm peers, swarm addrs, swarm connect, swarm ping: the node's libp2p peers. */
+#include "cli/market.h"
+#include "cli/peers.h"
+#include "rt/clock.h"
+
+#include <stdio.h>
+
+enum { PINGS_DEFAULT = 3, PINGS_MAX = 1000, PING_EVERY_MS = 1000 };
+
+static enum cli_exit open_daemon(const struct cli *c, struct ipc_sink *daemon)
+{
+    char socket[CONFIG_HOME_MAX + 16];
+    local_socket(c, socket);
+    if (ipc_sink_connect(daemon, socket) == OK)
+        return CLI_OK;
+    return cli_fail(c, CLI_UNREACHABLE, "crust-ipfsd --p2p &",
+                    "crust-ipfsd does not run: it is what connects with peers");
+}
+
+static enum cli_exit failed(const struct cli *c, const struct ipc_sink *daemon, enum err e)
+{
+    return cli_fail(c, cli_exit_of(e), daemon->next[0] == '\0' ? NULL : daemon->next, "%s",
+                    daemon->what[0] == '\0' ? err_text(e) : daemon->what);
+}
+
+/* One question; the answer is printed by show, or as it is with --json. */
+static enum cli_exit ask(const struct cli *c, uint16_t type, const char *text,
+                         void (*show)(const json_t *answer))
+{
+    struct ipc_sink daemon = { 0 };
+    json_t *answer = NULL;
+    enum cli_exit exit = open_daemon(c, &daemon);
+    if (exit != CLI_OK)
+        return exit;
+    enum err e = peers_ask(&daemon, &answer, type, text);
+    if (e != OK) {
+        exit = failed(c, &daemon, e);
+    } else if (c->json) {
+        exit = cli_print_json(json_incref(answer));
+    } else {
+        show(answer);
+    }
+    json_decref(answer);
+    ipc_sink_close(&daemon);
+    return exit;
+}
+
+static void show_addresses(const json_t *answer)
+{
+    size_t i;
+    const json_t *a;
+    json_array_foreach(json_object_get(answer, "addresses"), i, a)
+        printf("%s\n", json_string_value(a));
+}
+
+static void show_id(const json_t *answer)
+{
+    printf("id       %s\nagent    %s\n", peers_text(answer, "id"), peers_text(answer, "agent"));
+    size_t i;
+    const json_t *a;
+    json_array_foreach(json_object_get(answer, "addresses"), i, a)
+        printf("address  %s\n", json_string_value(a));
+}
+
+static void show_peers(const json_t *answer)
+{
+    size_t i;
+    const json_t *p, *all = json_object_get(answer, "peers");
+    json_array_foreach(all, i, p)
+        printf("%s/p2p/%s  %s  %s  %llu s\n", peers_text(p, "address"), peers_text(p, "peer"),
+               json_is_true(json_object_get(p, "inbound")) ? "in " : "out",
+               peers_text(p, "agent")[0] == '\0' ? "-" : peers_text(p, "agent"),
+               (unsigned long long)peers_number(p, "seconds"));
+    if (json_array_size(all) == 0)
+        printf("connected with nobody\n");
+}
+
+static void show_dials(const json_t *answer)
+{
+    size_t i;
+    const json_t *d;
+    json_array_foreach(json_object_get(answer, "dials"), i, d)
+        printf("%s  %s (%llu ms)\n", peers_text(d, "address"), peers_text(d, "result"),
+               (unsigned long long)peers_number(d, "ms"));
+}
+
+enum cli_exit cmd_swarm_id(struct cli *c)
+{
+    return ask(c, NODE_P2P_ID, NULL, show_id);
+}
+
+enum cli_exit cmd_swarm_addrs(struct cli *c)
+{
+    return ask(c, NODE_P2P_ID, NULL, show_addresses);
+}
+
+enum cli_exit cmd_swarm_peers(struct cli *c)
+{
+    return ask(c, NODE_P2P_PEERS, NULL, show_peers);
+}
+
+enum cli_exit cmd_swarm_connect(struct cli *c)
+{
+    return ask(c, NODE_P2P_CONNECT, c->args[0], show_dials);
+}
+
+enum cli_exit cmd_swarm_ping(struct cli *c)
+{
+    struct ipc_sink daemon = { 0 };
+    uint64_t count = PINGS_DEFAULT;
+    const char *times = cli_value(c, "count");
+    if (times != NULL &&
+        (config_number(&count, CONFIG_U64, times) != OK || count == 0 || count > PINGS_MAX))
+        return cli_usage(c, "--count: 1 to %d", PINGS_MAX);
+    enum cli_exit exit = open_daemon(c, &daemon);
+    json_t *all = json_array();
+    for (uint64_t i = 0; i < count && exit == CLI_OK; i++) {
+        json_t *answer = NULL;
+        if (i > 0)
+            clock_sleep_ms(PING_EVERY_MS);
+        enum err e = peers_ask(&daemon, &answer, NODE_P2P_PING, c->args[0]);
+        if (e != OK)
+            exit = failed(c, &daemon, e);
+        uint64_t us = peers_number(answer, "us");
+        json_array_append_new(all, json_integer((json_int_t)us));
+        if (e == OK && !c->json)
+            printf("%llu.%03llu ms\n", (unsigned long long)(us / 1000),
+                   (unsigned long long)(us % 1000));
+        json_decref(answer);
+    }
+    ipc_sink_close(&daemon);
+    if (exit == CLI_OK && c->json)
+        return cli_print_json(json_pack("{s:s, s:o}", "peer", c->args[0], "us", all));
+    json_decref(all);
+    return exit;
+}
