@@ -308,11 +308,14 @@ static const struct chain_api_handler handlers_here[] = {
 
 static const struct chain_api_handler *handler_at(size_t index)
 {
-    const struct chain_api_handler *const tables[] = {
-        handlers_here,           chain_api_handlers_ledger, chain_api_handlers_market,
-        chain_api_handlers_work, chain_api_handlers_proof,  chain_api_handlers_staking,
-        chain_api_handlers_group
-    };
+    const struct chain_api_handler *const tables[] = { handlers_here,
+                                                       chain_api_handlers_ledger,
+                                                       chain_api_handlers_market,
+                                                       chain_api_handlers_work,
+                                                       chain_api_handlers_proof,
+                                                       chain_api_handlers_staking,
+                                                       chain_api_handlers_group,
+                                                       chain_api_handlers_attest };
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
         for (size_t i = 0; tables[t][i].route != NULL; i++)
             if (index-- == 0)

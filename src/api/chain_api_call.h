@@ -33,6 +33,7 @@ struct chain_api_handler {
 };
 
 /* Handlers of the other files. */
+extern const struct chain_api_handler chain_api_handlers_attest[];
 extern const struct chain_api_handler chain_api_handlers_group[];
 extern const struct chain_api_handler chain_api_handlers_ledger[];
 extern const struct chain_api_handler chain_api_handlers_market[];

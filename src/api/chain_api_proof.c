@@ -10,7 +10,7 @@ static void proof(struct chain_api_call *call)
     size_t digits = strlen(call->segments[1]);
     if (!prove_store(&store, span_str(call->segments[0]))) {
         chain_api_refuse(call, 404, "store", "there is no store of this name",
-                         "accounts, orders, work, params, beacon or meta");
+                         "accounts, attest, beacon, gov, meta, orders, params, staking or work");
         return;
     }
     if (digits / 2 > sizeof(key) || digits % 2 != 0 ||

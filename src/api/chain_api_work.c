@@ -1,6 +1,7 @@
 /* Workers, what they owe, and their reports. */
 #include "api/chain_api_call.h"
 #include "attest/attest.h"
+#include "attest/status.h"
 #include "chain/work.h"
 
 static void volume_members(struct json_out *j, const struct work_worker *w,
@@ -36,7 +37,28 @@ static u128 volumes_sum(const struct work_state *s, bool srd)
     return sum;
 }
 
-static void worker_members(struct json_out *j, const struct work_worker *w,
+/* What it stands on, and what its power counts for by that. Times are seconds; 0: never. */
+static void standing_members(struct json_out *j, const struct params *p,
+                             const struct work_worker *w)
+{
+    const struct work_standing *s = &w->standing;
+    enum work_class class = work_class_of(p, w);
+    json_out_member_str(j, "class", work_class_name(class));
+    json_out_member_u64(j, "weight", work_class_weight(p, class));
+    json_out_member_str(j, "status", status_text(s->status));
+    json_out_member_bool(j, "lapsed", s->lapsed);
+    json_out_member_u64(j, "attested_at", s->attested_at);
+    json_out_member_u64(j, "evidence_block", s->evidence_block);
+    json_out_member_u64(j, "expires_at", s->expires_at);
+    json_out_member_u64(j, "evaluation", s->evaluation);
+    chain_api_member_hash(j, "device", w->platform);
+    json_out_member_hex(j, "measurement",
+                        span_of(s->measurement, w->kind == ATTEST_SOFTWARE ? 0
+                                                : w->kind == ATTEST_SGX    ? 32
+                                                                           : 48));
+}
+
+static void worker_members(struct json_out *j, const struct params *p, const struct work_worker *w,
                            const struct work_state *s)
 {
     uint8_t hash[32];
@@ -46,6 +68,7 @@ static void worker_members(struct json_out *j, const struct work_worker *w,
     chain_api_member_account(j, "account", w->account);
     json_out_member_str(j, "provider", attest_kind_name((enum attest_kind)w->kind));
     chain_api_member_hash(j, "release", w->release);
+    standing_members(j, p, w);
     json_out_member_bool(j, "faulted", w->faulted);
     json_out_member_bool(j, "absent", w->absent);
     json_out_member_u64(j, "suspended", w->suspended);
@@ -81,7 +104,7 @@ static void worker_one(struct chain_api_call *call)
     if (!worker_find(call, &w, &s))
         return;
     json_out_object(&call->j);
-    worker_members(&call->j, &w, &s);
+    worker_members(&call->j, &call->chain.params, &w, &s);
     json_out_key(&call->j, "volumes");
     json_out_array(&call->j);
     for (unsigned v = 0; v < WORK_VOLUMES; v++)
@@ -97,7 +120,7 @@ static void worker_item(struct chain_api_call *call, const struct work_worker *w
     if (!work_get_state(&call->chain.ledger, &s, w->lineage))
         return;
     json_out_object(&call->j);
-    worker_members(&call->j, w, &s);
+    worker_members(&call->j, &call->chain.params, w, &s);
     json_out_object_end(&call->j);
 }
 

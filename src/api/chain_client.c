@@ -389,6 +389,20 @@ enum err chain_client_decode_orders(struct chain_client_page *page,
     CHAIN_CLIENT_DECODE(page, body, read_page(page, &list, json_root(&doc)));
 }
 
+/* Nodes from before hardware evidence do not say it. */
+static void read_standing(struct chain_client_worker *out, struct json_value v)
+{
+    if (json_kind(json_find(v, "class")) == JSON_KIND_NONE)
+        return;
+    chain_client_read_text(v, "class", out->class, sizeof(out->class));
+    chain_client_read_text(v, "status", out->status, sizeof(out->status));
+    out->lapsed = chain_client_read_bool(v, "lapsed");
+    out->weight = chain_client_read_u32(v, "weight");
+    out->attested_at = chain_client_read_u64(v, "attested_at");
+    out->evidence_block = chain_client_read_u64(v, "evidence_block");
+    out->expires_at = chain_client_read_u64(v, "expires_at");
+}
+
 static void read_worker(void *worker, struct json_value v)
 {
     struct chain_client_worker *out = worker;
@@ -409,6 +423,7 @@ static void read_worker(void *worker, struct json_value v)
     out->power = chain_client_read_u64(v, "power");
     out->file_bytes = chain_client_read_u64(v, "file_bytes");
     out->srd_bytes = chain_client_read_u64(v, "srd_bytes");
+    read_standing(out, v);
 }
 
 enum err chain_client_decode_worker(struct chain_client_worker *out, struct span body)

@@ -143,20 +143,20 @@ NODISCARD enum err chain_client_decode_orders(struct chain_client_page *page,
 
 /* ---- workers ---- */
 struct chain_client_worker {
-    uint8_t worker[32];
-    uint8_t lineage[32];
-    uint8_t account[32];
-    char provider[CHAIN_CLIENT_NAME_MAX]; /* attest_kind_name */
-    bool faulted;                         /* for good */
-    bool absent;
-    uint16_t suspended; /* volumes, one bit each */
+    uint8_t worker[32], lineage[32], account[32];
+    char provider[CHAIN_CLIENT_NAME_MAX], class[CHAIN_CLIENT_NAME_MAX]; /* names of kind, class */
+    char status[CHAIN_CLIENT_NAME_MAX];                                 /* Intel's word */
+    bool faulted, absent;                                               /* for good; for a while */
+    bool lapsed;                          /* its attestation: class "none" */
+    uint16_t suspended;                   /* volumes, one bit each */
+    uint32_t weight;                      /* of its power, in thousandths */
+    uint64_t attested_at, evidence_block; /* heights */
+    uint64_t expires_at;                  /* seconds; 0: never */
     struct amount deposit, debt, rate;
-    uint8_t state[32]; /* stored S */
-    uint64_t seq;
-    uint64_t report_slot; /* of its last report */
-    uint64_t next_slot;   /* the earliest that no report has answered */
-    uint64_t power;
-    uint64_t file_bytes, srd_bytes;
+    uint8_t state[32];         /* stored S */
+    uint64_t seq, report_slot; /* the slot of its last report */
+    uint64_t next_slot;        /* the earliest that no report has answered */
+    uint64_t power, file_bytes, srd_bytes;
 };
 void chain_client_worker_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t worker[32]);
 void chain_client_workers_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t account[32]);

@@ -1,5 +1,6 @@
 #include "chain/gov.h"
 
+#include "chain/releases.h"
 #include "chain/testera.h"
 
 static struct world w;
@@ -163,6 +164,71 @@ static void a_slash_is_cancelled_by_vote(void **state)
     ts_sound(&w);
 }
 
+/* The rows of the lists, of one name. */
+static size_t rows_of(const char *list, char *last)
+{
+    struct releases_place place = { .size = 0 };
+    const char *name;
+    char text[RELEASES_TEXT_MAX + 1];
+    size_t count = 0;
+    while (releases_next(&w.chain.ledger, &place, &name, text)) {
+        if (strcmp(name, list) != 0)
+            continue;
+        memcpy(last, text, strlen(text) + 1);
+        count++;
+    }
+    return count;
+}
+
+static void lists_of_evidence_are_decided_like_parameters(void **state)
+{
+    (void)state;
+    static const char row[] = "kind=snp measurement="
+                              "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+                              "202122232425262728292a2b2c2d2e2f version=1.2.0 from=5 retires=0";
+    static const char retired[] =
+        "kind=snp measurement="
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+        "202122232425262728292a2b2c2d2e2f version=1.2.0 from=5 retires=900000";
+    char last[RELEASES_TEXT_MAX + 1];
+    start();
+    CHECK(rows_of("attest_release", last) == 0 && rows_of("attest_advisory", last) == 3);
+    struct tx_call call = change("attest_release", "kind=snp");
+    CHECK(ts_call(&w, 1, &call) == RESULT_PROPOSAL_INVALID);
+    call = change("attest_deny", "machine 00");
+    CHECK(ts_call(&w, 1, &call) == RESULT_PROPOSAL_INVALID);
+    call = change("attest_kinds", "15"); /* software is no hardware */
+    CHECK(ts_call(&w, 1, &call) == RESULT_PROPOSAL_INVALID);
+    call = change("attest_statuses", "256"); /* revoked */
+    CHECK(ts_call(&w, 1, &call) == RESULT_PROPOSAL_INVALID);
+    call = change("attest_release", row);
+    call.proposal.change_count = 4;
+    call.proposal.changes[1].name = span_str("attest_deny");
+    call.proposal.changes[1].value = span_str("fmspc 00906ed50000");
+    call.proposal.changes[2].name = span_str("attest_advisory");
+    call.proposal.changes[2].value = span_str("-INTEL-SA-00289");
+    call.proposal.changes[3].name = span_str("attest_evaluation_min");
+    call.proposal.changes[3].value = span_str("19");
+    CHECK(ts_call(&w, 1, &call) == RESULT_OK);
+    CHECK(rows_of("attest_release", last) == 0);
+    ts_to_era(&w, 2);
+    CHECK(vote(21, 0, true) == RESULT_OK && vote(22, 0, true) == RESULT_OK);
+    CHECK(rows_of("attest_release", last) == 0);
+    ts_to_era(&w, 3);
+    CHECK(get(0).state == GOV_ENACTED && w.chain.params.attest_evaluation_min == 19);
+    CHECK(rows_of("attest_release", last) == 1 && strcmp(last, row) == 0);
+    CHECK(rows_of("attest_deny", last) == 1 && strcmp(last, "fmspc 00906ed50000") == 0);
+    CHECK(rows_of("attest_advisory", last) == 2);
+    /* The same release with an end takes the place of the one before. */
+    call = change("attest_release", retired);
+    CHECK(ts_call(&w, 1, &call) == RESULT_OK);
+    ts_to_era(&w, 4);
+    CHECK(vote(21, 1, true) == RESULT_OK && vote(22, 1, true) == RESULT_OK);
+    ts_to_era(&w, 5);
+    CHECK(rows_of("attest_release", last) == 1 && strcmp(last, retired) == 0);
+    ts_sound(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +236,7 @@ int main(void)
         cmocka_unit_test(more_than_two_thirds_change_the_parameters),
         cmocka_unit_test(changes_that_no_longer_hold_fail_whole),
         cmocka_unit_test(a_slash_is_cancelled_by_vote),
+        cmocka_unit_test(lists_of_evidence_are_decided_like_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -514,6 +514,59 @@ static void lists_of_governance_reach_workers(void **state)
     CHECK(lapsed(who) == MACHINES);
 }
 
+/* A parameter that governance has changed reaches all of them. */
+static void a_kind_can_be_switched_off(void **state)
+{
+    (void)state;
+    static struct tworker who[MACHINES];
+    begin("");
+    post_all();
+    many(who);
+    w.chain.params.attest_kinds = 1u << ATTEST_TDX;
+    work_evidence_sweep_all(&w.chain.ledger);
+    next_slot();
+    CHECK(lapsed(who) == MACHINES);
+    CHECK(registers(&good_machine) == RESULT_EVIDENCE_POLICY);
+    w.chain.params.attest_kinds |= 1u << ATTEST_SGX;
+    CHECK(registers(&good_machine) == RESULT_OK);
+}
+
+/* Power by class, as the oracle has it. */
+static void power_is_as_the_oracle_has_it(void **state)
+{
+    (void)state;
+    static uint8_t text[64 << 10];
+    struct json doc;
+    FILE *f = fopen("tests/vectors/oracle/misc.json", "rb");
+    CHECK(f != NULL);
+    size_t n = fread(text, 1, sizeof(text), f);
+    (void)fclose(f);
+    CHECK_OK(json_open(&doc, span_of(text, n), sizeof(text)));
+    struct json_value rows = json_get(json_root(&doc), "power");
+    begin("");
+    CHECK(tw_register(&t, &w) == RESULT_OK);
+    CHECK(json_count(rows) >= 5);
+    for (size_t i = 0; i < json_count(rows); i++) {
+        struct json_value row = json_at(rows, i);
+        struct params *p = &w.chain.params;
+        struct work_worker rec = tw_record(&t, &w);
+        bool hardware = json_bool(json_get(row, "hardware"));
+        rec.kind = ATTEST_SGX;
+        rec.standing.status = STATUS_UP_TO_DATE;
+        rec.standing.lapsed = !hardware;
+        rec.disks[0].power = json_u64(json_get(row, "files"), UINT64_MAX);
+        rec.disks[1].srd_proven = json_u64(json_get(row, "srd"), UINT64_MAX);
+        p->weight_sgx = p->weight_none = (uint32_t)json_u64(json_get(row, "permille"), 1000);
+        p->srd_power_max_percent = (uint32_t)json_u64(json_get(row, "percent"), 100);
+        work_put(&w.chain.ledger, &rec);
+        work_mark_power(&w.chain.ledger, rec.lineage);
+        CHECK(work_drain_power(&w.chain.ledger, 10));
+        CHECK(tw_record(&t, &w).power == json_u64(json_get(row, "power"), UINT64_MAX));
+    }
+    CHECK(doc.err == OK);
+    json_close(&doc);
+}
+
 static void a_release_retires_at_its_height(void **state)
 {
     (void)state;
@@ -735,6 +788,8 @@ int main(void)
         cmocka_unit_test(a_higher_number_is_looked_at_by_a_sweep),
         cmocka_unit_test(a_fallen_status_changes_the_class),
         cmocka_unit_test(lists_of_governance_reach_workers),
+        cmocka_unit_test(a_kind_can_be_switched_off),
+        cmocka_unit_test(power_is_as_the_oracle_has_it),
         cmocka_unit_test(a_release_retires_at_its_height),
         cmocka_unit_test(only_newer_documents_are_taken),
         cmocka_unit_test(useful_posts_pay_no_fee),

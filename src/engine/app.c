@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "chain/market.h"
+#include "chain/memo.h"
 #include "chain/prove.h"
 #include "chain/snapshot.h"
 #include "codec/block.h"
@@ -45,6 +46,7 @@ struct app {
     struct kv committed_kv; /* the last commit */
     struct chain writing, reading;
     void *memory;
+    struct memo memo; /* of both: what a block holds was looked at before, on its way in */
     bool open;
     uint8_t genesis[32];
     struct engine_info info;
@@ -103,12 +105,26 @@ static enum err info_read(struct app *app)
     return OK;
 }
 
+static enum err open_reading(struct app *app)
+{
+    TRY(chain_open(&app->reading, &app->committed_kv, NULL));
+    app->reading.ledger.memo = &app->memo;
+    return OK;
+}
+
+static enum err open_writing(struct app *app)
+{
+    TRY(chain_open(&app->writing, &app->kv, app->memory));
+    app->writing.ledger.memo = &app->memo;
+    return OK;
+}
+
 /* (Re)opens the chain over both views of the state. */
 static enum err chains_open(struct app *app)
 {
     app->open = false;
-    TRY(chain_open(&app->reading, &app->committed_kv, NULL));
-    TRY(chain_open(&app->writing, &app->kv, app->memory));
+    TRY(open_reading(app));
+    TRY(open_writing(app));
     app->open = true;
     return info_read(app);
 }
@@ -494,7 +510,7 @@ static enum err finalize(void *ctx, struct chain_output *out, struct chain_tx_re
     /* A height may be finalized again: what the last try wrote is thrown away. */
     if (statedb_dirty(app->db) != 0) {
         statedb_discard(app->db);
-        TRY(chain_open(&app->writing, &app->kv, app->memory));
+        TRY(open_writing(app));
     }
     app->finalized = false;
     app->events.n = 0;
@@ -531,7 +547,7 @@ static enum err commit(void *ctx, const struct statedb_row *rows, size_t row_cou
     free(all);
     TRY(e);
     app->finalized = false;
-    TRY(chain_open(&app->reading, &app->committed_kv, NULL));
+    TRY(open_reading(app));
     return info_read(app);
 }
 
@@ -676,7 +692,7 @@ static enum err restored_rows(struct app *app, uint64_t height, const uint8_t ap
     uint8_t hash[32];
     chain_restored(&app->restored, hash);
     TRY(app->restored.err);
-    TRY(chain_open(&app->writing, &app->kv, app->memory));
+    TRY(open_writing(app));
     const struct chain *c = &app->writing;
     bool same = memcmp(hash, app_hash, 32) == 0 && c->height == height &&
                 memcmp(c->app_hash, hash, 32) == 0 && strcmp(c->id, app->chain_id) == 0;
