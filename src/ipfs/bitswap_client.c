@@ -9,6 +9,9 @@ enum {
     NOBODY = 255,
     STEP_MS = 50,
     WINDOW_START = 8,
+    QUEUE_FEW = 8,
+    QUEUE_MANY = 16,
+    AGAIN = 2, /* times that those who were late are asked once more */
 };
 
 enum {                 /* of a want at one provider */
@@ -120,11 +123,12 @@ static void drop_when_silent(struct bitswap_client *c, uint32_t i)
 static uint64_t cost(const struct bitswap_client *c, const struct bitswap_client_provider *p)
 {
     uint32_t latency = c->m.peers[p->peer].latency_ms;
-    return ((uint64_t)p->under_way + 1) * (latency == 0 ? 200 : latency);
+    return ((uint64_t)p->under_way + 1) * (latency == 0 ? 200 : latency) * (p->donts + 1);
 }
 
-/* SPEC bitswap 5.2: "one that has said HAVE before one that has said nothing, by rank, then by
- * (blocks under way + 1) times its usual time to answer" */
+/* SPEC bitswap 5.2: "one that has said HAVE before one that has said nothing, one that has shown
+ * blocks in the session before one that has not, by rank, then by (blocks under way + 1) times its
+ * usual time to answer, times (DONT_HAVEs in a row + 1)" */
 static bool better(const struct bitswap_client *c, const struct bitswap_client_want *w, size_t a,
                    size_t b)
 {
@@ -135,6 +139,8 @@ static bool better(const struct bitswap_client *c, const struct bitswap_client_w
         return rb == BITSWAP_LAST;
     if ((w->flags[a] & AT_HAS) != (w->flags[b] & AT_HAS))
         return (w->flags[a] & AT_HAS) != 0;
+    if (pa->shown != pb->shown)
+        return pa->shown;
     if (ra != rb)
         return ra < rb;
     return cost(c, pa) < cost(c, pb);
@@ -153,8 +159,10 @@ static void ask_block(struct bitswap_client *c, struct bitswap_client_want *w, s
     w->asked = (uint8_t)slot;
     w->asked_ms = now_ms;
     w->retry_ms = 0;
+    w->told = false;
     s->idle--;
     s->providers[slot].under_way++;
+    s->providers[slot].asked = true;
     uint8_t keep = w->flags[slot] & AT_HAS;
     set_flags(c, w, slot, (uint8_t)(keep | AT_BLOCK | AT_TODO));
 }
@@ -168,26 +176,34 @@ static void unask(struct bitswap_client *c, struct bitswap_client_want *w)
     w->asked = NOBODY;
 }
 
-/* Want-haves at a few others, so that somebody is known when the first one fails. */
+static bool may_have(const struct bitswap_client_want *w, const struct bitswap_client_provider *p,
+                     size_t slot)
+{
+    return slot != w->asked && may_ask(w, p, slot);
+}
+
+/* SPEC bitswap 5.1: "as want-have at those who have been asked nothing yet in the session, and at
+ * up to 3 others when one that was asked has failed" */
 static void ask_haves(struct bitswap_client *c, struct bitswap_client_want *w)
 {
-    const struct bitswap_client_session *s = &c->sessions[w->session];
+    struct bitswap_client_session *s = &c->sessions[w->session];
+    const uint8_t known = AT_HAVE | AT_BLOCK | AT_HAS;
     int open = 0;
-    for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++)
-        open += k != w->asked && may_ask(w, &s->providers[k], k) &&
-                (w->flags[k] & (AT_HAVE | AT_HAS)) != 0;
-    while (open < BITSWAP_CLIENT_HAVES) {
-        size_t best = NOBODY;
-        for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++)
-            if (k != w->asked && may_ask(w, &s->providers[k], k) &&
-                (w->flags[k] & (AT_HAVE | AT_BLOCK | AT_HAS)) == 0 &&
-                (best == NOBODY || better(c, w, k, best)))
-                best = k;
-        if (best == NOBODY)
-            return;
-        set_flags(c, w, best, AT_HAVE | AT_TODO);
-        open++;
+    for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++) {
+        struct bitswap_client_provider *p = &s->providers[k];
+        if (!may_have(w, p, k))
+            continue;
+        if (!p->asked && (w->flags[k] & known) == 0)
+            set_flags(c, w, k, AT_HAVE | AT_TODO);
+        p->asked = true;
+        open += (w->flags[k] & (AT_HAVE | AT_HAS)) != 0;
     }
+    for (size_t k = 0; w->failed && open < BITSWAP_CLIENT_HAVES && k < BITSWAP_CLIENT_PROVIDERS;
+         k++)
+        if (may_have(w, &s->providers[k], k) && (w->flags[k] & known) == 0) {
+            set_flags(c, w, k, AT_HAVE | AT_TODO);
+            open++;
+        }
 }
 
 /* SPEC bitswap 5.5: "One that has failed is left alone for 1 s, 2 s, 4 s and so on, up to 32 s" */
@@ -197,13 +213,26 @@ static bool resting(const struct bitswap_client_provider *p, uint64_t now_ms)
     return p->fails > 0 && now_ms < p->failed_ms + ((uint64_t)500 << doublings);
 }
 
+/* SPEC bitswap 5.3: "Those who only did not deliver in time are asked once more each, twice" */
+static bool forgive(struct bitswap_client_want *w)
+{
+    bool any = false;
+    for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++) {
+        bool failed = (w->flags[k] & (AT_FAILED | AT_HAS_NOT)) == AT_FAILED;
+        any |= failed;
+        if (failed)
+            w->flags[k] &= (uint8_t)~AT_FAILED;
+    }
+    return any;
+}
+
 /* Decides whom to ask for a want that nobody is asked for. */
 static void assign(struct bitswap_client *c, uint32_t i, uint64_t now_ms)
 {
     struct bitswap_client_want *w = &c->m.wants[i];
     struct bitswap_client_session *s = &c->sessions[w->session];
     size_t best = NOBODY;
-    bool anybody = false;
+    bool anybody = false, shown = false;
     if (w->done || w->asked != NOBODY)
         return;
     if (w->retry_ms != 0 && now_ms >= w->retry_ms) {
@@ -216,17 +245,26 @@ static void assign(struct bitswap_client *c, uint32_t i, uint64_t now_ms)
         if (!may_ask(w, &s->providers[k], k))
             continue;
         anybody = true;
+        if (resting(&s->providers[k], now_ms))
+            continue;
+        shown |= s->providers[k].shown;
         if (s->providers[k].under_way < s->providers[k].window &&
-            !resting(&s->providers[k], now_ms) && (best == NOBODY || better(c, w, k, best)))
+            (best == NOBODY || better(c, w, k, best)))
             best = k;
     }
+    /* Those who have shown blocks have enough to do: the want waits for them. */
+    if (best != NOBODY && shown && !s->providers[best].shown && (w->flags[best] & AT_HAS) == 0)
+        return;
     if (best != NOBODY) {
         ask_block(c, w, best, now_ms);
         ask_haves(c, w);
+    } else if (!anybody && w->again < AGAIN && forgive(w)) {
+        w->again++;
     } else if (!anybody && w->retry_ms == 0) {
-        /* SPEC bitswap 5.3: "then providers are looked for, and all are asked again after 30 s" */
+        /* SPEC bitswap 5.3: "then others are looked for, and all are asked again after 30 s" */
         s->searching = true;
         w->retry_ms = now_ms + BITSWAP_CLIENT_RETRY_MS;
+        w->told = false;
     }
 }
 
@@ -263,6 +301,7 @@ static void drop_provider(struct bitswap_client *c, struct bitswap_client_sessio
         set_flags(c, w, slot, 0);
         drop_when_silent(c, i);
     }
+    s->shown -= s->providers[slot].shown;
     s->providers[slot] = (struct bitswap_client_provider){ .peer = NONE };
 }
 
@@ -344,6 +383,62 @@ enum err bitswap_client_provider(struct bitswap_client *c, uint32_t session, uin
     return OK;
 }
 
+void bitswap_client_forget(struct bitswap_client *c, uint32_t session)
+{
+    struct bitswap_client_session *s = session_at(c, session);
+    for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS && s->used; k++)
+        if (s->providers[k].peer != NONE && !s->providers[k].shown &&
+            s->providers[k].under_way == 0)
+            drop_provider(c, s, k);
+}
+
+static uint32_t find_want(struct bitswap_client *c, uint32_t session,
+                          const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    uint32_t i = *bucket_of(c, digest);
+    while (i != NONE && (c->m.wants[i].session != session || c->m.wants[i].done ||
+                         !same(&c->m.wants[i], digest)))
+        i = c->m.wants[i].next;
+    return i;
+}
+
+void bitswap_client_unwant(struct bitswap_client *c, uint32_t session,
+                           const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    uint32_t i = find_want(c, session, digest);
+    if (i != NONE)
+        finish(c, i, NONE);
+}
+
+bool bitswap_client_hopeless(struct bitswap_client *c, uint32_t session,
+                             const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    uint32_t i = find_want(c, session, digest);
+    const struct bitswap_client_session *s = &c->sessions[session];
+    if (i == NONE || c->m.wants[i].asked != NOBODY)
+        return false;
+    for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++)
+        if (may_ask(&c->m.wants[i], &s->providers[k], k))
+            return false;
+    return true;
+}
+
+void bitswap_client_urge(struct bitswap_client *c, uint32_t session,
+                         const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    struct bitswap_client_session *s = session_at(c, session);
+    uint32_t i = find_want(c, session, digest);
+    if (i == NONE || s->first == i)
+        return;
+    struct bitswap_client_want *w = &c->m.wants[i];
+    c->m.wants[w->before].after = w->after;
+    *(w->after == NONE ? &s->last : &c->m.wants[w->after].before) = w->before;
+    w->before = NONE;
+    w->after = s->first;
+    c->m.wants[s->first].before = i;
+    s->first = i;
+}
+
 enum err bitswap_client_want(struct bitswap_client *c, uint32_t session, const struct cid *cid,
                              uint64_t now_ms)
 {
@@ -351,10 +446,8 @@ enum err bitswap_client_want(struct bitswap_client *c, uint32_t session, const s
     struct block_key key;
     TRY(dag_block_key(&key, cid));
     uint32_t *bucket = bucket_of(c, key.digest);
-    for (uint32_t i = *bucket; i != NONE; i = c->m.wants[i].next)
-        if (c->m.wants[i].session == session && !c->m.wants[i].done &&
-            same(&c->m.wants[i], key.digest))
-            return ERR_EXISTS;
+    if (find_want(c, session, key.digest) != NONE)
+        return ERR_EXISTS;
     if (c->want_free == NONE || s->closing)
         return ERR_LIMIT;
     uint32_t i = c->want_free;
@@ -398,6 +491,18 @@ static bool promised(const struct bitswap_client *c, const struct bitswap_client
     return (w->flags[slot] & AT_HAS) != 0 || c->m.peers[peer].rank == BITSWAP_FIRST;
 }
 
+static void show(struct bitswap_client_session *s, size_t slot)
+{
+    s->shown += !s->providers[slot].shown;
+    s->providers[slot].shown = true;
+}
+
+/* One that has shown blocks may be fetching the rest itself. */
+static uint32_t donts_max(const struct bitswap_client_provider *p)
+{
+    return p->shown ? 8 * BITSWAP_CLIENT_DONTS : BITSWAP_CLIENT_DONTS;
+}
+
 /* Returns whether the provider has said so too often. */
 static bool has_not(struct bitswap_client *c, struct bitswap_client_want *w, size_t slot)
 {
@@ -405,10 +510,11 @@ static bool has_not(struct bitswap_client *c, struct bitswap_client_want *w, siz
     struct bitswap_client_provider *p = &s->providers[slot];
     if (promised(c, w, slot))
         peer_at(c, p->peer)->broken++;
+    w->failed |= w->asked == slot;
     if (w->asked == slot)
         unask(c, w);
     set_flags(c, w, slot, (w->flags[slot] & (AT_HAVE | AT_BLOCK)) | AT_HAS_NOT);
-    return ++p->donts >= BITSWAP_CLIENT_DONTS;
+    return ++p->donts >= donts_max(p);
 }
 
 void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct span cid, bool have,
@@ -430,6 +536,8 @@ void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct spa
         if (!have)
             too_many = has_not(c, w, slot) || too_many;
         else
+            show(&c->sessions[w->session], slot);
+        if (have)
             set_flags(c, w, slot, (uint8_t)((w->flags[slot] & ~AT_HAS_NOT) | AT_HAS));
         assign(c, i, now_ms);
     }
@@ -437,7 +545,7 @@ void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct spa
         for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++) {
             struct bitswap_client_session *s = &c->sessions[i];
             if (s->used && s->providers[k].peer == peer &&
-                s->providers[k].donts >= BITSWAP_CLIENT_DONTS)
+                s->providers[k].donts >= donts_max(&s->providers[k]))
                 drop_provider(c, s, k);
         }
 }
@@ -447,6 +555,18 @@ void bitswap_client_alive(struct bitswap_client *c, uint32_t peer, uint64_t now_
     peer_at(c, peer)->alive_ms = now_ms;
 }
 
+/* SPEC bitswap 5.2: "The window grows while the blocks that wait in it at the provider are few, and
+ * shrinks when they are many" */
+static void adapt(struct bitswap_client_provider *p, uint32_t took_ms)
+{
+    p->best_ms = p->best_ms == 0 || took_ms < p->best_ms ? took_ms : p->best_ms;
+    uint32_t queue = p->window - (uint32_t)((uint64_t)p->window * p->best_ms / took_ms);
+    if (queue < QUEUE_FEW && p->window < BITSWAP_CLIENT_FLIGHT)
+        p->window++;
+    else if (queue > QUEUE_MANY)
+        p->window--;
+}
+
 static void learn(struct bitswap_client *c, const struct bitswap_client_want *w, size_t slot,
                   uint64_t now_ms)
 {
@@ -454,8 +574,7 @@ static void learn(struct bitswap_client *c, const struct bitswap_client_want *w,
     struct bitswap_client_peer *peer = peer_at(c, p->peer);
     p->fails = p->donts = 0;
     p->delivered++;
-    if (p->window < BITSWAP_CLIENT_FLIGHT)
-        p->window++;
+    show(&c->sessions[w->session], slot);
     if (promised(c, w, slot))
         peer->kept++;
     if (w->asked != slot)
@@ -464,6 +583,7 @@ static void learn(struct bitswap_client *c, const struct bitswap_client_want *w,
     uint32_t ms = took == 0                          ? 1
                   : took > BITSWAP_CLIENT_LONGEST_MS ? BITSWAP_CLIENT_LONGEST_MS
                                                      : (uint32_t)took;
+    adapt(p, ms);
     peer->latency_ms = peer->latency_ms == 0 ? ms : (peer->latency_ms * 7 + ms + 7) / 8;
 }
 
@@ -485,7 +605,7 @@ static uint64_t met(struct bitswap_client *c, uint32_t peer, const uint8_t *dige
         if (w->done || !same(w, digest))
             continue;
         sessions |= (uint64_t)1 << w->session;
-        size_t slot = peer == NONE ? NOBODY : slot_of(c, w, peer);
+        size_t slot = slot_of(c, w, peer);
         if (slot != NOBODY)
             learn(c, w, slot, now_ms);
         finish(c, i, peer);
@@ -516,11 +636,6 @@ uint64_t bitswap_client_block(struct bitswap_client *c, uint32_t peer, const str
     return sessions;
 }
 
-uint64_t bitswap_client_came(struct bitswap_client *c, const uint8_t digest[BLOCK_DIGEST_SIZE])
-{
-    return met(c, NONE, digest, 0);
-}
-
 /* ---- time ------------------------------------------------------------------------------------ */
 
 /* SPEC bitswap 5.4: "1 to 10 s, four times its usual answer or 2 s before the first one, counted
@@ -544,6 +659,7 @@ static void fail(struct bitswap_client *c, struct bitswap_client_want *w, uint64
     if (promised(c, w, slot))
         peer_at(c, p->peer)->broken++;
     unask(c, w);
+    w->failed = true;
     set_flags(c, w, slot, (uint8_t)((w->flags[slot] & ~AT_TODO) | AT_FAILED));
     p->window = p->window > 1 ? p->window / 2 : 1;
     if (p->fails == 0 || now_ms >= p->failed_ms + 1000) {
@@ -667,13 +783,16 @@ bool bitswap_client_search(struct bitswap_client *c, uint32_t *session, struct c
         struct bitswap_client_session *s = &c->sessions[i];
         if (!s->used || !s->searching)
             continue;
+        for (uint32_t k = s->first; k != NONE; k = c->m.wants[k].after) {
+            struct bitswap_client_want *w = &c->m.wants[k];
+            if (w->done || w->told || w->retry_ms == 0)
+                continue;
+            w->told = true;
+            *session = i;
+            *cid = want_cid(w);
+            return true;
+        }
         s->searching = false;
-        for (uint32_t w = s->first; w != NONE; w = c->m.wants[w].after)
-            if (!c->m.wants[w].done && c->m.wants[w].retry_ms != 0) {
-                *session = i;
-                *cid = want_cid(&c->m.wants[w]);
-                return true;
-            }
     }
     return false;
 }

@@ -20,7 +20,7 @@
 enum {
     BITSWAP_CLIENT_SESSIONS = 64,  /* as many fetches as a node runs at a time */
     BITSWAP_CLIENT_PROVIDERS = 16, /* of a session */
-    BITSWAP_CLIENT_HAVES = 3, /* asked with want-have beside the one that is asked for the block */
+    BITSWAP_CLIENT_HAVES = 3,      /* asked with want-have when somebody has failed */
     BITSWAP_CLIENT_FLIGHT = 64,    /* blocks asked of one provider by one session */
     BITSWAP_CLIENT_ENTRIES = 128,  /* of a message */
     BITSWAP_CLIENT_BUFFER = 16384, /* for a composed message */
@@ -41,13 +41,19 @@ struct bitswap_client_want {
     uint8_t version;
     uint8_t asked; /* slot of the provider that is to send the block; 255: none */
     bool done;     /* only cancels are left to be sent */
+    uint8_t again; /* how often those who were late have been asked once more */
+    bool failed;   /* somebody who was asked has not sent it */
+    bool told;     /* bitswap_client_search has given it */
     uint8_t flags[BITSWAP_CLIENT_PROVIDERS];
     uint64_t asked_ms, retry_ms;
 };
 
 struct bitswap_client_provider {
     uint32_t peer; /* BITSWAP_CLIENT_NONE: free */
+    bool shown;    /* it has said HAVE or sent a block in this session */
+    bool asked;    /* it has been asked for something in this session */
     uint32_t under_way, window;
+    uint32_t best_ms;      /* the shortest time from a want to its block */
     uint32_t fails, donts; /* in a row */
     uint64_t failed_ms;
     uint64_t delivered;
@@ -57,7 +63,8 @@ struct bitswap_client_session {
     bool used, closing;
     bool searching; /* wants more providers */
     uint32_t first, last, count;
-    uint32_t idle; /* wants that nobody is asked for */
+    uint32_t idle;  /* wants that nobody is asked for */
+    uint32_t shown; /* providers */
     struct bitswap_client_provider providers[BITSWAP_CLIENT_PROVIDERS];
 };
 
@@ -108,10 +115,23 @@ void bitswap_client_close(struct bitswap_client *c, uint32_t session);
 NODISCARD enum err bitswap_client_provider(struct bitswap_client *c, uint32_t session,
                                            uint32_t peer);
 
+/* Takes providers out of the session that have shown nothing, so that others have place. */
+void bitswap_client_forget(struct bitswap_client *c, uint32_t session);
+
 /* bitswap_client_want adds a block to a session; the earlier, the more urgent.
  * OK; ERR_EXISTS; ERR_LIMIT (memory); ERR_UNSUPPORTED (an identity CID, another hash). */
 NODISCARD enum err bitswap_client_want(struct bitswap_client *c, uint32_t session,
                                        const struct cid *cid, uint64_t now_ms);
+
+/* The session wants it no more; wants it before all else. Nothing when it did not want it. */
+void bitswap_client_unwant(struct bitswap_client *c, uint32_t session,
+                           const uint8_t digest[BLOCK_DIGEST_SIZE]);
+void bitswap_client_urge(struct bitswap_client *c, uint32_t session,
+                         const uint8_t digest[BLOCK_DIGEST_SIZE]);
+
+/* True when the session wants it and nobody is left who can be asked. */
+bool bitswap_client_hopeless(struct bitswap_client *c, uint32_t session,
+                             const uint8_t digest[BLOCK_DIGEST_SIZE]);
 
 /* What a peer's messages say. alive: bytes of a block are coming from it. */
 void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct span cid, bool have,
@@ -126,9 +146,6 @@ bool bitswap_client_wants(struct bitswap_client *c, const uint8_t digest[BLOCK_D
 uint64_t bitswap_client_block(struct bitswap_client *c, uint32_t peer, const struct cid *cid,
                               size_t size, uint64_t now_ms);
 
-/* bitswap_client_came: a verified block has come from elsewhere (HTTP, a push). */
-uint64_t bitswap_client_came(struct bitswap_client *c, const uint8_t digest[BLOCK_DIGEST_SIZE]);
-
 /* Time passes: what does not come is asked of others. Cheap when called often. */
 void bitswap_client_step(struct bitswap_client *c, uint64_t now_ms);
 
@@ -140,7 +157,8 @@ bool bitswap_client_next(const struct bitswap_client *c, uint32_t *peer);
 void bitswap_client_compose(struct bitswap_client *c, uint32_t peer, struct mspan buffer,
                             struct span *frame, uint64_t now_ms);
 
-/* bitswap_client_search takes a session that lacks providers, and the CID to look for. */
+/* bitswap_client_search takes a want that no provider of its session has, and the CID to look for;
+ * each once until all are asked again. */
 bool bitswap_client_search(struct bitswap_client *c, uint32_t *session, struct cid *cid);
 
 #endif

@@ -98,7 +98,7 @@ static bool quiet(struct rig *r)
     return !bitswap_client_next(&r->c, &peer);
 }
 
-static void one_is_asked_for_the_block_and_three_whether_they_have_it(void **state)
+static void one_is_asked_for_the_block_and_all_whether_they_have_the_root(void **state)
 {
     (void)state;
     struct rig *r = rig_new();
@@ -116,17 +116,32 @@ static void one_is_asked_for_the_block_and_three_whether_they_have_it(void **sta
         blocks += k.blocks;
         from = k.blocks == 1 ? p : from;
     }
-    CHECK(haves == 3 && blocks == 1 && quiet(r));
+    CHECK(haves == 5 && blocks == 1 && quiet(r));
     CHECK(bitswap_client_block(&r->c, from, &a, 8, 50) == 1);
     for (uint32_t p = 0; p < 6; p++)
         cancels += ask(r, p, 60).cancels;
-    CHECK(cancels == 3 && r->c.wants_used == 0 && quiet(r));
+    CHECK(cancels == 5 && r->c.wants_used == 0 && quiet(r));
     CHECK(bitswap_client_block(&r->c, from, &a, 8, 70) == 0);
     CHECK(r->c.duplicates == 1 && r->c.unwanted == 0);
     a = cid_of(2);
     CHECK(bitswap_client_block(&r->c, from, &a, 8, 70) == 0);
     CHECK(r->c.duplicates == 1 && r->c.unwanted == 1);
     CHECK(r->peers[from].received == 24 && r->peers[from].latency_ms == 50);
+    /* What follows is asked of who has shown a block, and of nobody else while that goes well. */
+    for (uint64_t i = 10; i < 18; i++) {
+        a = cid_of(i);
+        CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 80));
+    }
+    CHECK(ask(r, from, 80).blocks == 8 && quiet(r));
+    say(r, from, &a, false, 90);
+    bitswap_client_step(&r->c, 200);
+    haves = blocks = 0;
+    for (uint32_t p = 0; p < 6; p++) {
+        struct asked k = ask(r, p, 200);
+        haves += k.haves;
+        blocks += k.blocks;
+    }
+    CHECK(haves == 3 && blocks == 1);
     free(r);
 }
 
@@ -187,13 +202,53 @@ static void what_is_late_is_asked_of_another(void **state)
     CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 10000));
     uint32_t peer;
     CHECK(bitswap_client_next(&r->c, &peer) && ask(r, peer, 10000).blocks == 1);
-    CHECK(ask(r, 1 - peer, 10000).haves == 1);
+    CHECK(ask(r, 1 - peer, 10000).haves == 0);
     uint64_t now = 10000;
     for (; quiet(r) && now < 100000; now += 500) {
         bitswap_client_alive(&r->c, peer, now);
         bitswap_client_step(&r->c, now);
     }
     CHECK(now > 70000 && now < 71500);
+    free(r);
+}
+
+/* The most urgent want goes first, what is no longer wanted is withdrawn, and who has shown nothing
+ * makes place. */
+static void wants_are_urged_and_withdrawn(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct cid a;
+    for (uint32_t p = 0; p < 2; p++)
+        provider(r, p);
+    for (uint64_t i = 0; i < 4; i++) {
+        a = cid_of(i);
+        CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 0));
+    }
+    bitswap_client_urge(&r->c, r->session, a.digest);
+    CHECK(ask(r, 0, 0).blocks + ask(r, 1, 0).blocks == 4);
+    CHECK(r->c.wants_used == 4 &&
+          memcmp(r->wants[r->c.sessions[0].first].key.digest, a.digest, 32) == 0);
+    bitswap_client_urge(&r->c, r->session, a.digest);
+    a = cid_of(77);
+    bitswap_client_urge(&r->c, r->session, a.digest);
+    bitswap_client_unwant(&r->c, r->session, a.digest);
+    CHECK(quiet(r) && !bitswap_client_hopeless(&r->c, r->session, a.digest));
+    for (uint64_t i = 0; i < 4; i++) {
+        a = cid_of(i);
+        bitswap_client_unwant(&r->c, r->session, a.digest);
+        CHECK(!bitswap_client_wants(&r->c, a.digest));
+    }
+    CHECK(ask(r, 0, 5).cancels + ask(r, 1, 5).cancels >= 4 && r->c.wants_used == 0 && quiet(r));
+    bitswap_client_forget(&r->c, r->session);
+    a = cid_of(9);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 10));
+    CHECK(bitswap_client_hopeless(&r->c, r->session, a.digest) && quiet(r));
+    CHECK_OK(bitswap_client_provider(&r->c, r->session, 1));
+    CHECK(!bitswap_client_hopeless(&r->c, r->session, a.digest));
+    CHECK(bitswap_client_block(&r->c, 1, &a, 8, 20) == 1);
+    bitswap_client_forget(&r->c, r->session);
+    CHECK_ERR(bitswap_client_provider(&r->c, r->session, 1), ERR_EXISTS);
     free(r);
 }
 
@@ -622,9 +677,10 @@ static void broken_promises_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_is_asked_for_the_block_and_three_whether_they_have_it),
+        cmocka_unit_test(one_is_asked_for_the_block_and_all_whether_they_have_the_root),
         cmocka_unit_test(who_has_it_is_asked_next),
         cmocka_unit_test(what_is_late_is_asked_of_another),
+        cmocka_unit_test(wants_are_urged_and_withdrawn),
         cmocka_unit_test(leaving_and_closing_leave_nothing),
         cmocka_unit_test(a_dag_comes_from_one_peer_at_the_speed_of_the_line),
         cmocka_unit_test(bad_peers_do_not_keep_blocks_from_us),

@@ -20,7 +20,7 @@
 enum {
     BITSWAP_NODE_STALL_MS = 30000, /* a peer that takes no byte of a message for so long */
     BITSWAP_NODE_SLOWEST = 16,     /* bytes in a millisecond, beyond the time for a stall */
-    BITSWAP_NODE_HELD = 2,         /* blocks of one peer that are coming in at a time */
+    BITSWAP_NODE_HELD = 12,        /* blocks of one peer that are coming in at a time */
     BITSWAP_NODE_CREDIT_MS = 1000,
 };
 

@@ -14,7 +14,7 @@ enum err dag_block_key(struct block_key *out, const struct cid *cid)
 
 /* Blocks that some peers never send though they have them (an empty one looks like "no block"), and
  * that nobody needs to ask for: nothing, an empty directory, an empty file. */
-static bool well_known(struct span *out, const struct cid *cid)
+static bool well_known(struct span *out, const uint8_t digest[BLOCK_DIGEST_SIZE])
 {
     static const struct {
         uint8_t size;
@@ -35,12 +35,18 @@ static bool well_known(struct span *out, const struct cid *cid)
             0x77, 0x28, 0x9f, 0x9e, 0xd4, 0x6d, 0x84, 0x35, 0x61, 0xe6 } },
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (memcmp(known[i].digest, cid->digest, BLOCK_DIGEST_SIZE) == 0) {
+        if (memcmp(known[i].digest, digest, BLOCK_DIGEST_SIZE) == 0) {
             *out = span_of(known[i].bytes, known[i].size);
             return true;
         }
     }
     return false;
+}
+
+bool dag_block_known(const struct block_key *key)
+{
+    struct span bytes;
+    return well_known(&bytes, key->digest);
 }
 
 enum err dag_block_get(struct span *out, struct mspan buf, const struct block_source *source,
@@ -53,7 +59,7 @@ enum err dag_block_get(struct span *out, struct mspan buf, const struct block_so
     bool here = cid_inlined(&own, cid);
     if (!here) {
         TRY(dag_block_key(&key, cid));
-        here = well_known(&own, cid);
+        here = well_known(&own, key.digest);
     }
     if (here) {
         if (own.n > buf.n)

@@ -17,6 +17,9 @@ NODISCARD enum err dag_block_get(struct span *out, struct mspan buf,
 /* The source's name of a CID. ERR_UNSUPPORTED as above, and for identity. */
 NODISCARD enum err dag_block_key(struct block_key *out, const struct cid *cid);
 
+/* Whether everybody has the block: nobody needs to be asked for it. */
+bool dag_block_known(const struct block_key *key);
+
 /* True when the bytes are those of the CID; pure, for any thread. ERR_CORRUPT when they are not,
  * ERR_UNSUPPORTED for a hash that we cannot compute. */
 NODISCARD enum err dag_block_verify(const struct cid *cid, struct span block);

@@ -7,16 +7,20 @@
 #ifndef CRUST_IPFSD_EXCHANGE_H
 #define CRUST_IPFSD_EXCHANGE_H
 
+#include "codec/cid.h"
 #include "ipfs/blockio.h"
 #include "ipfsd/swarm.h"
 
 enum {
-    EXCHANGE_WANTS = 16384,    /* of all peers together */
-    EXCHANGE_IN_BLOCKS = 4,    /* coming in at a time: 8 MiB */
-    EXCHANGE_OUT_BLOCKS = 6,   /* messages going out at a time: 12 MiB */
-    EXCHANGE_STREAMS_EACH = 4, /* inbound, of one peer */
-    EXCHANGE_ASKS = 32,        /* calls that wait for a block at a time; more are told ERR_BUSY */
-    EXCHANGE_GET_MS = 20000,   /* for one block, when wait_ms is 0 */
+    EXCHANGE_WANTS = 16384,          /* of all peers together */
+    EXCHANGE_IN_BLOCKS = 16,         /* coming in at a time; pages are touched as they fill */
+    EXCHANGE_OUT_BLOCKS = 6,         /* messages going out at a time: 12 MiB */
+    EXCHANGE_STREAMS_EACH = 72,      /* inbound, of one peer; Kubo opens one for each message */
+    EXCHANGE_AHEAD_BYTES = 16 << 20, /* blocks that are here before their readers come */
+    EXCHANGE_LISTED = 32768, /* blocks that are known to follow, of all DAGs that are read */
+    EXCHANGE_CONNECTIONS_MAX = 4096,
+    EXCHANGE_ASKS = 32,      /* calls that wait for a block at a time; more are told ERR_BUSY */
+    EXCHANGE_GET_MS = 20000, /* for one block, when wait_ms is 0 */
     EXCHANGE_TICK_MS = 100,
     EXCHANGE_LOSSES = 8, /* outbound streams lost in a row before a peer is asked nothing more */
 };
@@ -44,12 +48,22 @@ void exchange_gone(struct exchange *x, uint32_t connection);
 
 /* exchange_source gives blocks that connected peers have, each verified; get waits for them, on any
  * thread but the loop's: ERR_NOT_FOUND (all peers say so, or there is none), ERR_TIMEOUT, ERR_BUSY,
- * ERR_CLOSED (stopping). has is always ERR_NOT_FOUND. Valid while x is. */
+ * ERR_CLOSED (stopping). A reader that takes the blocks of a DAG depth first finds most of them
+ * here already (ipfs/bitswap_dag). has is always ERR_NOT_FOUND. Valid while x is. */
 struct block_source exchange_source(struct exchange *x);
+
+/* exchange_seek sets what is called, on the loop, when no connected peer has a block that somebody
+ * waits for. It answers true when it looks for others that may have it: whom it connects with is
+ * asked at once; exchange_sought says that the look-up is over, and who still waits is told
+ * ERR_NOT_FOUND. NULL: nobody looks. */
+typedef bool (*exchange_seek_fn)(void *ctx, const struct cid *cid);
+void exchange_seek(struct exchange *x, exchange_seek_fn fn, void *ctx);
+void exchange_sought(struct exchange *x, const struct cid *cid);
 
 struct exchange_figures {
     uint32_t peers, streams;
     uint64_t blocks_sent, bytes_sent, blocks_received, bytes_received;
+    uint64_t duplicates, unwanted; /* blocks that came again, that nobody had asked for */
 };
 void exchange_figures(const struct exchange *x, struct exchange_figures *out);
 

@@ -392,8 +392,11 @@ static void strange_streams(void **state)
     exchange_figures(sides[0].exchange, &f);
     CHECK(f.streams == 0 && f.peers == 1);
     sides[1].say = span_of(garbage, 1); /* the head of a message, and no more */
-    for (uint32_t i = 0; i < EXCHANGE_STREAMS_EACH + 2; i++)
+    for (uint32_t i = 0; i < EXCHANGE_STREAMS_EACH + 2; i++) {
         CHECK_OK(swarm_stream(sides[1].swarm, 0, 0, &stream));
+        UNTIL((exchange_figures(sides[0].exchange, &f), f.streams > i) ||
+              i >= EXCHANGE_STREAMS_EACH);
+    }
     UNTIL(sides[1].resets == 3);
     exchange_figures(sides[0].exchange, &f);
     CHECK(f.streams == EXCHANGE_STREAMS_EACH);

@@ -7,13 +7,17 @@
 
 #include <stdlib.h>
 
-enum { WANTED_BATCH = 32 };
+enum {
+    WANTED_BATCH = 32,
+    STACK_MAX = 16384, /* what finds no place is found among the wanted ones later */
+};
 
 enum err gather_open(struct gather *g, const char *scratch)
 {
     struct ipfsd *n = g->call->node;
     g->buffer = malloc(BLOCK_SIZE_MAX);
-    if (g->buffer == NULL)
+    g->stack = malloc(STACK_MAX * sizeof(*g->stack));
+    if (g->buffer == NULL || g->stack == NULL)
         return ERR_MEMORY;
     TRY(placements_open(&g->links, scratch));
     struct fetch_options o = { .loop = n->loop,
@@ -36,6 +40,24 @@ void gather_close(struct gather *g)
     placements_close(&g->links);
     free(g->buffer);
     g->buffer = NULL;
+    free(g->stack);
+    g->stack = NULL;
+}
+
+static void push(struct gather *g, const struct content_key *key)
+{
+    if (g->stack_count < STACK_MAX)
+        g->stack[g->stack_count++] = *key;
+}
+
+/* What was pushed last lies on top: the links of a block, the first one of which comes next. */
+static void turn_over(struct gather *g, size_t from)
+{
+    for (size_t a = from, b = g->stack_count; b > a + 1; a++) {
+        struct content_key k = g->stack[--b];
+        g->stack[b] = g->stack[a];
+        g->stack[a] = k;
+    }
 }
 
 static enum err take_links(struct gather *g, const struct content_key *key, struct span data)
@@ -44,6 +66,7 @@ static enum err take_links(struct gather *g, const struct content_key *key, stru
     struct cid cid;
     struct content_key child;
     struct span inlined;
+    size_t from = g->stack_count;
     enum err e = links_init(&links, key->codec, data);
     if (e != OK)
         return call_fail(g->call, e, NULL, "a block of the content is malformed: %s", err_text(e));
@@ -54,7 +77,9 @@ static enum err take_links(struct gather *g, const struct content_key *key, stru
             return call_fail(g->call, ERR_UNSUPPORTED, NULL,
                              "the content links to a block with a hash other than sha2-256");
         TRY(placements_link(&g->links, &child));
+        push(g, &child);
     }
+    turn_over(g, from);
     return OK;
 }
 
@@ -120,19 +145,41 @@ static bool ask_routers(struct gather *g)
     return added > 0;
 }
 
-/* Out of gateways, else from peers of the swarm. */
-static enum err network_get(struct gather *g, size_t *size, const struct content_key *key)
+static enum err gateways_get(struct gather *g, size_t *size, const struct content_key *key)
 {
-    struct block_key k = { .codec = key->codec };
     struct mspan room = { g->buffer, BLOCK_SIZE_MAX };
     enum err e = fetch_get(g->fetch, size, room, key);
     if ((e == ERR_NOT_FOUND || e == ERR_TIMEOUT) && ask_routers(g))
         e = fetch_get(g->fetch, size, room, key);
-    struct p2p_node *p2p = g->call->node->p2p;
-    if ((e != ERR_NOT_FOUND && e != ERR_TIMEOUT) || p2p == NULL)
-        return e;
+    return e;
+}
+
+static enum err peers_get(struct gather *g, size_t *size, const struct content_key *key)
+{
+    struct block_key k = { .codec = key->codec };
     memcpy(k.digest, key->digest, sizeof(k.digest));
-    enum err last = block_source_get(p2p_node_source(p2p), size, room, &k);
+    return block_source_get(p2p_node_source(g->call->node->p2p), size,
+                            (struct mspan){ g->buffer, BLOCK_SIZE_MAX }, &k);
+}
+
+/* Out of gateways, else from peers of the swarm; from these first once they have been the better.
+ */
+static enum err network_get(struct gather *g, size_t *size, const struct content_key *key)
+{
+    enum err e = ERR_NOT_FOUND;
+    if (g->call->node->p2p == NULL)
+        return gateways_get(g, size, key);
+    if (g->peers_first)
+        e = peers_get(g, size, key);
+    if (e == OK || e == ERR_CLOSED)
+        return e;
+    bool asked = g->peers_first;
+    g->peers_first = false;
+    e = gateways_get(g, size, key);
+    if (asked || (e != ERR_NOT_FOUND && e != ERR_TIMEOUT))
+        return e;
+    enum err last = peers_get(g, size, key);
+    g->peers_first = last == OK;
     return last == OK || last == ERR_CLOSED ? last : e;
 }
 
@@ -153,17 +200,39 @@ static enum err take_wanted(struct gather *g, const struct content_key *key)
     return take_block(g, key, span_of(g->buffer, size));
 }
 
+/* Everything below what lies on the stack, depth first: sources read ahead in that order. */
+static enum err take_below(struct gather *g)
+{
+    struct content_key ahead[WANTED_BATCH];
+    while (g->stack_count > 0) {
+        const struct content_key key = g->stack[--g->stack_count];
+        enum err e = placements_wants(&g->links, &key);
+        if (e == ERR_NOT_FOUND)
+            continue;
+        TRY(e);
+        size_t count = 0;
+        if (!g->peers_first) {
+            ahead[count++] = key;
+            for (size_t i = g->stack_count; i > 0 && count < WANTED_BATCH; i--)
+                ahead[count++] = g->stack[i - 1];
+            fetch_prefetch(g->fetch, ahead, count);
+        }
+        TRY(take_wanted(g, &key));
+    }
+    return OK;
+}
+
 static enum err take_missing(struct gather *g)
 {
     struct content_key keys[WANTED_BATCH];
     size_t count;
     for (;;) {
+        TRY(take_below(g));
         TRY(placements_wanted(&g->links, keys, &count, WANTED_BATCH));
         if (count == 0)
             return OK;
-        fetch_prefetch(g->fetch, keys, count);
-        for (size_t i = 0; i < count; i++)
-            TRY(take_wanted(g, &keys[i]));
+        for (size_t i = count; i-- > 0;)
+            push(g, &keys[i]);
     }
 }
 

@@ -18,8 +18,11 @@ struct gather {
     void *ctx;
     struct placements links;
     struct fetch *fetch;
-    uint8_t *buffer; /* for one block */
-    uint64_t bytes;  /* of blocks taken */
+    uint8_t *buffer;           /* for one block */
+    struct content_key *stack; /* what comes next depth first, the next one on top */
+    size_t stack_count;
+    bool peers_first; /* they had the last block, and the gateways had not */
+    uint64_t bytes;   /* of blocks taken */
     uint64_t blocks;
     bool asked_routers; /* who else has it */
     bool source_failed; /* that is why gather_run failed */

@@ -113,7 +113,7 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
                                .up_per_s = p->up_per_s,
                                .noise = true,
                                .tls = true,
-                               .prefer_tls = true, /* AES is the faster of the two here */
+                               .prefer_tls = false,
                                .early_muxer = true,
                                .allow_private = n->settings->allow_private_origins,
                                .agent = "crust/" RELEASE,

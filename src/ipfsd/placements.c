@@ -126,6 +126,14 @@ enum err placements_take(struct placements *p, bool *fresh, const struct content
     return save(p, k, v);
 }
 
+enum err placements_wants(struct placements *p, const struct content_key *key)
+{
+    uint8_t k[KEY_SIZE], v[VALUE_SIZE];
+    encode_key(k, key);
+    TRY(load(p, v, k));
+    return v[0] == LINKED ? OK : ERR_NOT_FOUND;
+}
+
 enum err placements_put(struct placements *p, const struct replica_record *r)
 {
     uint8_t k[KEY_SIZE], v[VALUE_SIZE];

@@ -31,6 +31,9 @@ NODISCARD enum err placements_take(struct placements *p, bool *fresh,
 /* Where a taken block went. */
 NODISCARD enum err placements_put(struct placements *p, const struct replica_record *r);
 
+/* OK when key is linked and not taken; ERR_NOT_FOUND. */
+NODISCARD enum err placements_wants(struct placements *p, const struct content_key *key);
+
 /* Up to max wanted keys in ascending order; *count 0: none is missing. */
 NODISCARD enum err placements_wanted(struct placements *p, struct content_key *keys, size_t *count,
                                      size_t max);

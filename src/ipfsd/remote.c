@@ -14,6 +14,7 @@ struct group {
     uint32_t number; /* 0: free; never used twice */
     struct content_key root;
     uint64_t made_ms, used_ms;
+    bool last_first; /* the last source has given it, and not those of the URLs */
     uint32_t count;
     char urls[FETCH_SOURCES_MAX][FETCH_URL_MAX + 1];
 };
@@ -225,6 +226,31 @@ static bool is_absent(enum err e)
     return e == ERR_NOT_FOUND || e == ERR_TIMEOUT;
 }
 
+/* Those of the URLs, then the last source; the other way round when that one had the block above.
+ */
+static enum err ask_sources(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
+                            struct group *g, const struct content_key *key)
+{
+    enum err e = ERR_NOT_FOUND;
+    bool asked = r->o.last == NULL, fresh = g->number == 0;
+    if (g->number != 0 && g->last_first && !asked) {
+        e = get_last(r, size, buf, key);
+        asked = true;
+    } else if (fresh) {
+        e = find_sources(r, g, key);
+        e = e == OK ? ERR_NOT_FOUND : e;
+    }
+    if (g->count > 0 && is_absent(e))
+        e = run_fetch(r, slot, size, buf, g, key);
+    if (fresh && r->o.find != NULL && is_absent(e))
+        e = get_from_routers(r, slot, size, buf, g);
+    if (!asked && is_absent(e)) {
+        e = get_last(r, size, buf, key);
+        g->last_first = e == OK;
+    }
+    return e;
+}
+
 static enum err get_in_slot(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
                             const struct content_key *key)
 {
@@ -234,13 +260,7 @@ static enum err get_in_slot(struct remote *r, uint32_t slot, size_t *size, struc
     if (g != NULL)
         found = *g;
     pthread_mutex_unlock(&r->lock);
-    enum err e = g != NULL ? OK : find_sources(r, &found, key);
-    if (e == OK)
-        e = run_fetch(r, slot, size, buf, &found, key);
-    if (is_absent(e) && g == NULL && r->o.find != NULL)
-        e = get_from_routers(r, slot, size, buf, &found);
-    if (is_absent(e) && r->o.last != NULL)
-        e = get_last(r, size, buf, key);
+    enum err e = ask_sources(r, slot, size, buf, &found, key);
     pthread_mutex_lock(&r->lock);
     if (e == OK) {
         uint32_t number = found.number != 0 ? found.number : keep_group(r, &found);

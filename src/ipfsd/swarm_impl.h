@@ -16,7 +16,7 @@ enum {
     SWARM_OWN,                /* the first of the owner's */
     SWARM_SERVICES = 64,      /* streams of ping and identify at a time */
     SWARM_SERVICES_EACH = 4,  /* of one connection */
-    SWARM_LINKS = 64,         /* streams of the owner's protocols on one connection */
+    SWARM_LINKS = 160,        /* streams of the owner's protocols on one connection */
     SWARM_SERVICE_MS = 30000, /* how long one may be silent, as in go-libp2p */
     SWARM_TICK_MS = 250,
     SWARM_LOOK_MS = 5000,    /* between two looks at the machine's addresses */

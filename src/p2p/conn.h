@@ -13,7 +13,7 @@
 #include "p2p/yamux.h"
 
 enum {
-    CONN_TALKS = 8, /* streams whose protocol is being agreed on; more of the peer's are reset */
+    CONN_TALKS = 16, /* streams whose protocol is being agreed on; more of the peer's are reset */
     CONN_TALK_MS = 10000, /* as js-libp2p: how long that may take */
     CONN_ID_MAX = 100,    /* of our protocol ids, a byte for each length and newline beside it */
     CONN_TALK_OUT = 256,
