@@ -198,21 +198,30 @@ static enum err on_item(struct bitswap_node *n, struct bitswap_node_stream *s,
     return e;
 }
 
-enum err bitswap_node_in(struct bitswap_node *n, struct bitswap_node_stream *s, struct ring *in,
-                         uint64_t now_ms)
+enum err bitswap_node_read(struct bitswap_node *n, struct bitswap_node_stream *s, size_t *taken,
+                           struct span in, uint64_t now_ms)
 {
     struct bitswap_item it;
-    size_t taken;
+    size_t used;
+    *taken = 0;
     for (;;) {
-        TRY(bitswap_read(&s->reader, ring_peek(in), &taken, &it));
-        enum err e = on_item(n, s, &it, now_ms);
-        ring_drop(in, taken); /* after the item, which may borrow from the ring */
-        TRY(e);
-        if (taken > 0 && s->buffer != NONE)
+        TRY(bitswap_read(&s->reader, span_sub(in, *taken, in.n), &used, &it));
+        *taken += used;
+        TRY(on_item(n, s, &it, now_ms));
+        if (used > 0 && s->buffer != NONE)
             bitswap_client_alive(&n->client, s->peer, now_ms);
         if (it.what == BITSWAP_MORE || (it.what == BITSWAP_MEMORY && !take_memory(n, s)))
             return OK;
     }
+}
+
+enum err bitswap_node_in(struct bitswap_node *n, struct bitswap_node_stream *s, struct ring *in,
+                         uint64_t now_ms)
+{
+    size_t taken;
+    enum err e = bitswap_node_read(n, s, &taken, ring_peek(in), now_ms);
+    ring_drop(in, taken);
+    return e;
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -308,14 +317,18 @@ bool bitswap_node_wants_out(const struct bitswap_node *n, uint32_t peer)
     return peer_at(n, peer)->out.n > 0;
 }
 
-enum err bitswap_node_out(struct bitswap_node *n, uint32_t peer, struct ring *out, uint64_t now_ms)
+struct span bitswap_node_front(const struct bitswap_node *n, uint32_t peer)
+{
+    return peer_at(n, peer)->out;
+}
+
+enum err bitswap_node_took(struct bitswap_node *n, uint32_t peer, size_t size, uint64_t now_ms)
 {
     struct bitswap_node_peer *p = peer_at(n, peer);
     if (p->out.n == 0)
         return OK;
-    size_t put = ring_put(out, p->out);
-    p->out = span_sub(p->out, put, p->out.n);
-    if (put > 0)
+    p->out = span_sub(p->out, size, p->out.n);
+    if (size > 0)
         p->out_ms = now_ms;
     if (p->out.n == 0)
         detach(n, p);
@@ -324,6 +337,11 @@ enum err bitswap_node_out(struct bitswap_node *n, uint32_t peer, struct ring *ou
     uint64_t end = p->out_from_ms + BITSWAP_NODE_STALL_MS + p->out_size / BITSWAP_NODE_SLOWEST;
     bool late = now_ms >= p->out_ms + BITSWAP_NODE_STALL_MS || now_ms >= end;
     return p->out.n > 0 && late ? ERR_TIMEOUT : OK;
+}
+
+enum err bitswap_node_out(struct bitswap_node *n, uint32_t peer, struct ring *out, uint64_t now_ms)
+{
+    return bitswap_node_took(n, peer, ring_put(out, bitswap_node_front(n, peer)), now_ms);
 }
 
 void bitswap_node_out_lost(struct bitswap_node *n, uint32_t peer)

@@ -102,14 +102,26 @@ void bitswap_node_stream_fini(struct bitswap_node *n, struct bitswap_node_stream
 NODISCARD enum err bitswap_node_in(struct bitswap_node *n, struct bitswap_node_stream *s,
                                    struct ring *in, uint64_t now_ms);
 
+/* The same out of what need not be a ring; *taken: what was used. What is left is less than a whole
+ * item, or waits for memory. */
+NODISCARD enum err bitswap_node_read(struct bitswap_node *n, struct bitswap_node_stream *s,
+                                     size_t *taken, struct span in, uint64_t now_ms);
+
 /* Time passes; messages are composed as far as there is memory. */
 void bitswap_node_step(struct bitswap_node *n, uint64_t now_ms);
 
 bool bitswap_node_wants_out(const struct bitswap_node *n, uint32_t peer);
 
-/* bitswap_node_out puts as much of the peer's messages into out as there is room for.
- * ERR_TIMEOUT: it takes nothing for BITSWAP_NODE_STALL_MS, or less than BITSWAP_NODE_SLOWEST; drop
- * the peer. */
+/* What is left of the message to the peer; empty: none. Borrowed until the next call. */
+struct span bitswap_node_front(const struct bitswap_node *n, uint32_t peer);
+
+/* bitswap_node_took: size bytes of bitswap_node_front have gone, perhaps none; call it at every
+ * try. ERR_TIMEOUT: it takes nothing for BITSWAP_NODE_STALL_MS, or less than BITSWAP_NODE_SLOWEST;
+ * drop the peer. */
+NODISCARD enum err bitswap_node_took(struct bitswap_node *n, uint32_t peer, size_t size,
+                                     uint64_t now_ms);
+
+/* bitswap_node_out puts as much of the message into out as there is room for. As above. */
 NODISCARD enum err bitswap_node_out(struct bitswap_node *n, uint32_t peer, struct ring *out,
                                     uint64_t now_ms);
 

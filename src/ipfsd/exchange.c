@@ -56,26 +56,42 @@ static void in_open(struct exchange *x, uint32_t connection, uint32_t stream)
     x->figures.streams++;
 }
 
+/* Straight out of the connection while items are whole there; what is cut goes through the ring. */
+static enum err in_take(struct exchange *x, struct exchange_inbound *v, struct conn *c, bool *moved)
+{
+    size_t taken;
+    struct span in = conn_peek(c, v->stream);
+    if (ring_used(&v->in) == 0 && in.n > 0) {
+        TRY(bitswap_node_read(&x->node, &v->s, &taken, in, exchange_now(x)));
+        conn_drop(c, v->stream, taken);
+        *moved |= taken > 0;
+        if (taken == in.n || v->s.reader.state == BITSWAP_AT_MEMORY)
+            return OK;
+        in = conn_peek(c, v->stream);
+    }
+    /* In small pieces: as soon as the item is whole the rest is taken straight again. */
+    taken = ring_put(&v->in, span_sub(in, 0, EXCHANGE_STREAM_PIECE));
+    conn_drop(c, v->stream, taken);
+    *moved |= taken > 0;
+    return bitswap_node_in(&x->node, &v->s, &v->in, exchange_now(x));
+}
+
 static void in_pump(struct exchange *x, struct exchange_inbound *v)
 {
     struct conn *c = swarm_conn(x->swarm, v->connection);
     bool moved = false;
     if (c == NULL)
         return; /* on its way out: we are told */
-    for (;;) {
+    for (bool more = true; more; moved |= more) {
         size_t before = ring_used(&v->in);
-        size_t put = ring_put(&v->in, conn_peek(c, v->stream));
-        conn_drop(c, v->stream, put);
-        moved |= put > 0;
-        enum err e = bitswap_node_in(&x->node, &v->s, &v->in, exchange_now(x));
-        if (e != OK) {
+        more = false;
+        if (in_take(x, v, c, &more) != OK) {
             in_end(x, v, false);
             return;
         }
-        if (put == 0 && ring_used(&v->in) == before)
-            break;
+        more |= ring_used(&v->in) != before;
     }
-    v->stalled = ring_used(&v->in) > 0;
+    v->stalled = ring_used(&v->in) > 0 || v->s.reader.state == BITSWAP_AT_MEMORY;
     if (moved)
         swarm_kick(x->swarm, v->connection);
     if (conn_at_end(c, v->stream) && v->s.reader.state != BITSWAP_AT_MEMORY)
@@ -102,7 +118,6 @@ static void out_lost(struct exchange *x, uint32_t connection)
 {
     struct exchange_peer *p = &x->peers[connection];
     p->stream = YAMUX_NONE;
-    ring_drop(&p->out, ring_used(&p->out));
     bitswap_node_out_lost(&x->node, connection);
     if (++p->losses >= EXCHANGE_LOSSES)
         leave(x, connection);
@@ -120,19 +135,17 @@ static bool out_pump(struct exchange *x, uint32_t connection)
             return false;
         }
     }
-    for (size_t taken = 1; taken > 0;) {
-        if (bitswap_node_out(&x->node, connection, &p->out, exchange_now(x)) != OK) {
-            swarm_drop(x->swarm, connection, ERR_TIMEOUT);
-            return false;
-        }
-        if (ring_used(&p->out) == 0)
-            break;
-        if (swarm_write(x->swarm, connection, p->stream, ring_peek(&p->out), &taken) != OK) {
+    for (size_t taken = 1; taken > 0 && bitswap_node_wants_out(&x->node, connection);) {
+        struct span out = bitswap_node_front(&x->node, connection);
+        if (swarm_write(x->swarm, connection, p->stream, out, &taken) != OK) {
             swarm_end(x->swarm, connection, p->stream, false);
             out_lost(x, connection);
             return false;
         }
-        ring_drop(&p->out, taken);
+        if (bitswap_node_took(&x->node, connection, taken, exchange_now(x)) != OK) {
+            swarm_drop(x->swarm, connection, ERR_TIMEOUT);
+            return false;
+        }
     }
     bool gone = wanted && !bitswap_node_wants_out(&x->node, connection);
     if (gone)
@@ -217,7 +230,6 @@ void exchange_peer(struct exchange *x, uint32_t connection, const struct peer_id
     p->joined = true;
     p->stream = YAMUX_NONE;
     p->losses = p->inbound = 0;
-    p->out = ring_of(p->memory, sizeof(p->memory));
     x->figures.peers++;
     exchange_ask_peer(x, connection);
 }

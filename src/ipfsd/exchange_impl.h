@@ -11,7 +11,7 @@
 
 enum {
     EXCHANGE_STREAM_IN = 4096,
-    EXCHANGE_PEER_OUT = 16384,
+    EXCHANGE_STREAM_PIECE = 256,
 };
 
 /* An inbound stream. */
@@ -30,8 +30,6 @@ struct exchange_peer {
     uint32_t stream; /* our outbound one, or YAMUX_NONE */
     uint32_t losses; /* in a row */
     uint32_t inbound;
-    struct ring out;
-    uint8_t memory[EXCHANGE_PEER_OUT];
 };
 
 /* A thread that waits for a block, on its stack; in the list until it is over. */
