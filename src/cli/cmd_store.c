@@ -1,3 +1,4 @@
+#include "cli/cmd_pin_token.h"
 #include "cli/reading.h"
 #include "ipfs/dag_block.h"
 #include "ipfs/dag_walk.h"
@@ -339,6 +340,13 @@ const struct cli_verb cli_verbs_store[] = {
     { "pin rm", "CID", "let go of pinned content", "crust pin rm CID", NULL, 1, 1, run_pin_rm },
     { "pin ls", "", "what is pinned, with profile and name", "crust pin ls", NULL, 0, 0,
       run_pin_ls },
+    { "pin token add", "NAME", "let somebody pin over the pinning API, at an account's cost",
+      "crust pin token add desktop --cap 10 --until 90d", cmd_pin_token_options, 1, 1,
+      cmd_pin_token_add },
+    { "pin token list", "", "who may, for whom and up to what", "crust pin token list", NULL, 0, 0,
+      cmd_pin_token_list },
+    { "pin token remove", "NAME", "take that back at once", "crust pin token remove desktop", NULL,
+      1, 1, cmd_pin_token_remove },
     { "repo stat", "", "how much the local store holds", "crust repo stat", NULL, 0, 0,
       run_repo_stat },
     { "repo gc", "", "remove what no pin holds, and free its space", "crust repo gc", NULL, 0, 0,

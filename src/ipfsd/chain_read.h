@@ -28,5 +28,17 @@ NODISCARD enum err chain_read_allowance(const struct chain_read *c,
 /* All entries of a content, at most CHAIN_READ_PAGE_MAX. */
 NODISCARD enum err chain_read_orders_of(const struct chain_read *c, struct chain_client_order *out,
                                         size_t *count, const struct content_key *key);
+NODISCARD enum err chain_read_price(const struct chain_read *c, struct chain_client_price *out,
+                                    uint64_t size, uint32_t replicas);
+NODISCARD enum err chain_read_params(const struct chain_read *c, struct params *out);
+
+/* What became of a transaction. ERR_NOT_FOUND: the chain does not know it. */
+NODISCARD enum err chain_read_tx(const struct chain_read *c, struct chain_client_tx *out,
+                                 const uint8_t id[32]);
+
+/* chain_read_submit gives the chain a transaction that somebody has signed. OK: *out says what the
+ * chain thinks of it, a refusal too. ERR_CLOSED (no chain answers), ERR_FORMAT, ERR_BUSY. */
+NODISCARD enum err chain_read_submit(const struct chain_read *c, struct chain_client_tx *out,
+                                     struct span tx);
 
 #endif

@@ -112,6 +112,8 @@ static void list(struct paths *p, const struct settings *s)
         p2p_folder(folder, sizeof(folder), s);
         add(p, folder, all);
     }
+    if (s->pinning_on)
+        add(p, s->pinning, all);
     if (!s->storage && !s->rebuild)
         return;
     add(p, s->enclave, all);
@@ -131,6 +133,8 @@ static enum err make(const struct settings *s)
     p2p_folder(folder, sizeof(folder), s);
     if (s->p2p.on)
         TRY(path_make_dirs(folder, 0700));
+    if (s->pinning_on)
+        TRY(path_make_dirs(s->pinning, 0700));
     struct ed25519_key key;
     if (!s->p2p.on || path_exists(s->p2p.key))
         return OK;

@@ -21,6 +21,7 @@ struct find_http;
 struct names;
 struct p2p_node;
 struct fetch_ranks;
+struct pin_http;
 struct push;
 struct remote;
 
@@ -43,6 +44,7 @@ struct ipfsd {
     struct gateway_http *gateway; /* NULL: not serving */
     struct kubo_rpc *kubo_rpc;    /* NULL: off */
     struct kubo_tokens tokens;    /* of Kubo's RPC; count 0: none are required */
+    struct pin_http *pinning;     /* NULL: off */
     struct p2p_node *p2p;         /* NULL: off */
     struct find_http *find_http;  /* NULL: no routers */
     struct jobs control;          /* one thread: reports, registration, everything short */

@@ -6,6 +6,8 @@
 #include "ipfsd/host.h"
 #include "ipfsd/kubo_rpc_http.h"
 #include "ipfsd/p2p_node.h"
+#include "ipfsd/pin_http.h"
+#include "ipfsd/remote.h"
 #include "ipfsd/service.h"
 #include "rt/clock.h"
 #include "rt/http_client.h"
@@ -72,6 +74,7 @@ static enum err start(struct ipfsd *n)
         TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
     TRY(kubo_rpc_open(&n->kubo_rpc, n));
+    TRY(pin_http_open(&n->pinning, n));
     enum err e = service_open(n);
     if (e != OK)
         log_error("not-listening", "path=\"%s\" reason=\"%s\"", n->settings.listen,
@@ -88,6 +91,12 @@ static void stop(struct ipfsd *n)
     if (n->ipc != NULL)
         service_close(n);
     kubo_rpc_close(n->kubo_rpc);
+    pin_http_stop(n->pinning);
+    if (n->remote != NULL)
+        remote_stop(n->remote);
+    while (!pin_http_idle(n->pinning)) /* a fetch under way ends by what the loop tells it */
+        loop_run_once(n->loop, 50);
+    pin_http_close(n->pinning);
     door_close(n);
     care_stop(&n->care);
     /* A fetch under way ends by what the loop tells it. */

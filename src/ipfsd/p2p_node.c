@@ -244,6 +244,32 @@ void p2p_node_ask(struct p2p_node *n, struct call *c)
     p2p_ask_start(n->ask, c);
 }
 
+size_t p2p_node_addresses(const struct p2p_node *n, struct multiaddr *out, size_t max)
+{
+    const struct peer_key key = peer_key_of(&n->key);
+    const struct peer_id self = peer_id_of(&key);
+    size_t kept = 0, count = swarm_addresses(n->swarm, out, max, false);
+    for (size_t i = 0; i < count; i++) {
+        out[kept] = out[i];
+        if (multiaddr_add(&out[kept], MULTIADDR_P2P, peer_id_span(&self)) == OK)
+            kept++;
+    }
+    return kept;
+}
+
+bool p2p_node_dial(struct p2p_node *n, const struct multiaddr *a)
+{
+    uint32_t connection;
+    uint64_t retry_ms;
+    struct peer_id peer = keep_peer_of(a);
+    if (peer.size != 0 && swarm_find(n->swarm, &peer) != GATE_NONE)
+        return true;
+    enum err e = swarm_dial(n->swarm, a, &connection, &retry_ms);
+    if (e != OK && e != ERR_EXISTS && e != ERR_BUSY)
+        log_debug("origin-not-dialled", "reason=\"%s\"", err_text(e));
+    return false;
+}
+
 void p2p_node_stop(struct p2p_node *n)
 {
     if (n == NULL)

@@ -29,6 +29,13 @@ struct routing *p2p_node_routing(const struct p2p_node *n);
 /* p2p_node_ask answers a call of a kind NODE_P2P_* by call_finish, now or later. */
 void p2p_node_ask(struct p2p_node *n, struct call *c);
 
+/* p2p_node_addresses gives what peers are told to dial, /p2p/ID at the end of each; returns their
+ * number, at most max. */
+size_t p2p_node_addresses(const struct p2p_node *n, struct multiaddr *out, size_t max);
+
+/* p2p_node_dial begins to connect to IP/tcp/PORT/p2p/ID. True when that peer is connected. */
+bool p2p_node_dial(struct p2p_node *n, const struct multiaddr *a);
+
 /* p2p_node_stop: nothing more is given to peers, and whoever waits for a block of theirs is told
  * ERR_CLOSED. NULL is fine. */
 void p2p_node_stop(struct p2p_node *n);

@@ -83,6 +83,14 @@ static const struct config_key keys[] = {
       "file of hashes of the tokens that may use it; empty: none, at 127.0.0.1 only" },
     { "kubo-rpc-port", CONFIG_U64, "5001", "its port; 0: any free one" },
     { "kubo-rpc-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
+    { "pinning", CONFIG_BOOL, "false",
+      "serve the IPFS Pinning Service API to those who have a token (crust pin token add)" },
+    { "pinning-host", CONFIG_STRING, "127.0.0.1", "its address" },
+    { "pinning-port", CONFIG_U64, "5003", "its port; 0: any free one" },
+    { "pinning-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
+    { "pinning-size-max", CONFIG_SIZE, "64G", "the largest content that is pinned" },
+    { "pinning-patience", CONFIG_DURATION, "1h",
+      "how long a content is looked for before its pin fails" },
     { "allow-private-origins", CONFIG_BOOL, "false",
       "fetch from loopback and private addresses too (local networks)" },
     { "confine", CONFIG_BOOL, "true",
@@ -215,6 +223,23 @@ static enum err p2p_of(struct settings *s, const struct config *c, char error[CO
     return OK;
 }
 
+static enum err pinning_of(struct settings *s, const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    s->pinning_on = config_bool(c, "pinning");
+    s->pinning_size_max = config_u64(c, "pinning-size-max");
+    s->pinning_patience_ms = config_duration_ms(c, "pinning-patience");
+    TRY(config_port(&s->pinning_port, error, c, "pinning"));
+    if (path_join(s->pinning, sizeof(s->pinning), s->home, "pins") != OK ||
+        config_copy(s->pinning_host, sizeof(s->pinning_host), c, "pinning-host") != OK)
+        return config_refuse(error, "pinning-host or the home folder's name is too long");
+    if (s->pinning_on &&
+        !(config_bool(c, "p2p") && config_bool(c, "gateway") && config_text(c, "chain")[0] != '\0'))
+        return config_refuse(error, "pinning needs p2p, gateway and chain: content comes from "
+                                    "peers, storage nodes fetch it from the gateway, and it is "
+                                    "ordered on the chain");
+    return OK;
+}
+
 static enum err check_storage(const struct settings *s, char error[CONFIG_ERROR_MAX])
 {
     if (!s->storage)
@@ -245,6 +270,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
     if (config_urls(&out->routers, c, "routing-endpoints") != OK ||
         out->routers.count > ROUTING_HTTP_ROUTERS)
         return config_refuse(error, "routing-endpoints: at most 4 URLs like https://cid.contact");
+    TRY(pinning_of(out, c, error));
     TRY(config_port(&out->kubo_port, error, c, "kubo-rpc"));
     out->kubo_rpc = config_bool(c, "kubo-rpc");
     if (config_copy(out->kubo_host, sizeof(out->kubo_host), c, "kubo-rpc-host") != OK ||

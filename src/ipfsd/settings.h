@@ -83,6 +83,11 @@ struct settings {
     char kubo_host[64];
     char kubo_tokens[SETTINGS_PATH_MAX]; /* file of tokens; "": none, and 127.0.0.1 only */
     struct config_port kubo_port;
+    bool pinning_on;                 /* serve the pinning API */
+    char pinning[SETTINGS_PATH_MAX]; /* folder of its tokens, key and requests */
+    char pinning_host[64];
+    struct config_port pinning_port;
+    uint64_t pinning_size_max, pinning_patience_ms;
     struct config_urls chains;
 };
 
