@@ -2,6 +2,7 @@
 #include "agentd/agent.h"
 
 #include "agentd/decisions.h"
+#include "agentd/evidence.h"
 #include "agentd/status.h"
 #include "attest/attest.h"
 #include "chain/result.h"
@@ -46,6 +47,10 @@ static void on_evidence(void *ctx, enum err e, bool more, struct span body, cons
         e = node_msg_decode_evidence(&ev, body);
     if (e == OK && ev.evidence.n > sizeof(a->evidence))
         e = ERR_LIMIT;
+    if (e == OK && evidence_trouble(ev.evidence)[0] != '\0') {
+        why = evidence_trouble(ev.evidence);
+        e = ERR_UNSUPPORTED;
+    }
     if (e == OK) {
         memcpy(a->evidence, ev.evidence.p, ev.evidence.n);
         a->evidence_size = ev.evidence.n;
@@ -78,9 +83,10 @@ static void ask_evidence(struct agent *a)
                              agent_now(a));
 }
 
-static void register_worker(struct agent *a)
+/* worker.register, or worker.attest: they have the same arguments. */
+static void send_evidence(struct agent *a, enum tx_kind kind)
 {
-    struct tx_call call = { .kind = TX_WORKER_REGISTER };
+    struct tx_call call = { .kind = kind };
     struct tx_worker_register *r = &call.worker_register;
     r->block = a->worker.evidence_height;
     memcpy(r->worker, a->worker.worker, 32);
@@ -110,7 +116,12 @@ static bool step_worker(struct agent *a)
         ask_evidence(a);
         return true;
     case PLAN_WORKER_REGISTER:
-        register_worker(a);
+        send_evidence(a, TX_WORKER_REGISTER);
+        return true;
+    case PLAN_WORKER_ATTEST:
+        log_info("attestation-renewed", "block=%llu",
+                 (unsigned long long)a->worker.evidence_height);
+        send_evidence(a, TX_WORKER_ATTEST);
         return true;
     case PLAN_WORKER_COLLATERAL:
         call.kind = TX_MERCHANT_DEPOSIT;

@@ -7,6 +7,9 @@
 /* Room for the fees of what follows a registration. */
 enum { FEES_AHEAD = 4 };
 
+/* A renewal is not repeated before this part of half of an attestation's time is over. */
+enum { RENEW_REST = 12 };
+
 static struct amount spendable(const struct view *v, const struct plan_worker_rules *rules)
 {
     struct amount fee = AMOUNT_ZERO;
@@ -31,24 +34,42 @@ static bool is_zero(const uint8_t key[32])
     return memcmp(key, zero, 32) == 0;
 }
 
-static struct plan_worker_effect registration(struct plan_worker *p, const struct view *v,
-                                              const struct plan_worker_rules *rules,
-                                              uint64_t now_ms)
+bool plan_worker_renews(const struct view *v)
 {
-    const struct plan_worker_effect nothing = { .what = PLAN_WORKER_NOTHING };
+    const struct chain_client_worker *w = &v->worker;
+    const uint64_t now_s = v->chain.time_ms / 1000, half_s = v->params.attest_valid_s / 2;
+    if (w->expires_at == 0 || w->faulted || v->chain.height <= w->evidence_block)
+        return false;
+    if (w->lapsed)
+        return true;
+    /* Documents that lapse soon make a fresh attestation short: then not with every block. */
+    uint64_t age_s = (v->chain.height - w->evidence_block) * v->chain.block_ms / 1000;
+    return w->expires_at <= now_s + half_s && age_s >= half_s / RENEW_REST;
+}
+
+/* Evidence that is still good, or the effect that gets it; READY in the end. */
+static bool have_evidence(struct plan_worker *p, const struct view *v,
+                          struct plan_worker_effect *out)
+{
     if (p->state == PLAN_WORKER_READY &&
         (v->chain.height >= p->evidence_height + v->params.evidence_max_age_blocks / 2 ||
          v->chain.height < p->evidence_height || p->session != v->node_session))
         p->state = PLAN_WORKER_IDLE; /* stale, or of a chain that forked back */
-    if (v->chain.height == 0)
-        return nothing; /* evidence names a block, and there is none yet */
-    if (p->state == PLAN_WORKER_IDLE) {
+    if (p->state == PLAN_WORKER_IDLE && v->chain.height > 0) { /* it names a block */
         p->state = PLAN_WORKER_EVIDENCE;
         p->evidence_height = v->chain.height;
         p->session = v->node_session;
-        return (struct plan_worker_effect){ .what = PLAN_WORKER_ASK_EVIDENCE };
+        out->what = PLAN_WORKER_ASK_EVIDENCE;
     }
-    if (!v->account_known)
+    return p->state == PLAN_WORKER_READY && v->account_known;
+}
+
+static struct plan_worker_effect registration(struct plan_worker *p, const struct view *v,
+                                              const struct plan_worker_rules *rules,
+                                              uint64_t now_ms)
+{
+    struct plan_worker_effect nothing = { .what = PLAN_WORKER_NOTHING };
+    if (!have_evidence(p, v, &nothing))
         return nothing;
     if (amount_cmp(spendable(v, rules), v->params.worker_deposit) < 0) {
         char need[AMOUNT_TEXT_MAX], have[AMOUNT_TEXT_MAX], why[PLAN_TEXT_MAX];
@@ -64,6 +85,16 @@ static struct plan_worker_effect registration(struct plan_worker *p, const struc
     }
     p->state = PLAN_WORKER_SENDING;
     return (struct plan_worker_effect){ .what = PLAN_WORKER_REGISTER };
+}
+
+static struct plan_worker_effect renewal(struct plan_worker *p, const struct view *v)
+{
+    struct plan_worker_effect out = { .what = PLAN_WORKER_NOTHING };
+    if (have_evidence(p, v, &out)) {
+        p->state = PLAN_WORKER_SENDING;
+        out.what = PLAN_WORKER_ATTEST;
+    }
+    return out;
 }
 
 bool plan_worker_urls(struct tx_urls *out, const struct view *v)
@@ -122,10 +153,17 @@ struct plan_worker_effect plan_worker_next(struct plan_worker *p, const struct v
         v->chain.height < p->after)
         return nothing;
     if (v->worker_known) {
-        p->state = PLAN_WORKER_IDLE;
-        if (memcmp(v->worker.account, v->account, 32) != 0 || view_is_fork(v))
-            return nothing;
-        return deposits(p, v, rules);
+        const bool ours = memcmp(v->worker.account, v->account, 32) == 0 && !view_is_fork(v);
+        const bool renews = ours && plan_worker_renews(v);
+        struct plan_worker_effect out = nothing;
+        /* After a failure the other one has its turn, so that neither starves. */
+        if (renews && p->tries % 2 == 0)
+            return renewal(p, v);
+        if (!renews)
+            p->state = PLAN_WORKER_IDLE;
+        if (ours)
+            out = deposits(p, v, rules);
+        return renews && out.what == PLAN_WORKER_NOTHING ? renewal(p, v) : out;
     }
     /* Without a key yet there is nothing to ask the chain about: the enclave makes it now. */
     if (!v->worker_asked && !is_zero(v->node.worker))
@@ -180,5 +218,7 @@ const char *plan_worker_trouble(const struct plan_worker *p, const struct view *
         return "the worker was absent for too long: its replicas have ended";
     if (!v->worker_known)
         return p->last_error[0] != '\0' ? p->last_error : "the worker is being registered";
+    if (v->worker.lapsed && p->last_error[0] == '\0')
+        return "the worker's attestation has lapsed, so it counts for nothing: it is being renewed";
     return p->last_error;
 }

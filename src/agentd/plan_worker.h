@@ -1,7 +1,7 @@
-/* plan_worker: registers the enclave's worker with the chain and keeps its deposits filled. Rules:
- * docs/spec/work.md 2. Pure.
+/* plan_worker: registers the enclave's worker with the chain, renews its attestation before it
+ * lapses, and keeps its deposits filled. Rules: docs/spec/work.md 2. Pure.
  *
- *   IDLE --not registered--> EVIDENCE --have it--> READY --> SENDING --> IDLE, once it is seen
+ *   IDLE --not registered, or due--> EVIDENCE --have it--> READY --> SENDING --> IDLE, once seen
  */
 #ifndef CRUST_AGENTD_PLAN_WORKER_H
 #define CRUST_AGENTD_PLAN_WORKER_H
@@ -39,6 +39,7 @@ enum plan_worker_do {
     PLAN_WORKER_NOTHING,
     PLAN_WORKER_ASK_EVIDENCE, /* NODE_REGISTER over height and hash of the last block */
     PLAN_WORKER_REGISTER,     /* worker.register with the evidence */
+    PLAN_WORKER_ATTEST,       /* worker.attest with the evidence */
     PLAN_WORKER_DEPOSIT,      /* worker.deposit of amount */
     PLAN_WORKER_COLLATERAL,   /* merchant.deposit of amount */
     PLAN_WORKER_URLS,         /* merchant.urls: see plan_worker_urls */
@@ -51,6 +52,11 @@ struct plan_worker_effect {
 
 struct plan_worker_effect plan_worker_next(struct plan_worker *p, const struct view *v,
                                            const struct plan_worker_rules *rules, uint64_t now_ms);
+
+/* Whether the worker's attestation is to be renewed now: it has lapsed, or less than half of the
+ * time for which the chain takes one is left, and the last one is not of just now. Never for
+ * software, which does not lapse. */
+bool plan_worker_renews(const struct view *v);
 
 /* The account's URLs with view's gateway added, which is missing there; of four the oldest goes.
  * The spans borrow from v. False when it is there, or crust-ipfsd names none. */

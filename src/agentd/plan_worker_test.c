@@ -1,7 +1,9 @@
 /* Registration and deposits; filling the disks and making room. */
 #include "agentd/plan_worker.h"
 
+#include "agentd/evidence.h"
 #include "agentd/plan_room.h"
+#include "attest/attest_made.h"
 #include "base/check.h"
 #include "chain/result.h"
 
@@ -90,6 +92,126 @@ static void evidence_that_is_old_or_of_another_session_is_made_anew(void **unuse
     setup(unused);
     v.chain.height = 0; /* there is no block to bind */
     CHECK(next(0).what == PLAN_WORKER_NOTHING);
+}
+
+/* A hardware worker at block 1000, second 100000, attested at block 400, good for so many seconds
+ * more. */
+static void attested(uint64_t left_s)
+{
+    registered();
+    v.chain.height = 1000;
+    v.chain.time_ms = 100000ULL * 1000;
+    v.chain.block_ms = 6000;
+    v.params.attest_valid_s = 7200;
+    v.worker.evidence_block = 400;
+    v.worker.attested_at = 401;
+    v.worker.expires_at = 100000 + left_s;
+    v.worker.lapsed = v.worker.faulted = false;
+}
+
+static void an_attestation_is_renewed_before_it_lapses(void **unused)
+{
+    (void)unused;
+    attested(3601);
+    CHECK(!plan_worker_renews(&v) && next(0).what == PLAN_WORKER_NOTHING);
+    attested(3600); /* half of the time is over */
+    CHECK(plan_worker_renews(&v));
+    CHECK(next(0).what == PLAN_WORKER_ASK_EVIDENCE && p.evidence_height == 1000);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    plan_worker_evidence(&p, key, OK, "", 0);
+    CHECK(next(0).what == PLAN_WORKER_ATTEST);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    plan_worker_sent(&p, OK, RESULT_OK, 1002, 0);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING); /* until that block is seen */
+    attested(7200);
+    v.chain.height = 1002;
+    v.worker.evidence_block = 1000;
+    CHECK(next(0).what == PLAN_WORKER_NOTHING && p.state == PLAN_WORKER_IDLE);
+}
+
+static void when_there_is_nothing_to_renew(void **unused)
+{
+    (void)unused;
+    attested(100);
+    v.worker.expires_at = 0; /* software does not lapse */
+    CHECK(!plan_worker_renews(&v));
+    attested(100);
+    v.worker.faulted = true;
+    CHECK(!plan_worker_renews(&v));
+    attested(100);
+    v.worker.evidence_block = 1000; /* evidence must name a later block than the last */
+    CHECK(!plan_worker_renews(&v));
+    v.worker.lapsed = true;
+    CHECK(!plan_worker_renews(&v));
+    attested(100);
+    v.worker.account[0] ^= 1;
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    /* A document that lapses soon keeps a fresh attestation short: it rests 300 s, 50 blocks. */
+    attested(100);
+    v.worker.evidence_block = 1000 - 49;
+    CHECK(!plan_worker_renews(&v));
+    v.worker.evidence_block = 1000 - 50;
+    CHECK(plan_worker_renews(&v));
+}
+
+static void a_lapsed_worker_tries_and_says_why_not(void **unused)
+{
+    (void)unused;
+    attested(0);
+    v.worker.lapsed = true;
+    v.worker.evidence_block = 999;
+    CHECK(strstr(plan_worker_trouble(&p, &v), "lapsed") != NULL);
+    CHECK(next(0).what == PLAN_WORKER_ASK_EVIDENCE);
+    plan_worker_evidence(&p, key, ERR_TIMEOUT, "no quote service", 0);
+    CHECK(strcmp(plan_worker_trouble(&p, &v), "no quote service") == 0);
+    CHECK(next(0).what == PLAN_WORKER_NOTHING);
+    /* A deposit that is missing has its turn, then the evidence again. */
+    v.worker.deposit = AMOUNT_ZERO;
+    CHECK(next(60000).what == PLAN_WORKER_DEPOSIT);
+    plan_worker_sent(&p, OK, RESULT_OK, 1000, 60000);
+    CHECK(next(60000).what == PLAN_WORKER_ASK_EVIDENCE);
+    plan_worker_evidence(&p, key, OK, "", 60000);
+    CHECK(next(60000).what == PLAN_WORKER_ATTEST);
+    plan_worker_sent(&p, OK, RESULT_EVIDENCE_POLICY, 1001, 60000);
+    CHECK(strcmp(plan_worker_trouble(&p, &v), result_text(RESULT_EVIDENCE_POLICY)) == 0);
+    v.chain.height = 1001;
+    CHECK(next(60001).what == PLAN_WORKER_NOTHING);
+}
+
+static void evidence_that_every_node_would_refuse_costs_no_fee(void **unused)
+{
+    (void)unused;
+    static uint8_t quote[8192], bytes[9000];
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    attest_evidence_encode(&w, "software", span_of(quote, 64));
+    CHECK(evidence_trouble(writer_span(&w))[0] == '\0');
+    CHECK(strstr(evidence_trouble(span_of(bytes, w.len - 1)), "not evidence") != NULL);
+    w = writer_of(bytes, sizeof(bytes));
+    attest_evidence_encode(&w, "snp", span_of(quote, 1184));
+    CHECK(strstr(evidence_trouble(writer_span(&w)), "certificate") != NULL);
+    w = writer_of(bytes, sizeof(bytes));
+    attest_evidence_encode(&w, "tdx", span_of(quote, 5000));
+    CHECK(strstr(evidence_trouble(writer_span(&w)), "form") != NULL);
+    static const struct {
+        const char *name, *kind, *says;
+    } rows[] = {
+        { "sgx/oasis_v3_certtype3.quote.bin", "sgx", "PCCS" },
+        { "sgx/raiko_gramine_v3.quote.bin", "sgx", "" },
+        { "tdx/gotdx_v5.quote.bin", "tdx", "" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "tests/vectors/attest/%s", rows[i].name);
+        FILE *f = fopen(path, "rb");
+        CHECK(f != NULL);
+        size_t n = fread(quote, 1, sizeof(quote), f);
+        fclose(f);
+        w = writer_of(bytes, sizeof(bytes));
+        attest_evidence_encode(&w, rows[i].kind, span_of(quote, n));
+        CHECK_OK(w.err);
+        const char *said = evidence_trouble(writer_span(&w));
+        CHECK(rows[i].says[0] == '\0' ? said[0] == '\0' : strstr(said, rows[i].says) != NULL);
+    }
 }
 
 static void without_money_it_waits_and_says_so(void **unused)
@@ -290,6 +412,10 @@ int main(void)
         cmocka_unit_test_setup(a_new_worker_is_registered, setup),
         cmocka_unit_test_setup(one_that_is_known_is_not_registered_again, setup),
         cmocka_unit_test_setup(evidence_that_is_old_or_of_another_session_is_made_anew, setup),
+        cmocka_unit_test_setup(an_attestation_is_renewed_before_it_lapses, setup),
+        cmocka_unit_test_setup(when_there_is_nothing_to_renew, setup),
+        cmocka_unit_test_setup(a_lapsed_worker_tries_and_says_why_not, setup),
+        cmocka_unit_test_setup(evidence_that_every_node_would_refuse_costs_no_fee, setup),
         cmocka_unit_test_setup(without_money_it_waits_and_says_so, setup),
         cmocka_unit_test_setup(failures_pause_longer_and_longer, setup),
         cmocka_unit_test_setup(deposits_are_kept_full, setup),

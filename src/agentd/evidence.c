@@ -1,0 +1,40 @@
+#include "agentd/evidence.h"
+
+#include "attest/attest.h"
+#include "attest/needs.h"
+#include "attest/quote.h"
+#include "codec/cbor.h"
+
+enum { CERT_TYPE_CHAIN = 5 };
+
+static const char *quote_trouble(struct span data)
+{
+    struct quote q;
+    if (quote_decode(&q, data) != OK)
+        return "the machine's quote is not of a form that the network knows";
+    if (q.cert_type != CERT_TYPE_CHAIN)
+        return "the machine's quote carries no certificate chain: its quote service knows no PCK "
+               "certificate; configure it (a PCCS that has this machine): crust doctor tee";
+    return "";
+}
+
+const char *evidence_trouble(struct span evidence)
+{
+    struct needs needs;
+    if (evidence.n > ATTEST_EVIDENCE_MAX)
+        return "the evidence is longer than the network takes";
+    struct cbor_reader c = cbor_reader_of(evidence, CBOR_STRICT);
+    cbor_read_map_of(&c, 2);
+    cbor_read_key(&c, "data");
+    struct span data = cbor_read_bytes(&c);
+    cbor_read_key(&c, "kind");
+    struct span kind = cbor_read_text(&c);
+    if (cbor_finish(&c) != OK)
+        return "what the enclave gave is not evidence";
+    if (span_eq(kind, span_str("sgx")) || span_eq(kind, span_str("tdx")))
+        return quote_trouble(data);
+    if (span_eq(kind, span_str("snp")) && needs_of(&needs, data) != OK)
+        return "the report comes without its chip's certificate: the host must hand it out (VCEK "
+               "in the certificate table): crust doctor tee";
+    return "";
+}
