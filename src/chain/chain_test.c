@@ -623,6 +623,39 @@ static void a_genesis_refusal_names_the_field(void **state)
     }
 }
 
+/* What stands under "attest". */
+static void a_genesis_names_what_is_wrong_with_evidence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *params, *members, *what;
+    } rows[] = {
+        { "", ",\"attest\":{\"machines\":[]}", "attest.machines: unknown field" },
+        { "", ",\"attest\":{\"releases\":[\"kind=sgx\"]}",
+          "attest.releases[0]: not a row of this list" },
+        { "", ",\"attest\":{\"deny\":[\"fmspc 00906ed50000\",\"fmspc\"]}",
+          "attest.deny[1]: not a row of this list" },
+        { "", ",\"attest\":{\"advisories\":[7]}", "attest.advisories[0]: not a string" },
+        { "", ",\"attest\":{\"roots\":{\"intel\":\"00\"}}",
+          "attest.roots.intel: not a root certificate, DER in hex" },
+        { "\"allow_software\":false", ",\"attest\":{\"roots\":{}}",
+          "attest.roots: only where allow_software is true" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct world w;
+        start(&w);
+        char text[16384], what[CHAIN_WHAT_MAX];
+        world_members = rows[i].members;
+        size_t n = world_genesis(text, sizeof(text), &w, rows[i].params, rich);
+        world_members = "";
+        memkv_init(&w.mem, state_bytes, sizeof(state_bytes));
+        CHECK(chain_genesis(&w.chain, &w.kv, memory_bytes, span_of(text, n), what) != OK);
+        if (strcmp(what, rows[i].what) != 0)
+            fprintf(stderr, "%s\n", what);
+        CHECK(strcmp(what, rows[i].what) == 0);
+    }
+}
+
 static void an_empty_state_is_not_found(void **state)
 {
     (void)state;
@@ -679,6 +712,7 @@ int main(void)
         cmocka_unit_test(a_proposal_with_garbage_is_refused),
         cmocka_unit_test(a_failing_kv_stops_the_block),
         cmocka_unit_test(a_genesis_refusal_names_the_field),
+        cmocka_unit_test(a_genesis_names_what_is_wrong_with_evidence),
         cmocka_unit_test(an_empty_state_is_not_found),
         cmocka_unit_test(every_kind_has_a_module),
     };

@@ -483,6 +483,86 @@ static void real_documents_are_kept(void **state)
     }
 }
 
+/* The certificate of a quote's PCK CA. */
+static struct span pck_ca_of(struct pem_chain *chain, struct span evidence)
+{
+    struct quote q;
+    CHECK_OK(quote_decode(&q, evidence));
+    CHECK_OK(pem_decode(chain, q.cert_data));
+    for (size_t i = 0; i < chain->count; i++) {
+        struct x509 cert;
+        CHECK_OK(x509_decode(&cert, chain->certs[i]));
+        if (cert.ca && !span_eq(cert.subject, cert.issuer))
+            return chain->certs[i];
+    }
+    return (struct span){ NULL, 0 };
+}
+
+/* Real quotes, judged by real documents that were posted, have the verdict that the same documents
+ * give off chain; and before them none. */
+static void real_quotes_are_judged_by_what_was_posted(void **state)
+{
+    (void)state;
+    static struct testcase c;
+    static struct pem_chain chain;
+    static const char *const ids[] = { "sgx-phala-ok", "sgx-lcp-eval19", "tdx-phala-ok",
+                                       "tdx-gotdx-v5-ok-e19", "sgx-lcp-eval17" };
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        struct attest_verdict want, got;
+        struct registry_inputs in;
+        struct needs needs;
+        struct span none = { NULL, 0 };
+        testcases_find(&c, ids[i]);
+        CHECK_OK(testcases_verify(&want, &c));
+        tw_start(&w, "");
+        w.chain.time_ms = c.inputs.time * 1000;
+        w.chain.ledger.time_ms = w.chain.time_ms;
+        CHECK_OK(needs_of(&needs, c.evidence));
+        registry_inputs(&w.chain.ledger, &in, &needs);
+        CHECK(attest_verify_bare(&got, c.evidence, &in.inputs) != OK);
+        CHECK(post(COLLATERAL_ROOT_CRL, c.collateral.root_crl, none) == RESULT_OK);
+        CHECK(post(COLLATERAL_PCK_CRL, c.collateral.pck_crl, pck_ca_of(&chain, c.evidence)) ==
+              RESULT_OK);
+        CHECK(post(COLLATERAL_TCB_INFO, c.collateral.tcb_info, c.collateral.tcb_signer) ==
+              RESULT_OK);
+        CHECK(post(COLLATERAL_QE_IDENTITY, c.collateral.qe_identity, c.collateral.tcb_signer) ==
+              RESULT_OK);
+        registry_inputs(&w.chain.ledger, &in, &needs);
+        CHECK(in.collateral.verified);
+        CHECK_OK(attest_verify_bare(&got, c.evidence, &in.inputs));
+        CHECK(got.status == want.status && got.lapses == want.lapses);
+        CHECK(memcmp(got.measurement, want.measurement, sizeof(got.measurement)) == 0);
+        CHECK(memcmp(got.platform_id, want.platform_id, 32) == 0);
+        CHECK(got.advisories.count == want.advisories.count);
+    }
+}
+
+/* Parameters as they are proposed say what the policy's own defaults say, of all real evidence. */
+static void the_parameters_are_the_defaults_of_the_policy(void **state)
+{
+    (void)state;
+    static struct testcase c;
+    const uint8_t release[32] = { 1 };
+    const struct attest_situation situation = { .height = 9, .time = 1750000000 };
+    struct json_value list = testcases_open("cases");
+    size_t genuine = 0;
+    tw_start(&w, "\"allow_software\":false");
+    for (size_t i = 0; i < json_count(list); i++) {
+        struct attest_verdict verdict;
+        struct releases_policy room;
+        testcases_load(&c, json_at(list, i));
+        c.inputs.collateral = &c.collateral;
+        c.inputs.roots = &c.roots;
+        if (testcases_verify(&verdict, &c) != OK)
+            continue;
+        genuine++;
+        releases_policy(&w.chain.ledger, &room, &verdict, release);
+        CHECK(attest_policy_refusals(&room.policy, &verdict, &situation) ==
+              attest_policy_refusals(attest_policy_default(), &verdict, &situation));
+    }
+    CHECK(genuine > 30);
+}
+
 /* ---- bounds ---------------------------------------------------------------------------------- */
 
 static void a_block_holds_a_bounded_number(void **state)
@@ -614,6 +694,8 @@ int main(void)
         cmocka_unit_test(only_newer_documents_are_taken),
         cmocka_unit_test(useful_posts_pay_no_fee),
         cmocka_unit_test(real_documents_are_kept),
+        cmocka_unit_test(real_quotes_are_judged_by_what_was_posted),
+        cmocka_unit_test(the_parameters_are_the_defaults_of_the_policy),
         cmocka_unit_test(a_block_holds_a_bounded_number),
         cmocka_unit_test(what_was_verified_is_remembered),
         cmocka_unit_test(rows_of_lists_are_read_strictly),
