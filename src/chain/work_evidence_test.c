@@ -537,6 +537,48 @@ static void real_quotes_are_judged_by_what_was_posted(void **state)
     }
 }
 
+/* A real SEV-SNP report with its chip's certificate behind it: its CA and AMD's list come from the
+ * chain. */
+static void a_real_report_is_judged_by_what_was_posted(void **state)
+{
+    (void)state;
+    static const uint8_t vcek[16] = { 0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64,
+                                      0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd };
+    static struct testcase c;
+    static uint8_t data[8192];
+    struct attest_verdict want, got;
+    struct registry_inputs in;
+    struct needs needs;
+    struct span none = { NULL, 0 };
+    testcases_find(&c, "snp-steward-crl-ok");
+    CHECK_OK(testcases_verify(&want, &c));
+    memcpy(data, c.evidence.p, SNP_REPORT_SIZE);
+    struct writer out = writer_of(data + SNP_REPORT_SIZE, sizeof(data) - SNP_REPORT_SIZE);
+    write_bytes(&out, vcek, sizeof(vcek));
+    write_le32(&out, 48);
+    write_le32(&out, (uint32_t)c.collateral.snp_leaf.n);
+    for (int i = 0; i < 24; i++)
+        write_u8(&out, 0);
+    write_span(&out, c.collateral.snp_leaf);
+    CHECK_OK(out.err);
+    struct span evidence = span_of(data, SNP_REPORT_SIZE + out.len);
+    tw_start(&w, "");
+    w.chain.time_ms = c.inputs.time * 1000;
+    w.chain.ledger.time_ms = w.chain.time_ms;
+    CHECK_OK(needs_of(&needs, evidence));
+    registry_inputs(&w.chain.ledger, &in, &needs);
+    CHECK(attest_verify_bare(&got, evidence, &in.inputs) != OK);
+    CHECK(post(COLLATERAL_AMD_CA, c.collateral.snp_ca, none) == RESULT_OK);
+    registry_inputs(&w.chain.ledger, &in, &needs);
+    CHECK_OK(attest_verify_bare(&got, evidence, &in.inputs));
+    CHECK(!got.u.snp.crl_checked); /* which policy refuses */
+    CHECK(post(COLLATERAL_AMD_CRL, c.collateral.snp_crl, none) == RESULT_OK);
+    registry_inputs(&w.chain.ledger, &in, &needs);
+    CHECK_OK(attest_verify_bare(&got, evidence, &in.inputs));
+    CHECK(got.u.snp.crl_checked && got.lapses == want.lapses);
+    CHECK(memcmp(got.platform_id, want.platform_id, 32) == 0);
+}
+
 /* Parameters as they are proposed say what the policy's own defaults say, of all real evidence. */
 static void the_parameters_are_the_defaults_of_the_policy(void **state)
 {
@@ -695,6 +737,7 @@ int main(void)
         cmocka_unit_test(useful_posts_pay_no_fee),
         cmocka_unit_test(real_documents_are_kept),
         cmocka_unit_test(real_quotes_are_judged_by_what_was_posted),
+        cmocka_unit_test(a_real_report_is_judged_by_what_was_posted),
         cmocka_unit_test(the_parameters_are_the_defaults_of_the_policy),
         cmocka_unit_test(a_block_holds_a_bounded_number),
         cmocka_unit_test(what_was_verified_is_remembered),
