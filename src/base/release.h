@@ -5,4 +5,8 @@
 
 #define RELEASE "0.1.0"
 
+/* Goes up with every release: an enclave hands its keys to no release with a lower number
+ * (docs/spec/handover.md 3.3). */
+#define RELEASE_NUMBER 1
+
 #endif

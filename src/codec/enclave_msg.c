@@ -31,6 +31,7 @@ static const struct field requests[] = {
     { ENCLAVE_PROVISION, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_SEALED_KEYS_MAX },
     { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, account), 32 },
     { ENCLAVE_EVIDENCE, FIXED, offsetof(struct enclave_evidence, block_hash), 32 },
+    { ENCLAVE_EVIDENCE, OR_NULL, offsetof(struct enclave_evidence, predecessor), 32 },
     { ENCLAVE_LOAD, OR_NULL, offsetof(struct enclave_blob, blob), ENCLAVE_STATE_MAX },
     { ENCLAVE_SEAL_BEGIN, U32, offsetof(struct enclave_seal_begin, key.codec), UINT32_MAX },
     { ENCLAVE_SEAL_BEGIN, FIXED, offsetof(struct enclave_seal_begin, key.digest), 32 },
@@ -122,6 +123,19 @@ static const struct field requests[] = {
     { ENCLAVE_REPORT_EXTENT, BYTES, offsetof(struct enclave_report_extent, chunk_path),
       ENCLAVE_HASH_PATH_MAX },
     { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_miss, draw), UINT32_MAX },
+    { ENCLAVE_HAND_OVER, FIXED, offsetof(struct enclave_hand_over, account), 32 },
+    { ENCLAVE_HAND_OVER, FIXED, offsetof(struct enclave_hand_over, successor), 32 },
+    { ENCLAVE_HAND_OVER, FIXED, offsetof(struct enclave_hand_over, exchange), 32 },
+    { ENCLAVE_HAND_OVER, FIXED, offsetof(struct enclave_hand_over, block_hash), 32 },
+    { ENCLAVE_HAND_OVER, U64, offsetof(struct enclave_hand_over, time), 0 },
+    { ENCLAVE_HAND_OVER, BYTES, offsetof(struct enclave_hand_over, evidence),
+      ENCLAVE_EVIDENCE_MAX },
+    { ENCLAVE_HAND_OVER, BYTES, offsetof(struct enclave_hand_over, certificate),
+      ENCLAVE_CERTIFICATE_MAX },
+    { ENCLAVE_TAKE_OVER, FIXED, offsetof(struct enclave_take_over, predecessor), 32 },
+    { ENCLAVE_TAKE_OVER, FIXED, offsetof(struct enclave_take_over, account), 32 },
+    { ENCLAVE_TAKE_OVER, FIXED, offsetof(struct enclave_take_over, envelope),
+      ENCLAVE_ENVELOPE_SIZE },
 };
 
 /* LOAD answers as STATUS does; UNSEAL's reply has no field. */
@@ -140,6 +154,7 @@ static const struct field replies[] = {
       ENCLAVE_SEALED_KEYS_MAX },
     { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, worker), 32 },
     { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, lineage), 32 },
+    { ENCLAVE_PROVISION, FIXED, offsetof(struct enclave_provision_reply, exchange), 32 },
     { ENCLAVE_EVIDENCE, BYTES, offsetof(struct enclave_evidence_reply, evidence),
       ENCLAVE_EVIDENCE_MAX },
     { ENCLAVE_STATUS, U64, offsetof(struct enclave_status_reply, seq), 0 },
@@ -152,6 +167,7 @@ static const struct field replies[] = {
     { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, numbers),
       ENCLAVE_NUMBERS_MAX *ENCLAVE_NUMBER_SIZE },
     { ENCLAVE_STATUS, BYTES, offsetof(struct enclave_status_reply, record), ENCLAVE_STATE_MAX },
+    { ENCLAVE_STATUS, FIXED, offsetof(struct enclave_status_reply, owner), 32 },
     { ENCLAVE_SEAL_BEGIN, U64, offsetof(struct enclave_begin_reply, number), 0 },
     { ENCLAVE_SEAL_BEGIN, BYTES, offsetof(struct enclave_begin_reply, record), ENCLAVE_STATE_MAX },
     { ENCLAVE_SEAL_BLOCK, U32, offsetof(struct enclave_seal_block_reply, segment), UINT32_MAX },
@@ -208,6 +224,15 @@ static const struct field replies[] = {
     { ENCLAVE_REPORT_EXTENT, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX },
     { ENCLAVE_REPORT_MISS, U32, offsetof(struct enclave_report_next_reply, next), UINT32_MAX },
     { ENCLAVE_REPORT_END, U32, offsetof(struct enclave_report_end_reply, failed), 0xffff },
+    { ENCLAVE_HAND_OVER, FIXED, offsetof(struct enclave_hand_over_reply, envelope),
+      ENCLAVE_ENVELOPE_SIZE },
+    { ENCLAVE_HAND_OVER, FIXED, offsetof(struct enclave_hand_over_reply, signature), 64 },
+    { ENCLAVE_HAND_OVER, BYTES, offsetof(struct enclave_hand_over_reply, record),
+      ENCLAVE_STATE_MAX },
+    { ENCLAVE_TAKE_OVER, BYTES, offsetof(struct enclave_take_over_reply, sealed),
+      ENCLAVE_SEALED_KEYS_MAX },
+    { ENCLAVE_TAKE_OVER, FIXED, offsetof(struct enclave_take_over_reply, lineage), 32 },
+    { ENCLAVE_TAKE_OVER, FIXED, offsetof(struct enclave_take_over_reply, signature), 64 },
 };
 
 struct table {
@@ -328,6 +353,8 @@ static bool items_whole(const struct enclave_request *m)
 {
     const struct enclave_report_begin *begin = &m->u.report_begin;
     switch (m->type) {
+    case ENCLAVE_EVIDENCE:
+        return m->u.evidence.predecessor.n % 32 == 0;
     case ENCLAVE_ADD_FILES:
         return m->u.add.tickets.n > 0 && m->u.add.tickets.n % ENCLAVE_FILE_TICKET_SIZE == 0;
     case ENCLAVE_ADD_EXTENTS:
@@ -442,6 +469,8 @@ const char *enclave_msg_name(uint16_t type)
         [ENCLAVE_REPORT_EXTENT] = "REPORT_EXTENT",
         [ENCLAVE_REPORT_MISS] = "REPORT_MISS",
         [ENCLAVE_REPORT_END] = "REPORT_END",
+        [ENCLAVE_HAND_OVER] = "HAND_OVER",
+        [ENCLAVE_TAKE_OVER] = "TAKE_OVER",
     };
     return type_known(type) ? names[type] : "?";
 }

@@ -18,6 +18,24 @@ struct enclave_hello {
 struct enclave_evidence {
     uint8_t account[32];
     uint8_t block_hash[32];
+    struct span predecessor; /* 32 bytes: evidence of its successor; p NULL: of a worker alone */
+};
+
+/* HAND_OVER: the offer of a successor. */
+struct enclave_hand_over {
+    uint8_t account[32];
+    uint8_t successor[32];  /* its worker key */
+    uint8_t exchange[32];   /* its X25519 key */
+    uint8_t block_hash[32]; /* that its evidence binds */
+    uint64_t time;          /* as the host has it; seconds */
+    struct span evidence;
+    struct span certificate; /* of its release */
+};
+
+struct enclave_take_over {
+    uint8_t predecessor[32];
+    uint8_t account[32];
+    uint8_t envelope[ENCLAVE_ENVELOPE_SIZE];
 };
 
 /* PROVISION, LOAD, SEAL_RESUME: something the enclave made earlier. */
@@ -153,6 +171,8 @@ struct enclave_request {
         struct enclave_report_file report_file;
         struct enclave_report_extent report_extent;
         struct enclave_report_miss report_miss;
+        struct enclave_hand_over hand_over;
+        struct enclave_take_over take_over;
     } u;
 };
 

@@ -24,6 +24,13 @@ static struct enclave_request request_of(uint16_t type)
     case ENCLAVE_SEAL_RESUME:
         m.u.blob.blob = some(100);
         break;
+    case ENCLAVE_EVIDENCE:
+        m.u.evidence.predecessor = some(32);
+        break;
+    case ENCLAVE_HAND_OVER:
+        m.u.hand_over.evidence = some(3000);
+        m.u.hand_over.certificate = some(300);
+        break;
     case ENCLAVE_ADD_FILES:
     case ENCLAVE_ADD_EXTENTS:
         m.u.add.volume = 15;
@@ -89,6 +96,12 @@ static struct enclave_reply reply_of(uint16_t type)
         break;
     case ENCLAVE_EVIDENCE:
         m.u.evidence.evidence = some(80);
+        break;
+    case ENCLAVE_HAND_OVER:
+        m.u.hand_over.record = some(3000);
+        break;
+    case ENCLAVE_TAKE_OVER:
+        m.u.take_over.sealed = some(173);
         break;
     case ENCLAVE_LOAD:
     case ENCLAVE_STATUS:

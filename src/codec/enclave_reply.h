@@ -25,6 +25,19 @@ struct enclave_provision_reply {
     struct span sealed; /* keep it, mirrored: losing it loses the worker */
     uint8_t worker[32];
     uint8_t lineage[32];
+    uint8_t exchange[32]; /* X25519: where a predecessor hands its keys */
+};
+
+struct enclave_hand_over_reply {
+    uint8_t envelope[ENCLAVE_ENVELOPE_SIZE];
+    uint8_t signature[64]; /* of the succession, by the predecessor */
+    struct span record;    /* the state record: from now on the successor's */
+};
+
+struct enclave_take_over_reply {
+    struct span sealed; /* keep it in the place of what PROVISION gave */
+    uint8_t lineage[32];
+    uint8_t signature[64]; /* of the succession, by the successor */
 };
 
 struct enclave_evidence_reply {
@@ -41,6 +54,7 @@ struct enclave_status_reply {
     struct span volumes; /* ENCLAVE_VOLUMES x ENCLAVE_VOLUME_SIZE, pending operations applied */
     struct span numbers; /* alive: number u64 | segments u32 each */
     struct span record;  /* the state record; empty in a STATUS reply */
+    uint8_t owner[32];   /* the worker that may change the state; another: it was handed over */
 };
 
 /* SEAL_BEGIN, FILL_BEGIN */
@@ -129,6 +143,8 @@ struct enclave_reply {
         struct enclave_hello_reply hello;
         struct enclave_provision_reply provision;
         struct enclave_evidence_reply evidence;
+        struct enclave_hand_over_reply hand_over;
+        struct enclave_take_over_reply take_over;
         struct enclave_status_reply status; /* LOAD, STATUS */
         struct enclave_begin_reply begin;   /* SEAL_BEGIN, FILL_BEGIN */
         struct enclave_seal_block_reply seal_block;

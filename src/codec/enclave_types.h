@@ -38,6 +38,9 @@ enum {
     ENCLAVE_NUMBER_SIZE = 12,  /* number u64 | segments u32 */
     ENCLAVE_NUMBERS_MAX = 256, /* alive at a time */
     ENCLAVE_BODY_MAX = 72 << 10,
+    ENCLAVE_CERTIFICATE_MAX = 2048,    /* of a release: codec/release_cert.h */
+    ENCLAVE_ENVELOPE_SIZE = 180,       /* ephemeral key | sealed keys 84 | signature */
+    ENCLAVE_DOCUMENTS_MAX = 256 << 10, /* collateral of one HAND_OVER */
 };
 
 /* Frame types. The number of a message never changes its meaning. */
@@ -70,7 +73,9 @@ enum enclave_type {
     ENCLAVE_REPORT_EXTENT = 26, /* bulk: the chunk drawn */
     ENCLAVE_REPORT_MISS = 27,
     ENCLAVE_REPORT_END = 28, /* reply bulk: the report */
-    ENCLAVE_TYPE_END = 29,
+    ENCLAVE_HAND_OVER = 29,  /* bulk: the collateral, docs/spec/handover.md 3.2 */
+    ENCLAVE_TAKE_OVER = 30,
+    ENCLAVE_TYPE_END = 31,
 };
 
 /* The name of a type ("SEAL_BLOCK"), or "?". Static storage. */

@@ -16,6 +16,9 @@
  */
 enum { FAKE_ENCLAVE_PATIENCE_MS = 300000 };
 
+/* What --release-keys says to the processes that are started from now on; NULL: nothing. */
+static const char *fake_enclave_release_keys;
+
 struct fake_enclave {
     char dir[32];
     uint8_t key[32];
@@ -57,13 +60,16 @@ static inline void fake_enclave_spawn(struct fake_enclave *e, int extra_fd)
     CHECK(write(key[1], e->key, sizeof(e->key)) == (ssize_t)sizeof(e->key));
     close(key[1]);
     int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    const char *argv[] = {
-        path, "--provider", "software", "--workers", e->workers, NULL, NULL, NULL
-    };
+    const char *argv[10] = { path, "--provider", "software", "--workers", e->workers };
+    size_t argc = 5;
     if (e->hardware != NULL) {
         argv[2] = strcmp(e->hardware, "sgx") == 0 ? "sgx-gramine" : "tdx-tsm";
-        argv[5] = "--root";
-        argv[6] = e->root;
+        argv[argc++] = "--root";
+        argv[argc++] = e->root;
+    }
+    if (fake_enclave_release_keys != NULL) {
+        argv[argc++] = "--release-keys";
+        argv[argc++] = fake_enclave_release_keys;
     }
     struct process_options o = {
         .path = path,

@@ -5,6 +5,7 @@
  * for the software provider only, 4, its sealing key (32 bytes). */
 #include "base/release.h"
 #include "crypto/random.h"
+#include "enclaved/judge.h"
 #include "enclaved/policy.h"
 #include "enclaved/provider.h"
 #include "enclaved/serve.h"
@@ -27,15 +28,18 @@ enum {
 
 static const struct provider *const provider = &CRUST_PROVIDER;
 
-static const char usage[] = "crust-enclaved --provider %s [--workers N]%s\n"
-                            "Descriptors: 0, 1, 2; 3, a listening socket%s.\n";
+static const char usage[] =
+    "crust-enclaved --provider %s [--workers N] [--release-keys K:HEX,HEX...]%s\n"
+    "Descriptors: 0, 1, 2; 3, a listening socket%s.\n"
+    "K of the keys must sign a release before this worker hands its keys over to it.\n";
 static const char hardware_usage[] = " [--listen vsock:PORT or tcp:PORT] [--root FOLDER]";
 
 struct arguments {
     int workers;
     const char *root;
     const char *listen; /* NULL: descriptor 3 listens */
-    bool named;         /* the provider: whoever starts it says what it expects */
+    struct release_cert_keys release_keys;
+    bool named; /* the provider: whoever starts it says what it expects */
 };
 
 static bool parse_arguments(struct arguments *a, int argc, char **argv)
@@ -52,7 +56,8 @@ static bool parse_arguments(struct arguments *a, int argc, char **argv)
             a->root = value;
         else if (strcmp(argv[i], "--listen") == 0 && provider->nodes != NULL)
             a->listen = value;
-        else
+        else if (strcmp(argv[i], "--release-keys") != 0 ||
+                 release_cert_keys_parse(&a->release_keys, span_str(value)) != OK)
             return false;
     }
     return a->named && argc % 2 == 1;
@@ -91,12 +96,15 @@ static void start(const struct arguments *a)
         must(ipc_answer_listen(POLICY_LISTENER_FD, a->listen), a->listen);
     config = (struct seal_config){ .provider = &seal,
                                    .release = span_str(RELEASE),
+                                   .number = RELEASE_NUMBER,
+                                   .release_keys = a->release_keys,
                                    .workers = (uint32_t)a->workers,
                                    .entropy = random_bytes };
     must(random_init(), "random numbers");
     place = (struct provider_place){ .nodes = provider->nodes, .root = a->root };
     must(provider->open(&seal, &config.sealing, &place), place.why);
     must(serve_init(&config), "start");
+    must(judge_prepare(), "the vendors' certificates");
     secret_wipe(&config.sealing);
     /* Keys should not reach a swap file; where the limit forbids it, the guide says so. */
     if (mlockall(MCL_CURRENT) != 0)

@@ -98,7 +98,9 @@ static enum err on_provision(struct seal *s, struct seal_job *j)
     if (blob.p == NULL) {
         AUTO(secret_wipe) struct secret nmk;
         s->config.entropy(nmk.b, SECRET_SIZE);
-        seal_keys_make(&s->keys, &nmk);
+        uint8_t pin[32];
+        release_cert_keys_hash(pin, &s->config.release_keys);
+        seal_keys_make(&s->keys, &nmk, pin);
     } else {
         TRY(seal_keys_open(&s->keys, blob, &s->config.sealing, s->chain));
     }
@@ -108,6 +110,8 @@ static enum err on_provision(struct seal *s, struct seal_job *j)
     r->sealed = span_of(j->out, SEAL_KEYS_BLOB);
     memcpy(r->worker, s->keys.worker.public_key, 32);
     memcpy(r->lineage, s->keys.lineage, 32);
+    AUTO(secret_wipe) struct secret box;
+    seal_keys_exchange(&box, r->exchange, &s->keys);
     s->phase = SEAL_KEYED;
     return OK;
 }
@@ -128,13 +132,18 @@ static enum err evidence_over(struct seal *s, struct seal_job *j, const struct a
 
 static enum err on_evidence(struct seal *s, struct seal_job *j)
 {
-    uint8_t release_id[32];
+    uint8_t release_id[32], exchange[32];
+    const uint8_t *predecessor = j->request.u.evidence.predecessor.p;
+    AUTO(secret_wipe) struct secret box;
+    seal_keys_exchange(&box, exchange, &s->keys);
     attest_release_id(release_id, s->config.release);
     const struct attest_binding binding = { .worker = s->keys.worker.public_key,
                                             .account = j->request.u.evidence.account,
                                             .chain = s->chain,
                                             .release_id = release_id,
-                                            .block_hash = j->request.u.evidence.block_hash };
+                                            .block_hash = j->request.u.evidence.block_hash,
+                                            .predecessor = predecessor,
+                                            .exchange = predecessor ? exchange : NULL };
     return evidence_over(s, j, &binding);
 }
 
@@ -158,6 +167,7 @@ static enum err on_status(struct seal *s, struct seal_job *j)
         write_le32(&w, s->state.numbers[i].segments);
     }
     r->numbers = span_sub(writer_span(&w), r->volumes.n, SIZE_MAX);
+    memcpy(r->owner, s->state.owner, sizeof(r->owner));
     r->record = j->request.type == ENCLAVE_LOAD ? record_of(s, j) : span_of(j->out, 0);
     return w.err;
 }
@@ -166,11 +176,67 @@ static enum err on_load(struct seal *s, struct seal_job *j)
 {
     struct span record = j->request.u.blob.blob;
     if (record.p == NULL)
-        seal_state_init(&s->state, s->keys.lineage);
+        seal_state_init(&s->state, &s->keys);
     else
         TRY(seal_state_decode(&s->state, record, &s->keys));
-    s->phase = SEAL_READY;
+    bool ours = memcmp(s->state.owner, s->keys.worker.public_key, 32) == 0;
+    s->phase = ours ? SEAL_READY : SEAL_CLOSED;
     return on_status(s, j);
+}
+
+/* ---- from one enclave to the next ---- */
+
+/* Sessions, fills and the report under way: nothing of them can be used any more. */
+static void close_all(struct seal *s)
+{
+    for (size_t i = 0; i < SEAL_SESSIONS_MAX; i++)
+        seal_session_wipe(&s->sessions[i]);
+    for (size_t i = 0; i < SEAL_FILLS_MAX; i++)
+        fill_wipe(&s->fills[i]);
+    secret_wipe_bytes(&s->report, sizeof(s->report));
+    s->phase = SEAL_CLOSED;
+}
+
+static bool is_hardware(const struct seal *s)
+{
+    return strcmp(s->config.provider->kind, "software") != 0;
+}
+
+static enum err on_hand_over(struct seal *s, struct seal_job *j)
+{
+    const struct enclave_hand_over *m = &j->request.u.hand_over;
+    struct enclave_hand_over_reply *r = &j->reply.u.hand_over;
+    struct handover_given given;
+    const struct handover_giver giver = { .keys = &s->keys,
+                                          .chain = s->chain,
+                                          .release_keys = &s->config.release_keys,
+                                          .number = s->config.number,
+                                          .hardware = is_hardware(s),
+                                          .floor = s->state.floor,
+                                          .entropy = s->config.entropy };
+    /* SPEC handover 3.5: "Once handed over, a worker MUST NOT hand over to another" */
+    if (s->phase == SEAL_CLOSED && memcmp(m->successor, s->state.owner, 32) != 0)
+        return ERR_EXISTS;
+    TRY(handover_give(&given, &giver, m, span_of(job_bulk(j).p, j->bulk_size)));
+    memcpy(s->state.owner, m->successor, sizeof(s->state.owner));
+    s->state.floor = given.issued;
+    memcpy(r->envelope, given.envelope, sizeof(r->envelope));
+    memcpy(r->signature, given.signature, sizeof(r->signature));
+    close_all(s);
+    r->record = record_of(s, j);
+    return OK;
+}
+
+static enum err on_take_over(struct seal *s, struct seal_job *j)
+{
+    struct enclave_take_over_reply *r = &j->reply.u.take_over;
+    uint8_t nonce[24];
+    TRY(handover_take(&s->keys, r->signature, &j->request.u.take_over, s->chain));
+    s->config.entropy(nonce, sizeof(nonce));
+    seal_keys_seal(j->out, &s->keys, &s->config.sealing, s->chain, nonce);
+    r->sealed = span_of(j->out, SEAL_KEYS_BLOB);
+    memcpy(r->lineage, s->keys.lineage, 32);
+    return OK;
 }
 
 /* ---- sealing ---- */
@@ -476,6 +542,8 @@ static enum err on_report_end(struct seal *s, struct seal_job *j)
 
 /* ---- what is allowed ---- */
 
+enum { OPEN = 1u << SEAL_READY | 1u << SEAL_CLOSED };
+
 /* The one table of what may be asked, when, with how much bulk, and who answers. A row that is not
  * here does not exist: the caller ends the process. */
 static const struct row {
@@ -488,7 +556,7 @@ static const struct row {
     [ENCLAVE_PROVISION]     = { on_provision,     1u << SEAL_GREETED, 0 },
     [ENCLAVE_EVIDENCE]      = { on_evidence,      1u << SEAL_KEYED | 1u << SEAL_READY, 0 },
     [ENCLAVE_LOAD]          = { on_load,          1u << SEAL_KEYED,   0 },
-    [ENCLAVE_STATUS]        = { on_status,        1u << SEAL_READY,   0 },
+    [ENCLAVE_STATUS]        = { on_status,        OPEN,               0 },
     [ENCLAVE_SEAL_BEGIN]    = { on_seal_begin,    1u << SEAL_READY,   0 },
     [ENCLAVE_SEAL_BLOCK]    = { on_seal_block,    1u << SEAL_READY,   ENCLAVE_BLOCK_MAX + 1 },
     [ENCLAVE_SEAL_CLOSE]    = { on_seal_close,    1u << SEAL_READY,   0 },
@@ -506,15 +574,24 @@ static const struct row {
     [ENCLAVE_REMOVE_EXTENT] = { on_change,        1u << SEAL_READY,   0 },
     [ENCLAVE_DROP_VOLUME]   = { on_change,        1u << SEAL_READY,   0 },
     [ENCLAVE_CUT]           = { on_cut,           1u << SEAL_READY,   0 },
-    [ENCLAVE_UNSEAL]        = { on_unseal,        1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
+    [ENCLAVE_UNSEAL]        = { on_unseal,        OPEN,               ENCLAVE_BLOCK_MAX },
     [ENCLAVE_REPORT_BEGIN]  = { on_report_begin,  1u << SEAL_READY,   0 },
     [ENCLAVE_REPORT_DRAWS]  = { on_report_draws,  1u << SEAL_READY,   0 },
     [ENCLAVE_REPORT_FILE]   = { on_report_answer, 1u << SEAL_READY,   ENCLAVE_BLOCK_MAX },
     [ENCLAVE_REPORT_EXTENT] = { on_report_answer, 1u << SEAL_READY,   CHUNK_SIZE },
     [ENCLAVE_REPORT_MISS]   = { on_report_answer, 1u << SEAL_READY,   0 },
     [ENCLAVE_REPORT_END]    = { on_report_end,    1u << SEAL_READY,   0 },
+    [ENCLAVE_HAND_OVER]     = { on_hand_over,     OPEN,               ENCLAVE_DOCUMENTS_MAX },
+    [ENCLAVE_TAKE_OVER]     = { on_take_over,     1u << SEAL_KEYED,   0 },
     /* clang-format on */
 };
+
+/* SPEC handover 3.5: "What a worker that is READY answers, one that has handed over answers with
+ * ERR_STATE, except STATUS, UNSEAL and HAND_OVER." */
+static bool is_closed(const struct seal *s, uint16_t type)
+{
+    return s->phase == SEAL_CLOSED && rows[type].phases == 1u << SEAL_READY;
+}
 
 enum err seal_take(const struct seal *s, struct seal_job *j, uint16_t type, struct span body,
                    struct span bulk)
@@ -526,7 +603,7 @@ enum err seal_take(const struct seal *s, struct seal_job *j, uint16_t type, stru
         return ERR_UNSUPPORTED;
     /* SPEC seal 1.1: "A message that the phase does not allow, or whose body is not the canonical
      * encoding of its type, MUST end the process." */
-    if ((rows[type].phases >> s->phase & 1) == 0)
+    if ((rows[type].phases >> s->phase & 1) == 0 && !is_closed(s, type))
         return ERR_DENIED;
     if (body.n > sizeof(j->body))
         return ERR_LIMIT;
@@ -564,7 +641,8 @@ enum err seal_handle(struct seal *s, struct seal_job *j)
     j->reply = (struct enclave_reply){ .type = j->request.type };
     j->reply_bulk = (struct span){ NULL, 0 };
     ASSERT(j->request.type < ENCLAVE_TYPE_END && rows[j->request.type].handle != NULL);
-    enum err e = rows[j->request.type].handle(s, j);
+    bool closed = is_closed(s, j->request.type);
+    enum err e = closed ? ERR_STATE : rows[j->request.type].handle(s, j);
     if (e != OK)
         j->reply_bulk = (struct span){ NULL, 0 };
     return e;

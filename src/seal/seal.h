@@ -2,7 +2,11 @@
  * docs/spec/enclave-ipc.md. Pure: all memory is given at start and none of it grows with what is
  * stored; random bytes come from a function in the configuration.
  *
- *   START --HELLO--> GREETED --PROVISION--> KEYED --LOAD--> READY
+ *   START --HELLO--> GREETED --PROVISION--> KEYED --LOAD--> READY --HAND_OVER--> CLOSED
+ *                                            |  TAKE_OVER stays KEYED
+ *
+ * CLOSED is also what LOAD leads to when the state belongs to another worker: blocks are unsealed,
+ * the hand-over can be repeated for the same successor, and everything else is ERR_STATE.
  *
  * A request that its phase does not allow, or that does not decode, is a violation: the caller ends
  * the process (seal_decode says so). Everything else is answered, with a reply or an error.
@@ -15,6 +19,7 @@
 #include "attest/attest_made.h"
 #include "codec/enclave_reply.h"
 #include "proof/srd.h"
+#include "seal/handover.h"
 #include "seal/seal_provider.h"
 #include "seal/seal_report.h"
 #include "seal/seal_session.h"
@@ -30,13 +35,15 @@ enum {
     SEAL_LANES = SEAL_SESSIONS_MAX + SEAL_FILLS_MAX,
 };
 
-enum seal_phase { SEAL_START, SEAL_GREETED, SEAL_KEYED, SEAL_READY };
+enum seal_phase { SEAL_START, SEAL_GREETED, SEAL_KEYED, SEAL_READY, SEAL_CLOSED };
 
 struct seal_config {
-    const struct seal_provider *provider; /* kept */
-    struct secret sealing;                /* the provider's, for what the host keeps */
-    struct span release;                  /* version text, kept */
-    uint32_t workers;                     /* said in HELLO */
+    const struct seal_provider *provider;  /* kept */
+    struct secret sealing;                 /* the provider's, for what the host keeps */
+    struct span release;                   /* version text, kept */
+    uint32_t number;                       /* of the release: base/release.h */
+    struct release_cert_keys release_keys; /* who signs certificates; needed 0: no hand-over */
+    uint32_t workers;                      /* said in HELLO */
     seal_entropy entropy;
 };
 

@@ -2,10 +2,11 @@
 
 #include "crypto/aead.h"
 #include "crypto/hmac.h"
+#include "crypto/x25519.h"
 
 enum {
-    BLOB_VERSION = 1,
-    PLAIN_SIZE = 100, /* nmk 32 | worker seed 32 | lineage 32 | epoch u32 */
+    BLOB_VERSION = 2,
+    PLAIN_SIZE = 132, /* nmk 32 | worker seed 32 | lineage 32 | epoch u32 | pin 32 */
     AD_MAX = 128,
 };
 
@@ -33,12 +34,28 @@ static void unseal_key(struct secret *out, const struct seal_keys *k, uint32_t e
     derive(out, &k->nmk, writer_span(&w));
 }
 
-void seal_keys_make(struct seal_keys *k, const struct secret *nmk)
+void seal_keys_make(struct seal_keys *k, const struct secret *nmk, const uint8_t *pin)
 {
     *k = (struct seal_keys){ .nmk = *nmk, .epoch = SEAL_KEYS_EPOCH };
+    memcpy(k->pin, pin, sizeof(k->pin));
     derive(&k->worker_seed, nmk, span_str("crust/key-worker/1"));
     derive_all(k);
     memcpy(k->lineage, k->worker.public_key, sizeof(k->lineage));
+}
+
+void seal_keys_exchange(struct secret *secret, uint8_t public_key[32], const struct seal_keys *k)
+{
+    derive(secret, &k->worker_seed, span_str("crust/key-exchange/1"));
+    x25519_public(public_key, secret->b);
+}
+
+void seal_keys_inherit(struct seal_keys *k, const struct secret *nmk, const uint8_t lineage[32],
+                       uint32_t epoch)
+{
+    k->nmk = *nmk;
+    k->epoch = epoch + 1;
+    memcpy(k->lineage, lineage, sizeof(k->lineage));
+    derive_all(k);
 }
 
 void seal_keys_wipe(struct seal_keys *k)
@@ -63,6 +80,7 @@ void seal_keys_seal(uint8_t out[SEAL_KEYS_BLOB], const struct seal_keys *k,
     memcpy(plain + 32, k->worker_seed.b, 32);
     memcpy(plain + 64, k->lineage, 32);
     store_le32(plain + 96, k->epoch);
+    memcpy(plain + 100, k->pin, 32);
     out[0] = BLOB_VERSION;
     memcpy(out + 1, nonce, AEAD_NONCE_SIZE);
     const struct aead a = { .key = sealing->b, .nonce = nonce, .ad = blob_ad(ad, chain) };
@@ -83,6 +101,7 @@ enum err seal_keys_open(struct seal_keys *k, struct span blob, const struct secr
     memcpy(k->worker_seed.b, plain + 32, 32);
     memcpy(k->lineage, plain + 64, 32);
     k->epoch = load_le32(plain + 96);
+    memcpy(k->pin, plain + 100, 32);
     derive_all(k);
     return OK;
 }

@@ -11,14 +11,15 @@
 enum {
     SEAL_KEYS_EPOCH = 1,
     SEAL_KEYS_MAC = 32,
-    SEAL_KEYS_BLOB = 1 + 24 + 100 + 16, /* version, nonce, three secrets and the epoch, tag */
+    SEAL_KEYS_BLOB = 1 + 24 + 132 + 16, /* version, nonce, secrets, epoch and pin, tag */
 };
 
 struct seal_keys {
     struct secret nmk;
     struct secret worker_seed;
     uint8_t lineage[32];
-    uint32_t epoch; /* of the key that new segments are wrapped under */
+    uint32_t epoch;  /* of the key that new segments are wrapped under */
+    uint8_t pin[32]; /* hash of the governance keys that the worker was made under */
     /* derived */
     struct ed25519_key worker;
     struct secret mac;        /* of records and tickets */
@@ -26,8 +27,16 @@ struct seal_keys {
     struct secret checkpoint; /* of sealing sessions */
 };
 
-/* seal_keys_make makes the keys of a new worker from 32 random bytes. */
-void seal_keys_make(struct seal_keys *k, const struct secret *nmk);
+/* seal_keys_make makes the keys of a new worker from 32 random bytes. pin: 32 bytes. */
+void seal_keys_make(struct seal_keys *k, const struct secret *nmk, const uint8_t *pin);
+
+/* The X25519 pair of the worker, to which a predecessor hands its keys. */
+void seal_keys_exchange(struct secret *secret, uint8_t public_key[32], const struct seal_keys *k);
+
+/* seal_keys_inherit takes the predecessor's keys in the place of its own; the worker's seed stays,
+ * the epoch goes up by one. */
+void seal_keys_inherit(struct seal_keys *k, const struct secret *nmk, const uint8_t lineage[32],
+                       uint32_t epoch);
 
 void seal_keys_wipe(struct seal_keys *k);
 

@@ -43,7 +43,8 @@ static void make_keys(struct seal_keys *k)
 {
     struct secret nmk;
     random_bytes(nmk.b, sizeof(nmk.b));
-    seal_keys_make(k, &nmk);
+    static const uint8_t pin[32] = { 3 };
+    seal_keys_make(k, &nmk, pin);
 }
 
 static void test_sealed_keys_open_under_the_same_key_and_chain_only(void **state)

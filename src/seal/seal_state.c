@@ -3,14 +3,15 @@
 #include "proof/content.h"
 #include "proof/srd.h"
 
-static const char tag_state[] = "crust/state-record/1";
+static const char tag_state[] = "crust/state-record/2";
 static const char tag_cut[] = "crust/cut-record/1";
 static const char tag_step[] = "crust/step-record/1";
 
-void seal_state_init(struct seal_state *s, const uint8_t lineage[32])
+void seal_state_init(struct seal_state *s, const struct seal_keys *keys)
 {
     *s = (struct seal_state){ .next_number = 1 };
-    work_state_init(&s->base, lineage);
+    memcpy(s->owner, keys->worker.public_key, sizeof(s->owner));
+    work_state_init(&s->base, keys->lineage);
     s->now = s->base;
 }
 
@@ -24,6 +25,8 @@ void seal_state_encode(struct writer *w, const struct seal_state *s, const struc
         work_state_encode(p, &s->base);
         work_state_encode(p + WORK_STATE_SIZE, &s->now);
     }
+    write_bytes(w, s->owner, sizeof(s->owner));
+    write_le64(w, s->floor);
     write_le64(w, s->next_number);
     write_le32(w, s->number_count);
     for (uint32_t i = 0; i < s->number_count; i++) {
@@ -43,6 +46,8 @@ static enum err decode_body(struct seal_state *s, struct span body)
     struct reader r = reader_of(body);
     TRY(work_state_decode(&s->base, read_span(&r, WORK_STATE_SIZE)));
     TRY(work_state_decode(&s->now, read_span(&r, WORK_STATE_SIZE)));
+    read_into(&r, s->owner, sizeof(s->owner));
+    s->floor = read_le64(&r);
     s->next_number = read_le64(&r);
     s->number_count = read_le32(&r);
     reader_require(&r, s->number_count <= ENCLAVE_NUMBERS_MAX, ERR_LIMIT);

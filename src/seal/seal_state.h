@@ -29,13 +29,16 @@ struct seal_state {
     uint64_t next_number;
     uint32_t number_count;
     struct seal_number numbers[ENCLAVE_NUMBERS_MAX];
+    /* SPEC seal 7.4: "Only the worker whose key is the record's owner may change the state." */
+    uint8_t owner[32];
+    uint64_t floor;            /* date of the newest release certificate seen; seconds */
     struct report_ops pending; /* what ops holds */
     size_t ops_size;
     uint8_t ops[SEAL_STATE_OPS_MAX];
 };
 
-/* The empty state of a lineage. */
-void seal_state_init(struct seal_state *s, const uint8_t lineage[32]);
+/* The empty state of a worker. */
+void seal_state_init(struct seal_state *s, const struct seal_keys *keys);
 
 /* seal_state_encode writes the state record with its MAC, at most ENCLAVE_STATE_MAX bytes. */
 void seal_state_encode(struct writer *w, const struct seal_state *s, const struct seal_keys *keys);

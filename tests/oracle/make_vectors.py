@@ -141,11 +141,34 @@ def misc():
                       "id_without": o.order_id(0x70, o.H("d"), 12345, None).hex()}}
 
 
+def handover():
+    """docs/spec/handover.md 1 and 4, attest.md 3.1."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    governors = sorted((Ed25519PrivateKey.from_private_bytes(o.H("governor", bytes([i]))) for i in range(3)),
+                       key=lambda k: k.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    keys = [k.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) for k in governors]
+    release = hashlib.sha256(b"crust/release/1" + b"0.2.0").digest()
+    body = (b"\1" + CHAIN + o.u32(2) + o.u64(1700000000) + release + o.u32(17) + bytes(10) + b"\4\1\0\x15\x48" + bytes([3])
+            + bytes([0]) + bytes(48) + bytes([2]) + b"\x22" * 48 + b"\x23" * 144 + bytes([3]) + b"\x33" * 48)
+    signed = o.H("crust/release-cert/1", body)
+    cert = body + b"\2" + b"".join(bytes([i]) + governors[i].sign(signed) for i in (0, 2))
+    account, old, new, exchange, block = (o.H(x) for x in ("account", "old", "new", "exchange", "block"))
+    four = (CHAIN, account, old, new)
+    return {"keys": "2:" + ",".join(k.hex() for k in keys),
+            "keys_hash": o.H("crust/release-keys/1", b"\2\3", *keys).hex(), "certificate": cert.hex(),
+            "number": 2, "issued": 1700000000, "release_id": release.hex(),
+            "chain": CHAIN.hex(), "account": account.hex(), "predecessor": old.hex(), "successor": new.hex(),
+            "exchange": exchange.hex(), "block_hash": block.hex(),
+            "given": o.H("crust/succession-given/1", *four).hex(), "taken": o.H("crust/succession-taken/1", *four).hex(),
+            "report_data": (o.H("crust/evidence-successor/1", new, account, CHAIN, release, block, old, exchange) + bytes(32)).hex()}
+
+
 def main():
     check = "--check" in sys.argv
     out.mkdir(parents=True, exist_ok=True)
     bad = 0
-    for name, value in (("content", content()), ("life", life()), ("misc", misc())):
+    for name, value in (("content", content()), ("life", life()), ("misc", misc()), ("handover", handover())):
         text = json.dumps(value, indent=1) + "\n"
         path = out / (name + ".json")
         if check:

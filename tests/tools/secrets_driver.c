@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     classify(&nmk, sizeof(nmk));
     if (argc == 2 && strcmp(argv[1], "leak") == 0 && nmk.b[0] > 127)
         puts("a branch on a secret");
-    seal_keys_make(&k, &nmk);
+    seal_keys_make(&k, &nmk, chain);
     publish(&k);
     if (!blobs(&k, chain, nonce) || !segments(&k, nonce) || !records(&k) || !wiped(&k))
         return 1;
