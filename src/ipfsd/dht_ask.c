@@ -119,6 +119,8 @@ static enum err say(struct dht_ask *a)
         struct span rest = span_of(a->out + a->out_sent, a->out_size - a->out_sent);
         TRY(swarm_write(d->swarm, a->connection, a->stream, rest, &taken));
         a->out_sent += taken;
+        if (taken > 0)
+            a->deadline_ms = dht_now(d) + KAD_QUERY_ANSWER_MS;
         if (taken < rest.n)
             return OK; /* an event says when to go on */
     }

@@ -70,8 +70,10 @@ static enum err start(struct ipfsd *n)
         TRY(care_start(&n->care, n->host, n->loop, &n->control));
     if (n->settings.routers.count != 0)
         TRY(find_http_open(&n->find_http, n->loop, &n->settings.routers));
-    if (n->settings.p2p.on)
+    if (n->settings.p2p.on) {
         TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
+        TRY(p2p_node_provide(n->p2p, &n->blocks));
+    }
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
     TRY(kubo_rpc_open(&n->kubo_rpc, n));
     TRY(pin_http_open(&n->pinning, n));

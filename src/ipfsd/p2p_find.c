@@ -22,10 +22,11 @@ struct p2p_find {
     struct exchange *exchange;
     struct routing *routing;
     struct dht *dht;
+    struct dht_provide *provide; /* NULL: nothing is told */
     struct seek *seek;
     struct loop_timer *begin;
     size_t protocols[DHT_NETS];
-    char file[SETTINGS_PATH_MAX + 32];
+    char file[SETTINGS_PATH_MAX + 32], provided[SETTINGS_PATH_MAX + 32];
 };
 
 /* ---- peers to begin with --------------------------------------------------------------------- */
@@ -100,10 +101,8 @@ static enum err begin(struct p2p_find *f, struct loop *l, const struct peer_id *
 {
     const struct settings *s = f->settings;
     TRY(routing_open(&f->routing, l));
-    (void)snprintf(f->file, sizeof(f->file), "%s/p2p/dht-table", s->home);
-    char folder[sizeof(f->file)];
-    (void)snprintf(folder, sizeof(folder), "%s/p2p", s->home);
-    TRY(path_make_dirs(folder, 0700));
+    (void)snprintf(f->file, sizeof(f->file), "%s/dht-table", s->p2p.folder);
+    TRY(path_make_dirs(s->p2p.folder, 0700));
     const struct dht_options d = { .loop = l,
                                    .routing = f->routing,
                                    .self = *self,
@@ -156,6 +155,20 @@ void p2p_find_attach(struct p2p_find *f, struct swarm *s, struct exchange *x)
         dht_attach(f->dht, s, f->protocols);
 }
 
+enum err p2p_find_provide(struct p2p_find *f, const struct blocks *b)
+{
+    const struct settings *s = f->settings;
+    if (s->p2p.dht == DHT_OFF || s->p2p.provide == SETTINGS_PROVIDE_OFF)
+        return OK;
+    (void)snprintf(f->provided, sizeof(f->provided), "%s/provided", s->p2p.folder);
+    const struct dht_provide_options o = { .loop = f->loop,
+                                           .dht = f->dht,
+                                           .blocks = b,
+                                           .all = s->p2p.provide == SETTINGS_PROVIDE_ALL,
+                                           .file = f->provided };
+    return dht_provide_open(&f->provide, &o);
+}
+
 struct routing *p2p_find_routing(struct p2p_find *f)
 {
     return f->routing;
@@ -192,6 +205,7 @@ void p2p_find_stop(struct p2p_find *f)
     f->begin = NULL;
     f->resolver = NULL;
     seek_stop(f->seek);
+    dht_provide_stop(f->provide);
     dht_stop(f->dht);
 }
 
@@ -201,6 +215,7 @@ void p2p_find_close(struct p2p_find *f)
         return;
     p2p_find_stop(f);
     seek_close(f->seek);
+    dht_provide_close(f->provide);
     dht_close(f->dht);
     routing_close(f->routing);
     free(f);

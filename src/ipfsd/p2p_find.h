@@ -4,7 +4,7 @@
 #ifndef CRUST_IPFSD_P2P_FIND_H
 #define CRUST_IPFSD_P2P_FIND_H
 
-#include "ipfsd/dht.h"
+#include "ipfsd/dht_provide.h"
 #include "ipfsd/exchange.h"
 #include "ipfsd/resolve.h"
 #include "ipfsd/seek.h"
@@ -22,6 +22,9 @@ void p2p_find_attach(struct p2p_find *f, struct swarm *s, struct exchange *x);
 /* Dials the peers to begin with, from now on whenever few nodes are known. r is kept until
  * p2p_find_stop. */
 void p2p_find_begin(struct p2p_find *f, struct resolver *r);
+
+/* Tells the DHT what b holds, as the settings say. Once, after p2p_find_attach. */
+NODISCARD enum err p2p_find_provide(struct p2p_find *f, const struct blocks *b);
 
 struct routing *p2p_find_routing(struct p2p_find *f);
 struct dht *p2p_find_dht(struct p2p_find *f);

@@ -178,7 +178,11 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
     n->source = exchange_source(n->exchange);
     const struct peer_key public_key = peer_key_of(&n->key);
     const struct peer_id self = peer_id_of(&public_key);
-    TRY(p2p_find_open(&n->find, l, n->settings, &self));
+    e = p2p_find_open(&n->find, l, n->settings, &self);
+    if (e != OK) {
+        log_error("p2p-not-opened", "path=\"%s\" reason=\"%s\"", p->folder, err_text(e));
+        return e;
+    }
     e = open_swarm(n, l);
     if (e != OK) {
         log_error("p2p-not-listening", "reason=\"%s\" next=\"see p2p-listen\"", err_text(e));
@@ -232,6 +236,11 @@ const struct block_source *p2p_node_source(const struct p2p_node *n)
 struct swarm *p2p_node_swarm(const struct p2p_node *n)
 {
     return n->swarm;
+}
+
+enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b)
+{
+    return p2p_find_provide(n->find, b);
 }
 
 struct routing *p2p_node_routing(const struct p2p_node *n)

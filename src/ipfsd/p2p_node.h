@@ -10,6 +10,7 @@
 struct call;
 struct p2p_node;
 struct swarm;
+struct blocks;
 struct routing;
 
 /* p2p_node_open makes the identity when there is none, and listens. s is kept, and so is local,
@@ -23,6 +24,9 @@ const struct block_source *p2p_node_source(const struct p2p_node *n);
 
 /* Its connections. Kept by n until p2p_node_close. */
 struct swarm *p2p_node_swarm(const struct p2p_node *n);
+/* Tells others what b holds, as the settings say; b is kept. Once. ERR_MEMORY. */
+NODISCARD enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b);
+
 /* Whom to ask where something is. Kept by n until p2p_node_close. */
 struct routing *p2p_node_routing(const struct p2p_node *n);
 

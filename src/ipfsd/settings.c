@@ -218,7 +218,8 @@ static enum err p2p_of(struct settings *s, const struct config *c, char error[CO
     p->down_per_s = config_u64(c, "p2p-down");
     p->up_per_s = config_u64(c, "p2p-up");
     if (config_copy(p->deny, sizeof(p->deny), c, "p2p-deny") != OK ||
-        config_path(p->key, sizeof(p->key), c, "p2p-key") != OK)
+        config_path(p->key, sizeof(p->key), c, "p2p-key") != OK ||
+        path_join(p->folder, sizeof(p->folder), s->home, "p2p") != OK)
         return config_refuse(error, "p2p-deny or p2p-key is too long");
     return OK;
 }

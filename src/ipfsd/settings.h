@@ -30,8 +30,9 @@ enum settings_provide { SETTINGS_PROVIDE_OFF, SETTINGS_PROVIDE_ROOTS, SETTINGS_P
 
 struct settings_p2p {
     bool on;
-    bool mdns;                   /* find peers on the local network */
-    char key[SETTINGS_PATH_MAX]; /* the file of the identity */
+    bool mdns;                      /* find peers on the local network */
+    char key[SETTINGS_PATH_MAX];    /* the file of the identity */
+    char folder[SETTINGS_PATH_MAX]; /* what it remembers of others */
     struct multiaddr listen[SETTINGS_P2P_MAX], peers[SETTINGS_P2P_MAX], announce[SETTINGS_P2P_MAX];
     size_t listen_count, peer_count, announce_count;
     char deny[CONFIG_VALUE_MAX]; /* peer ids and IP prefixes, with commas */
