@@ -74,10 +74,19 @@ void p2p_find_begin(struct p2p_find *f, struct resolver *r)
         loop_timer_start(f->begin, 0, BEGIN_MS);
 }
 
+/* ---- what bitswap lacks ---------------------------------------------------------------------- */
+
 static void on_sought(void *ctx, const struct cid *cid)
 {
-    (void)ctx;
-    (void)cid;
+    const struct p2p_find *f = ctx;
+    if (f->exchange != NULL)
+        exchange_sought(f->exchange, cid);
+}
+
+static bool on_lacking(void *ctx, const struct cid *cid)
+{
+    const struct p2p_find *f = ctx;
+    return seek_begin(f->seek, cid) == OK;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -150,6 +159,7 @@ void p2p_find_attach(struct p2p_find *f, struct swarm *s, struct exchange *x)
 {
     f->swarm = s;
     f->exchange = x;
+    exchange_seek(x, on_lacking, f);
     seek_attach(f->seek, s);
     if (f->settings->p2p.dht != DHT_OFF)
         dht_attach(f->dht, s, f->protocols);
