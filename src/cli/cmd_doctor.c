@@ -1,5 +1,6 @@
 /* doctor: what is wrong, and the one next action. Without an argument: this machine and the
- * network; with a CID: who keeps it and whether it can be read; with "disk": the node's disks. */
+ * network; with a CID: who keeps it and whether it can be read; with "disk": the node's disks; with
+ * "tee": what this machine has of SGX, TDX and SEV-SNP. */
 #include "base/hex.h"
 #include "cli/gateways.h"
 #include "cli/keyring.h"
@@ -7,6 +8,7 @@
 #include "cli/node.h"
 #include "cli/order.h"
 #include "cli/peers.h"
+#include "cli/tee_look.h"
 #include "codec/ss58.h"
 #include "ipfs/dag_block.h"
 #include "ipfs/dag_walk.h"
@@ -15,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     WHAT_MAX = 512,
@@ -29,6 +32,7 @@ struct doctor {
     const struct cli *c;
     json_t *checks;
     json_t *story; /* what peers were asked, NULL: nothing */
+    bool each;     /* shows what to do about every finding, not only about the first */
     enum verdict worst;
     char next[NEXT_MAX]; /* of the first bad finding, else of the first note */
 };
@@ -47,10 +51,15 @@ found(struct doctor *d, enum verdict v, const char *name, const char *next, cons
         (void)snprintf(d->next, sizeof(d->next), "%s", next);
     if (v > d->worst)
         d->worst = v;
-    json_array_append_new(
-        d->checks, json_pack("{s:s, s:s, s:s}", "check", name, "state", words[v], "what", text));
+    const char *each = d->each ? next : NULL;
+    json_t *check = json_pack("{s:s, s:s, s:s}", "check", name, "state", words[v], "what", text);
+    if (each != NULL)
+        json_object_set_new(check, "next", json_string(each));
+    json_array_append_new(d->checks, check);
     if (!d->c->json) {
         printf("%-5s  %-8s  %s\n", words[v], name, text);
+        if (each != NULL)
+            printf("                 do: %s\n", each);
         fflush(stdout);
     }
 }
@@ -301,6 +310,28 @@ static void doctor_disks(struct doctor *d)
     }
 }
 
+/* ---- the TEE -------------------------------------------------------------------------------- */
+
+static void found_tee(void *ctx, enum tee_state state, const char *check, const char *next,
+                      const char *what)
+{
+    static const enum verdict verdicts[] = { GOOD, NOTE, BAD };
+    found(ctx, verdicts[state], check, next, "%s", what);
+}
+
+static void doctor_tee(struct doctor *d)
+{
+    static gid_t groups[256];
+    int count = getgroups((int)(sizeof(groups) / sizeof(groups[0])), groups);
+    const char *root = cli_value(d->c, "root");
+    const struct tee_place at = { .root = root == NULL ? "" : root,
+                                  .uid = geteuid(),
+                                  .groups = groups,
+                                  .group_count = count < 0 ? 0 : (size_t)count };
+    d->each = true;
+    tee_look(&at, found_tee, d);
+}
+
 /* ---- one content ---------------------------------------------------------------------------- */
 
 /* Whether it is in this machine's store, whole. */
@@ -509,7 +540,7 @@ static enum cli_exit doctor_content(struct doctor *d, const char *text)
     struct chain_client_status now;
     if (cid_parse(&root, span_str(text)) != OK) {
         json_decref(d->checks);
-        return cli_usage(d->c, "\"%s\" is neither a CID nor \"disk\"", text);
+        return cli_usage(d->c, "\"%s\" is neither a CID nor \"disk\" nor \"tee\"", text);
     }
     check_here(d, &root);
     if (check_chain(d, &now))
@@ -526,6 +557,8 @@ enum cli_exit cmd_doctor_run(struct cli *c)
         doctor_machine(&d);
     else if (strcmp(c->args[0], "disk") == 0)
         doctor_disks(&d);
+    else if (strcmp(c->args[0], "tee") == 0)
+        doctor_tee(&d);
     else
         return doctor_content(&d, c->args[0]);
     return finish(&d);

@@ -82,11 +82,17 @@ static const struct cli_option swarm_ping_options[] = {
     { NULL, 0, NULL, NULL },
 };
 
+static const struct cli_option doctor_options[] = {
+    { "root", 0, "FOLDER", "tee: look at a copy of another machine's /proc, /sys and /dev" },
+    { 0 },
+};
+
 const struct cli_verb cli_verbs_network[] = {
     { "status", "", "one page on network, account, store and node", "crust status", NULL, 0, 0,
       cmd_status_run },
-    { "doctor", "[CID|disk]", "what is wrong, and the one next action",
-      "crust doctor\ncrust doctor CID\ncrust doctor disk", NULL, 0, 1, cmd_doctor_run },
+    { "doctor", "[CID|disk|tee]", "what is wrong, and the one next action",
+      "crust doctor\ncrust doctor CID\ncrust doctor disk\ncrust doctor tee", doctor_options, 0, 1,
+      cmd_doctor_run },
     { "id", "", "who this node is among libp2p peers, and its addresses", "crust id", NULL, 0, 0,
       cmd_swarm_id },
     { "swarm peers", "", "the peers that this node is connected with", "crust swarm peers", NULL, 0,
