@@ -231,7 +231,9 @@ static struct fee fee_of(struct chain *c, const struct ledger_call *call, enum t
     *verdict = tx->call.kind == TX_REPORT ? c->work->check(l, call) : RESULT_OK;
     if (tx->call.kind == TX_REPORT && *verdict == RESULT_OK && c->work->is_free(l, call))
         fee.charged = tx->tip;
-    if (tx->call.kind == TX_COLLATERAL_POST && registry_is_useful(l, call))
+    /* SPEC attest 11.5: "and its sender could have paid" */
+    if (tx->call.kind == TX_COLLATERAL_POST &&
+        amount_cmp(accounts_usable(l, call->from), fee.charged) >= 0 && registry_is_useful(l, call))
         fee.charged = tx->tip;
     /* SPEC benefits 2.3: "A settlement that is refused pays in full." */
     if (tx->call.kind == TX_SETTLE && market_check_settle(l, call) == RESULT_OK)

@@ -451,6 +451,15 @@ static void useful_posts_pay_no_fee(void **state)
     CHECK(amount_cmp(after, world_free(&w, w.keys[2].public_key)) == 0);
     CHECK(post_tcb_info(start + 10, start + 30 * DAY, 20, GOOD) == RESULT_COLLATERAL_OLD);
     CHECK(amount_cmp(world_free(&w, w.keys[2].public_key), after) < 0);
+    /* Somebody without money is not even looked at. */
+    static struct memo memo;
+    uint64_t issued = start + 2 * DAY;
+    memset(&memo, 0, sizeof(memo));
+    w.chain.ledger.memo = &memo;
+    world_seed(&w.keys[2], 'Z', 2);
+    w.nonces[2] = 0;
+    CHECK(post_tcb_info(issued, start + 30 * DAY, 22, GOOD) == RESULT_CANNOT_PAY_FEE);
+    CHECK(memo.misses == 0);
 }
 
 /* Real documents under the vendors' roots, at the time they were valid. */
