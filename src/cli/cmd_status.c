@@ -298,6 +298,8 @@ static void print_node(const struct page *p)
     printf("worker    %s (%s), deposit %s%s%s\n", worker, p->at_chain.provider, deposit,
            p->at_chain.faulted ? "; STOPPED FOR A FAULT" : "",
            p->at_chain.suspended != 0 ? "; a disk is suspended" : "");
+    if (strcmp(p->at_chain.provider, "tdx") == 0)
+        printf("          VOLATILE: TDX has no sealing key, so this worker ends with its guest\n");
     if (is_fork(p))
         printf("          IT IS AN OLD COPY: it stands at step %llu, the chain knows step %llu. It "
                "can report no more\n",
