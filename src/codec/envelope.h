@@ -7,7 +7,7 @@
 
 enum {
     ENVELOPE_PAYLOAD_MAX = 8192, /* what one message of identify may hold */
-    ENVELOPE_TYPE_MAX = 16,
+    ENVELOPE_TYPE_MAX = 32,
 };
 
 struct envelope {

@@ -216,3 +216,40 @@ enum err multiaddr_url(char out[MULTIADDR_URL_MAX], const struct multiaddr *a)
                    six ? "]" : "", (unsigned)t.port);
     return OK;
 }
+
+/* "[::1]:80", "a.example", "1.2.3.4:80" as HOST/tcp/PORT in text. */
+static enum err head_of_url(char out[MULTIADDR_TEXT_MAX], const char *at, const char *otherwise)
+{
+    bool six = *at == '[';
+    size_t n = six ? strcspn(at + 1, "]") : strcspn(at, ":/");
+    const char *host = at + six, *rest = host + n + (six && host[n] == ']'), *port = otherwise;
+    size_t port_n = strlen(port);
+    if (n == 0 || n > MULTIADDR_NAME_MAX || (six && host[n] != ']'))
+        return ERR_FORMAT;
+    if (*rest == ':') {
+        port = rest + 1;
+        port_n = strspn(port, "0123456789");
+        rest = port + port_n;
+    }
+    if (*rest != '\0' && strcmp(rest, "/") != 0)
+        return *rest == '/' ? ERR_UNSUPPORTED : ERR_FORMAT;
+    bool four = !six && strspn(host, "0123456789.") == n;
+    (void)snprintf(out, MULTIADDR_TEXT_MAX, "/%s/%.*s/tcp/%.*s",
+                   six    ? "ip6"
+                   : four ? "ip4"
+                          : "dns",
+                   (int)n, host, (int)(port_n < 8 ? port_n : 8), port);
+    return OK;
+}
+
+enum err multiaddr_of_url(struct multiaddr *out, const char *url)
+{
+    char text[MULTIADDR_TEXT_MAX];
+    *out = (struct multiaddr){ 0 };
+    bool tls = strncmp(url, "https://", 8) == 0;
+    if (!tls && strncmp(url, "http://", 7) != 0)
+        return ERR_FORMAT;
+    TRY(head_of_url(text, url + (tls ? 8 : 7), tls ? "443" : "80"));
+    TRY(multiaddr_parse(out, span_str(text)));
+    return multiaddr_add(out, tls ? MULTIADDR_HTTPS : MULTIADDR_HTTP, (struct span){ NULL, 0 });
+}

@@ -111,6 +111,10 @@ enum { MULTIADDR_URL_MAX = MULTIADDR_NAME_MAX + 16 }; /* with its NUL */
  * characters that no host has: ERR_UNSUPPORTED, and out is "". */
 NODISCARD enum err multiaddr_url(char out[MULTIADDR_URL_MAX], const struct multiaddr *a);
 
+/* multiaddr_of_url makes the address of a server from http://HOST or https://HOST, with or without
+ * a port and one slash behind it. ERR_FORMAT; ERR_UNSUPPORTED (a path); *out zeroed then. */
+NODISCARD enum err multiaddr_of_url(struct multiaddr *out, const char *url);
+
 /* multiaddr_of_ip makes /ip4 or /ip6 (size 4 or 16, asserted) /tcp/PORT. */
 struct multiaddr multiaddr_of_ip(struct span ip, uint16_t port);
 

@@ -234,6 +234,38 @@ static void addresses_of_http_servers(void **state)
     }
 }
 
+static void urls_of_servers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *text; /* NULL: none */
+    } list[] = {
+        { "http://1.2.3.4:8080", "/ip4/1.2.3.4/tcp/8080/http" },
+        { "https://a.example", "/dns/a.example/tcp/443/https" },
+        { "https://a.example/", "/dns/a.example/tcp/443/https" },
+        { "http://[2600::1]:81/", "/ip6/2600::1/tcp/81/http" },
+        { "http://a.example/gateway", NULL },
+        { "ftp://a.example", NULL },
+        { "http://", NULL },
+        { "http://a:b", NULL },
+        { "http://a:99999", NULL },
+        { "http://[::1", NULL },
+        { "http://1.2.3", NULL },
+    };
+    struct multiaddr a;
+    char text[MULTIADDR_TEXT_MAX];
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        enum err e = multiaddr_of_url(&a, list[i].url);
+        CHECK((e == OK) == (list[i].text != NULL));
+        if (e != OK) {
+            CHECK(a.size == 0);
+            continue;
+        }
+        multiaddr_format(text, &a);
+        CHECK(strcmp(text, list[i].text) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_what_a_tcp_dialer_needs),
         cmocka_unit_test(addresses_of_http_servers),
+        cmocka_unit_test(urls_of_servers),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

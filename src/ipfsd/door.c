@@ -2,6 +2,7 @@
 
 #include "ipfsd/gateway_http.h"
 #include "ipfsd/host.h"
+#include "ipfsd/ipni_publish.h"
 #include "ipfsd/p2p_node.h"
 #include "ipfsd/push.h"
 #include "ipfsd/remote.h"
@@ -93,7 +94,7 @@ static void storage_metrics(struct text *t, struct host *h)
 static void on_other(void *ctx, struct http_request *rq)
 {
     struct ipfsd *n = ctx;
-    if (push_handle(n->push, rq))
+    if (push_handle(n->push, rq) || ipni_publish_serve(atomic_load(&n->ipni), rq))
         return;
     if (strcmp(http_request_path(rq), "/metrics") != 0) {
         (void)!http_request_respond_text(rq, 404, "not found: /ipfs/CID or /metrics\n");

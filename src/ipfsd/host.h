@@ -69,6 +69,9 @@ void host_close(struct host *h); /* NULL is fine */
 /* host_open_log opens the journal, on the disks that are there. Used by host_trees.c. */
 NODISCARD enum err host_open_log(struct host *h);
 
+/* host_index_whole: the index lists everything that is sealed here. Any thread. */
+bool host_index_whole(struct host *h);
+
 /* host_index_align makes the index anew when it is not that of the trees, or left things out. Under
  * the lock. */
 NODISCARD enum err host_index_align(struct host *h);

@@ -23,6 +23,14 @@ void host_publish(struct host *h)
     pthread_mutex_unlock(&h->numbers_lock);
 }
 
+bool host_index_whole(struct host *h)
+{
+    pthread_mutex_lock(&h->lock);
+    bool whole = !h->index_stale && !h->index_partial && !h->index_behind;
+    pthread_mutex_unlock(&h->lock);
+    return whole;
+}
+
 /* From memory alone: a disk that hangs must not make this wait. */
 static void status_disks(struct host *h, struct host_view *out)
 {

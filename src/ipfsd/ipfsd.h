@@ -18,6 +18,7 @@ struct http_client;
 struct gateway_http;
 struct kubo_rpc;
 struct find_http;
+struct ipni_publish;
 struct names;
 struct p2p_node;
 struct fetch_ranks;
@@ -35,22 +36,23 @@ struct ipfsd {
     struct http_client *http;
     struct fetch_ranks *ranks; /* of those we fetch from; NULL: out of memory, nothing is kept */
     struct ipc_server *ipc;
-    struct block_source local;    /* everything this node holds */
-    struct block_source source;   /* the gateway's: the same, and what it can fetch */
-    struct chain_read chain;      /* for push and remote */
-    struct push *push;            /* with the gateway */
-    struct remote *remote;        /* NULL: the gateway fetches nothing */
-    struct names *names;          /* with the gateway */
-    struct gateway_http *gateway; /* NULL: not serving */
-    struct kubo_rpc *kubo_rpc;    /* NULL: off */
-    struct kubo_tokens tokens;    /* of Kubo's RPC; count 0: none are required */
-    struct pin_http *pinning;     /* NULL: off */
-    struct p2p_node *p2p;         /* NULL: off */
-    struct find_http *find_http;  /* NULL: no routers */
-    struct jobs control;          /* one thread: reports, registration, everything short */
-    struct jobs sealing;          /* some threads: seal, fill, fetch */
-    struct jobs maintain;         /* one thread: garbage collection, verify */
-    struct care care;             /* of the enclave's life and the disks */
+    struct block_source local;         /* everything this node holds */
+    struct block_source source;        /* the gateway's: the same, and what it can fetch */
+    struct chain_read chain;           /* for push and remote */
+    struct push *push;                 /* with the gateway */
+    struct remote *remote;             /* NULL: the gateway fetches nothing */
+    struct names *names;               /* with the gateway */
+    struct gateway_http *gateway;      /* NULL: not serving */
+    struct kubo_rpc *kubo_rpc;         /* NULL: off */
+    struct kubo_tokens tokens;         /* of Kubo's RPC; count 0: none are required */
+    struct pin_http *pinning;          /* NULL: off */
+    struct p2p_node *p2p;              /* NULL: off */
+    struct find_http *find_http;       /* NULL: no routers */
+    struct ipni_publish *_Atomic ipni; /* NULL: indexers are told nothing */
+    struct jobs control;               /* one thread: reports, registration, everything short */
+    struct jobs sealing;               /* some threads: seal, fill, fetch */
+    struct jobs maintain;              /* one thread: garbage collection, verify */
+    struct care care;                  /* of the enclave's life and the disks */
     atomic_bool stopping;
     uint32_t calls; /* under way; the loop's */
 };

@@ -4,11 +4,13 @@
 #include "ipfsd/fetch_rank.h"
 #include "ipfsd/find_http.h"
 #include "ipfsd/host.h"
+#include "ipfsd/ipni_publish.h"
 #include "ipfsd/kubo_rpc_http.h"
 #include "ipfsd/p2p_node.h"
 #include "ipfsd/pin_http.h"
 #include "ipfsd/remote.h"
 #include "ipfsd/service.h"
+#include "ipfsd/swarm.h"
 #include "rt/clock.h"
 #include "rt/http_client.h"
 #include "rt/log.h"
@@ -48,6 +50,37 @@ static enum err open_store(struct ipfsd *n)
     return e;
 }
 
+static size_t peer_addresses(void *ctx, struct multiaddr *out, size_t max)
+{
+    const struct ipfsd *n = ctx;
+    bool global = !n->settings.allow_private_origins;
+    return swarm_addresses(p2p_node_swarm(n->p2p), out, max, global);
+}
+
+static enum err open_ipni(struct ipfsd *n)
+{
+    char folder[PATH_TEXT_MAX];
+    struct ipni_publish *ipni = NULL;
+    if (n->settings.indexers.count == 0)
+        return OK;
+    TRY(path_join(folder, sizeof(folder), n->settings.home, "p2p/ipni"));
+    const struct ipni_publish_options o = { .loop = n->loop,
+                                            .host = n->host,
+                                            .key = p2p_node_key(n->p2p),
+                                            .folder = folder,
+                                            .gateway = n->settings.url,
+                                            .indexers = &n->settings.indexers,
+                                            .bitswap = true,
+                                            .addresses = peer_addresses,
+                                            .ctx = n };
+    enum err e = ipni_publish_open(&ipni, &o);
+    if (e != OK)
+        log_error("ipni-off", "folder=\"%s\" url=\"%s\" reason=\"%s\" next=\"see url\"", folder,
+                  n->settings.url, err_text(e));
+    atomic_store(&n->ipni, ipni);
+    return e;
+}
+
 static enum err start(struct ipfsd *n)
 {
     TRY(path_make_dirs(n->settings.home, 0700));
@@ -75,6 +108,7 @@ static enum err start(struct ipfsd *n)
         TRY(p2p_node_provide(n->p2p, &n->blocks));
     }
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
+    TRY(open_ipni(n));
     TRY(kubo_rpc_open(&n->kubo_rpc, n));
     TRY(pin_http_open(&n->pinning, n));
     enum err e = service_open(n);
@@ -100,6 +134,7 @@ static void stop(struct ipfsd *n)
         loop_run_once(n->loop, 50);
     pin_http_close(n->pinning);
     door_close(n);
+    ipni_publish_close(atomic_exchange(&n->ipni, NULL));
     care_stop(&n->care);
     /* A fetch under way ends by what the loop tells it. */
     while (n->loop != NULL && !jobs_idle(&n->sealing))

@@ -248,6 +248,11 @@ struct routing *p2p_node_routing(const struct p2p_node *n)
     return p2p_find_routing(n->find);
 }
 
+const struct ed25519_key *p2p_node_key(const struct p2p_node *n)
+{
+    return &n->key;
+}
+
 void p2p_node_ask(struct p2p_node *n, struct call *c)
 {
     p2p_ask_start(n->ask, c);

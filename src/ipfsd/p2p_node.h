@@ -30,6 +30,9 @@ NODISCARD enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b);
 /* Whom to ask where something is. Kept by n until p2p_node_close. */
 struct routing *p2p_node_routing(const struct p2p_node *n);
 
+/* Its identity, kept by n. */
+const struct ed25519_key *p2p_node_key(const struct p2p_node *n);
+
 /* p2p_node_ask answers a call of a kind NODE_P2P_* by call_finish, now or later. */
 void p2p_node_ask(struct p2p_node *n, struct call *c);
 

@@ -1,5 +1,6 @@
 #include "ipfsd/settings.h"
 
+#include "ipfsd/ipni_publish.h"
 #include "ipfsd/keep.h"
 #include "ipfsd/routing_http.h"
 #include "rt/path.h"
@@ -49,6 +50,8 @@ static const struct config_key keys[] = {
     { "peers", CONFIG_STRING, "", "URLs of gateways to ask for what is not here, with commas" },
     { "routing-endpoints", CONFIG_STRING, "",
       "URLs of delegated routers (/routing/v1) to ask who has a content, with commas" },
+    { "ipni-announce", CONFIG_STRING, "",
+      "URLs of IPNI indexers to tell what is sealed here, with commas" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
     { "p2p", CONFIG_BOOL, "false", "connect with libp2p peers" },
@@ -241,6 +244,19 @@ static enum err pinning_of(struct settings *s, const struct config *c, char erro
     return OK;
 }
 
+/* They fetch from the gateway what is signed with the identity. */
+static enum err indexers_of(struct settings *s, const struct config *c,
+                            char error[CONFIG_ERROR_MAX])
+{
+    if (config_urls(&s->indexers, c, "ipni-announce") != OK ||
+        s->indexers.count > IPNI_PUBLISH_INDEXERS)
+        return config_refuse(error, "ipni-announce: at most 4 URLs like https://cid.contact");
+    if (s->indexers.count != 0 &&
+        !(config_bool(c, "p2p") && config_bool(c, "gateway") && config_bool(c, "storage")))
+        return config_refuse(error, "ipni-announce needs p2p, gateway and storage");
+    return OK;
+}
+
 static enum err check_storage(const struct settings *s, char error[CONFIG_ERROR_MAX])
 {
     if (!s->storage)
@@ -272,6 +288,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         out->routers.count > ROUTING_HTTP_ROUTERS)
         return config_refuse(error, "routing-endpoints: at most 4 URLs like https://cid.contact");
     TRY(pinning_of(out, c, error));
+    TRY(indexers_of(out, c, error));
     TRY(config_port(&out->kubo_port, error, c, "kubo-rpc"));
     out->kubo_rpc = config_bool(c, "kubo-rpc");
     if (config_copy(out->kubo_host, sizeof(out->kubo_host), c, "kubo-rpc-host") != OK ||

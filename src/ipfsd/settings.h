@@ -76,6 +76,7 @@ struct settings {
     bool gateway_remote; /* fetch what is not here */
     struct config_urls peers;
     struct config_urls routers;       /* delegated routers */
+    struct config_urls indexers;      /* of IPNI */
     char url[CONFIG_URL_MAX];         /* how others reach the gateway; "" when not known */
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;
