@@ -104,6 +104,8 @@ const struct cli_verb cli_verbs_network[] = {
       cmd_swarm_connect },
     { "swarm ping", "PEER", "how long a connected peer takes to answer",
       "crust swarm ping 12D3KooW...", swarm_ping_options, 1, 1, cmd_swarm_ping },
+    { "swarm dht", "", "the node in the DHT: whom it knows, what it has told", "crust swarm dht",
+      NULL, 0, 0, cmd_swarm_dht },
     { "network use", "URL", "choose a chain node, and remember which network it is of",
       "crust network use http://127.0.0.1:7001", use_options, 1, 1, cmd_network_use },
     { "chain block", "[HEIGHT]", "a block; default: the last one", "crust chain block 12", NULL, 0,

@@ -1,4 +1,4 @@
-/* id, swarm peers, swarm addrs, swarm connect, swarm ping: the node's libp2p peers. */
+/* id, swarm peers, swarm addrs, swarm connect, swarm ping, swarm dht: the node's libp2p peers. */
 #include "cli/market.h"
 #include "cli/peers.h"
 #include "rt/clock.h"
@@ -82,6 +82,37 @@ static void show_dials(const json_t *answer)
     json_array_foreach(json_object_get(answer, "dials"), i, d)
         printf("%s  %s (%llu ms)\n", peers_text(d, "address"), peers_text(d, "result"),
                (unsigned long long)peers_number(d, "ms"));
+}
+
+static void show_dht(const json_t *answer)
+{
+    size_t i;
+    const json_t *n, *nets = json_object_get(answer, "nets");
+    unsigned long long contents = peers_number(answer, "contents");
+    json_array_foreach(nets, i, n)
+    {
+        printf("%s net: knows %llu nodes", peers_text(n, "net"),
+               (unsigned long long)peers_number(n, "nodes"));
+        if (json_is_true(json_object_get(n, "serves")))
+            printf(", answers others, keeps %llu records for them",
+                   (unsigned long long)peers_number(n, "records"));
+        printf("\n");
+        if (json_is_true(json_object_get(answer, "provides")))
+            printf("  told of %llu of %llu contents\n", (unsigned long long)peers_number(n, "told"),
+                   contents);
+    }
+    if (json_array_size(nets) == 0)
+        printf("off: p2p-dht = off\n");
+    printf("%llu look-ups, %llu requests (%llu in vain); %llu answers to others\n",
+           (unsigned long long)peers_number(answer, "looked_up"),
+           (unsigned long long)peers_number(answer, "asked"),
+           (unsigned long long)peers_number(answer, "asked_in_vain"),
+           (unsigned long long)peers_number(answer, "answered"));
+}
+
+enum cli_exit cmd_swarm_dht(struct cli *c)
+{
+    return ask(c, NODE_P2P_DHT, NULL, show_dht);
 }
 
 enum cli_exit cmd_swarm_id(struct cli *c)

@@ -28,5 +28,6 @@ enum cli_exit cmd_swarm_peers(struct cli *c);
 enum cli_exit cmd_swarm_addrs(struct cli *c);
 enum cli_exit cmd_swarm_connect(struct cli *c);
 enum cli_exit cmd_swarm_ping(struct cli *c);
+enum cli_exit cmd_swarm_dht(struct cli *c);
 
 #endif

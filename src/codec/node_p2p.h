@@ -12,6 +12,7 @@ enum node_p2p {
     NODE_P2P_CONNECT = 42, /* node_bytes: an address or a peer id -> how each address went */
     NODE_P2P_PING = 43,    /* node_bytes: a peer id -> how long an answer took */
     NODE_P2P_EXPLAIN = 44, /* node_bytes: a CID -> who was asked for it, and how that went */
+    NODE_P2P_DHT = 46,     /* - -> the node in the DHT: tables, what has been told */
     NODE_P2P_TRY = 45,     /* node_block -> node_size: connected peers have it; ERR_NOT_FOUND */
 };
 

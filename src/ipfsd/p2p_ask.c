@@ -131,6 +131,18 @@ static void answer_id(struct p2p_ask *a, struct call *c)
     end_json(c, &w);
 }
 
+static void answer_dht(struct p2p_ask *a, struct call *c)
+{
+    struct writer w;
+    if (!begin_json(c, &w))
+        return;
+    struct json_out j = json_out_to(&w);
+    json_out_object(&j);
+    a->o.write_dht(a->o.ctx, &j);
+    json_out_object_end(&j);
+    end_json(c, &w);
+}
+
 static void answer_peers(struct p2p_ask *a, struct call *c)
 {
     struct writer w;
@@ -584,7 +596,7 @@ void p2p_ask_start(struct p2p_ask *a, struct call *c)
 {
     char text[TEXT_MAX];
     struct talk *t = NULL;
-    bool plain = c->type == NODE_P2P_ID || c->type == NODE_P2P_PEERS;
+    bool plain = c->type == NODE_P2P_ID || c->type == NODE_P2P_PEERS || c->type == NODE_P2P_DHT;
     enum err e = plain ? node_msg_decode_none(c->body) : text_of(text, c);
     if (a->stopped)
         e = ERR_CLOSED;
@@ -594,6 +606,8 @@ void p2p_ask_start(struct p2p_ask *a, struct call *c)
         answer_id(a, c);
     else if (c->type == NODE_P2P_PEERS)
         answer_peers(a, c);
+    else if (c->type == NODE_P2P_DHT)
+        answer_dht(a, c);
     else if (c->type == NODE_P2P_CONNECT)
         t = start_connect(a, c, text);
     else if (c->type == NODE_P2P_PING)

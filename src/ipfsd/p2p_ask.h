@@ -21,6 +21,7 @@ enum {
     P2P_ASK_AGENT_MAX = 65, /* with its NUL */
 };
 
+struct json_out;
 struct p2p_ask;
 
 struct p2p_ask_options {
@@ -28,6 +29,9 @@ struct p2p_ask_options {
     struct swarm *swarm;
     struct resolver *resolver;
     struct routing *routing; /* NULL: nobody is asked */
+    /* Writes members of an object: how it stands with the DHT. */
+    void (*write_dht)(void *ctx, struct json_out *j);
+    void *ctx;
     struct peer_id self;
     uint32_t connections; /* of the swarm */
     const char *agent;

@@ -1,5 +1,6 @@
 #include "ipfsd/p2p_find.h"
 
+#include "codec/json_out.h"
 #include "rt/log.h"
 #include "rt/netaddr.h"
 #include "rt/path.h"
@@ -184,9 +185,44 @@ struct routing *p2p_find_routing(struct p2p_find *f)
     return f->routing;
 }
 
-struct dht *p2p_find_dht(struct p2p_find *f)
+static void write_net(struct json_out *j, const struct dht_figures *d,
+                      const struct dht_provide_figures *p, size_t net)
 {
-    return f->dht;
+    json_out_object(j);
+    json_out_member_str(j, "net", net == DHT_LAN ? "local" : "global");
+    json_out_member_bool(j, "serves", d->nets[net].serving);
+    json_out_member_u64(j, "nodes", d->nets[net].nodes);
+    json_out_member_u64(j, "records", d->nets[net].records);
+    json_out_member_u64(j, "told", p->nets[net].told);
+    json_out_member_u64(j, "regions", p->nets[net].regions);
+    json_out_member_u64(j, "regions_failed", p->nets[net].failed);
+    json_out_member_u64(j, "records_stored", p->nets[net].stored);
+    json_out_object_end(j);
+}
+
+void p2p_find_write(void *find, struct json_out *j)
+{
+    const struct p2p_find *f = find;
+    struct dht_figures d;
+    struct dht_provide_figures p = { .count = 0 };
+    dht_figures(f->dht, &d);
+    if (f->provide != NULL)
+        dht_provide_figures(f->provide, &p);
+    json_out_key(j, "nets");
+    json_out_array(j);
+    for (size_t i = 0; i < DHT_NETS; i++)
+        if (d.nets[i].on)
+            write_net(j, &d, &p, i);
+    json_out_array_end(j);
+    json_out_member_bool(j, "provides", f->provide != NULL);
+    json_out_member_u64(j, "contents", p.count);
+    json_out_member_u64(j, "contents_left_out", p.left_out);
+    json_out_member_u64(j, "looking_up", d.looks);
+    json_out_member_u64(j, "looked_up", d.looked);
+    json_out_member_u64(j, "asked", d.asked);
+    json_out_member_u64(j, "asked_in_vain", d.failed);
+    json_out_member_u64(j, "answered", d.served);
+    json_out_member_u64(j, "refused", d.refused);
 }
 
 void p2p_find_peer(struct p2p_find *f, uint32_t connection, const struct peer_id *peer,

@@ -9,6 +9,7 @@
 #include "ipfsd/resolve.h"
 #include "ipfsd/seek.h"
 
+struct json_out;
 struct p2p_find;
 
 /* s is kept. ERR_MEMORY, ERR_LIMIT, ERR_IO. */
@@ -27,7 +28,9 @@ void p2p_find_begin(struct p2p_find *f, struct resolver *r);
 NODISCARD enum err p2p_find_provide(struct p2p_find *f, const struct blocks *b);
 
 struct routing *p2p_find_routing(struct p2p_find *f);
-struct dht *p2p_find_dht(struct p2p_find *f);
+
+/* Writes the members of an object: both nets, what is under way, what has been told. */
+void p2p_find_write(void *find, struct json_out *j);
 
 /* From the swarm's callbacks. */
 void p2p_find_peer(struct p2p_find *f, uint32_t connection, const struct peer_id *peer,

@@ -157,6 +157,8 @@ static enum err open_ask(struct p2p_node *n, struct loop *l)
                                        .swarm = n->swarm,
                                        .resolver = n->resolver,
                                        .routing = p2p_find_routing(n->find),
+                                       .write_dht = p2p_find_write,
+                                       .ctx = n->find,
                                        .self = peer_id_of(&key),
                                        .connections = n->settings->p2p.connections,
                                        .agent = "crust/" RELEASE };

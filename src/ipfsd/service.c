@@ -188,6 +188,7 @@ static const struct row {
     { NODE_P2P_CONNECT, QUEUE_PEERS, false, NULL },
     { NODE_P2P_PING, QUEUE_PEERS, false, NULL },
     { NODE_P2P_EXPLAIN, QUEUE_PEERS, false, NULL },
+    { NODE_P2P_DHT, QUEUE_PEERS, false, NULL },
     { NODE_P2P_TRY, QUEUE_READER, false, try_peers },
 };
 
