@@ -218,7 +218,7 @@ static void add_one(struct job *j)
     if (e == OK)
         e = pinning_decode(&rq, encoded);
     if (e != OK) {
-        refuse(j->rq, 400, why);
+        refuse(j->rq, http_request_body(j->rq).n > PINNING_BODY_MAX ? 413 : 400, why);
         return;
     }
     memcpy(work.account, j->token.account, 32);
@@ -464,7 +464,7 @@ static enum err start(struct pin_http *h)
                                            .port_tries = s->pinning_port.tries,
                                            .threads = 1,
                                            .header_bytes_max = 24 << 10,
-                                           .body_bytes_max = PINNING_BODY_MAX,
+                                           .body_bytes_max = 2 * PINNING_BODY_MAX,
                                            .handler = handle,
                                            .ctx = h };
     (void)snprintf(path, sizeof(path), "%s/pins.db", s->pinning);

@@ -93,8 +93,7 @@ static enum err ask_chain(const struct pin_order *o, struct placing *p, const st
 {
     TRY(chain_read_status(o->chain, &p->status));
     TRY(chain_read_params(o->chain, &p->params));
-    TRY(chain_read_price(o->chain, &p->price, work->size, work->replicas));
-    return chain_read_allowance(o->chain, &p->allowance, work->account, o->key.public_key);
+    return chain_read_price(o->chain, &p->price, work->size, work->replicas);
 }
 
 static enum err sign(const struct pin_order *o, const struct placing *p, struct pin_work *work,
@@ -160,6 +159,10 @@ enum err pin_order_place(const struct pin_order *o, struct pin_work *work,
     struct chain_client_order there;
     struct pin_work next = *work;
     enum err e = ask_chain(o, &p, work);
+    if (e == ERR_NOT_FOUND)
+        return ERR_CLOSED; /* a chain that has no such answer */
+    TRY(e);
+    e = chain_read_allowance(o->chain, &p.allowance, work->account, o->key.public_key);
     if (e == ERR_NOT_FOUND) {
         pin_order_fail(work,
                        "the account allows this service nothing: crust allow %s --amount 10 "
@@ -196,14 +199,22 @@ enum err pin_order_place(const struct pin_order *o, struct pin_work *work,
 
 /* ---- following the transaction -------------------------------------------------------------- */
 
-void pin_order_send(const struct pin_order *o, const struct pin_work *work)
+void pin_order_send(const struct pin_order *o, struct pin_work *work)
 {
     struct chain_client_tx answer;
     enum err e = chain_read_submit(o->chain, &answer, span_of(work->tx, work->tx_size));
-    if (e != OK)
+    if (e != OK) {
         log_info("pin-order-not-sent", "reason=\"%s\"", err_text(e));
-    else if (answer.state == CHAIN_CLIENT_TX_REFUSED)
-        log_info("pin-order-refused", "reason=%s", answer.name);
+        return;
+    }
+    /* Another number in the row says nothing about the order: it may be in a block already. */
+    work->refused =
+        answer.state == CHAIN_CLIENT_TX_REFUSED && strcmp(answer.name, "BAD_NONCE") != 0;
+    if (!work->refused)
+        return;
+    log_info("pin-order-refused", "reason=%s", answer.name);
+    (void)snprintf(work->details, sizeof(work->details), "the chain refuses the order: %.60s",
+                   answer.name);
 }
 
 /* What the order has cost: the difference in what the key may spend, since this service signs one
@@ -245,6 +256,14 @@ static enum err in_block(const struct pin_order *o, struct pin_work *work, struc
     return OK;
 }
 
+/* The reason is there already. */
+static void fail_refused(struct pin_work *work)
+{
+    char why[PIN_STORE_DETAILS_MAX];
+    memcpy(why, work->details, sizeof(why));
+    pin_order_fail(work, "%s", why);
+}
+
 enum err pin_order_settle(const struct pin_order *o, struct pin_work *work, struct amount *spent,
                           const struct pinning_request *rq)
 {
@@ -263,8 +282,13 @@ enum err pin_order_settle(const struct pin_order *o, struct pin_work *work, stru
     if (e != OK && e != ERR_NOT_FOUND)
         return e;
     if (status.height > work->tx_expiry + SLACK_BLOCKS) {
-        work->step = PIN_ORDER; /* it cannot get into a block any more, so another may be signed */
+        /* It cannot get into a block any more, so another may be signed. */
+        if (work->refused)
+            fail_refused(work);
+        else
+            work->step = PIN_ORDER;
         work->tx_size = 0;
+        work->refused = false;
         return OK;
     }
     pin_order_send(o, work);
@@ -273,36 +297,48 @@ enum err pin_order_settle(const struct pin_order *o, struct pin_work *work, stru
 
 /* ---- watching ------------------------------------------------------------------------------- */
 
-enum err pin_order_watch(const struct pin_order *o, struct pin_work *work, bool renew)
+/* Half of the time until it is to be renewed. */
+static uint64_t look_again_ms(const struct chain_client_order *order,
+                              const struct chain_client_status *status, const struct params *params)
+{
+    uint64_t from = status->height + margin(params);
+    uint64_t ms = order->expires_at > from ? (order->expires_at - from) * params->block_ms / 2 : 0;
+    return ms < PIN_ORDER_LOOK_MS       ? PIN_ORDER_LOOK_MS
+           : ms > PIN_ORDER_LOOK_MAX_MS ? PIN_ORDER_LOOK_MAX_MS
+                                        : ms;
+}
+
+enum err pin_order_watch(const struct pin_order *o, struct pin_work *work, bool renew,
+                         uint64_t *again_ms)
 {
     struct chain_client_status status;
-    struct chain_client_order *order = calloc(1, sizeof(*order));
     struct params params;
+    struct chain_client_order *order = calloc(1, sizeof(*order));
+    *again_ms = PIN_ORDER_LOOK_MS;
     if (order == NULL)
         return ERR_MEMORY;
     enum err e = chain_read_status(o->chain, &status);
     if (e == OK)
         e = chain_read_params(o->chain, &params);
-    if (e == OK) {
-        e = chain_read_order(o->chain, order, work->order);
-        if (e == ERR_NOT_FOUND || (e == OK && order->state == CHAIN_CLIENT_EXPIRED)) {
-            work->proven = false;
-            pin_order_fail(work, "the order has ended or was refunded");
-            free(order);
-            return OK;
-        }
-    }
-    if (e == OK) {
+    enum err read = e == OK ? chain_read_order(o->chain, order, work->order) : e;
+    bool ended =
+        e == OK && (read == ERR_NOT_FOUND || (read == OK && order->state == CHAIN_CLIENT_EXPIRED));
+    if (ended) {
+        work->proven = false;
+        pin_order_fail(work, "the order has ended or was refunded");
+    } else if (read == OK) {
         bool before = work->proven;
         note_order(work, order);
-        if (work->proven != before)
-            say(work, "");
         if (!work->proven)
             (void)snprintf(work->details, sizeof(work->details),
                            "ordered; %u of %u replicas are proven", work->verified, work->wanted);
+        else if (!before)
+            say(work, "");
+        if (work->proven)
+            *again_ms = look_again_ms(order, &status, &params);
         if (renew && near_end(order, status.height, &params))
             work->step = PIN_ORDER;
     }
     free(order);
-    return e;
+    return ended ? OK : read;
 }

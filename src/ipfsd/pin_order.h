@@ -15,6 +15,8 @@
 enum {
     PIN_ORDER_EXPIRY_BLOCKS = 40, /* in which a signed order may get into a block */
     PIN_ORDER_RENEW_PARTS = 10,   /* renewed in the last tenth of the paid time */
+    PIN_ORDER_LOOK_MS = 1000,     /* between two looks at an order, at least and at most */
+    PIN_ORDER_LOOK_MAX_MS = 60000,
 };
 
 struct pin_order {
@@ -32,16 +34,19 @@ NODISCARD enum err pin_order_place(const struct pin_order *o, struct pin_work *w
                                    const struct pinning_request *rq, const struct pin_token *token,
                                    struct amount spent);
 
-/* pin_order_send gives the chain work->tx, again and again if need be: the same bytes. */
-void pin_order_send(const struct pin_order *o, const struct pin_work *work);
+/* pin_order_send gives the chain work->tx, again and again if need be: the same bytes. Notes a
+ * refusal, which ends it only when it can no longer get into a block. */
+void pin_order_send(const struct pin_order *o, struct pin_work *work);
 
 /* pin_order_settle: PIN_SENT goes to PIN_WATCH or PIN_FAILED when tx is in a block, and *spent is
  * what it has cost; to PIN_ORDER when it can no longer get into one; else it is sent again. */
 NODISCARD enum err pin_order_settle(const struct pin_order *o, struct pin_work *work,
                                     struct amount *spent, const struct pinning_request *rq);
 
-/* pin_order_watch reads PIN_WATCH's order; near its end, when renew, it goes to PIN_ORDER. */
-NODISCARD enum err pin_order_watch(const struct pin_order *o, struct pin_work *work, bool renew);
+/* pin_order_watch reads PIN_WATCH's order; near its end, when renew, it goes to PIN_ORDER.
+ * again_ms: when to look again. */
+NODISCARD enum err pin_order_watch(const struct pin_order *o, struct pin_work *work, bool renew,
+                                   uint64_t *again_ms);
 
 /* pin_order_fail: PIN_FAILED with this reason; but what is paid and proven stays PIN_WATCH. */
 __attribute__((format(printf, 2, 3))) void pin_order_fail(struct pin_work *work, const char *format,

@@ -13,7 +13,8 @@ enum {
     FLAG_HELD = 2,
     FLAG_PROVEN = 4,
     FLAG_ORDER = 8,
-    FLAGS = 15,
+    FLAG_REFUSED = 16,
+    FLAGS = 31,
 };
 
 struct pin_store {
@@ -41,7 +42,8 @@ void pin_store_encode(struct writer *w, const struct pin_work *work)
     write_u8(w, VERSION);
     write_u8(w, (uint8_t)work->step);
     write_u8(w, (uint8_t)((work->removed ? FLAG_REMOVED : 0) | (work->held ? FLAG_HELD : 0) |
-                          (work->proven ? FLAG_PROVEN : 0) | (work->has_order ? FLAG_ORDER : 0)));
+                          (work->proven ? FLAG_PROVEN : 0) | (work->has_order ? FLAG_ORDER : 0) |
+                          (work->refused ? FLAG_REFUSED : 0)));
     write_be32(w, work->tries);
     write_be64(w, work->began_ms);
     write_bytes(w, work->account, sizeof(work->account));
@@ -88,6 +90,7 @@ enum err pin_store_decode(struct pin_work *out, struct span in)
     out->removed = (flags & FLAG_REMOVED) != 0;
     out->held = (flags & FLAG_HELD) != 0;
     out->proven = (flags & FLAG_PROVEN) != 0;
+    out->refused = (flags & FLAG_REFUSED) != 0;
     out->has_order = (flags & FLAG_ORDER) != 0;
     out->tries = read_be32(&r);
     out->began_ms = read_be64(&r);

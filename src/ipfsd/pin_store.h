@@ -38,6 +38,7 @@ struct pin_work {
     enum pin_step step;
     bool removed; /* by its owner; here only until tx is settled */
     bool held;    /* the block store keeps the content for it */
+    bool refused; /* PIN_SENT: the chain does not take tx */
     bool proven;  /* PIN_WATCH: as many replicas as wanted, when last looked */
     uint32_t tries;
     uint64_t began_ms; /* of PIN_FETCH: the first try; wall clock */

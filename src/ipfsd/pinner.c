@@ -261,7 +261,8 @@ static int64_t turn_settle(struct turn *t, struct amount *spent)
 static int64_t turn_watch(struct turn *t)
 {
     bool before = t->work.proven;
-    if (pin_order_watch(&t->p->order, &t->work, t->token != NULL) != OK)
+    uint64_t again_ms;
+    if (pin_order_watch(&t->p->order, &t->work, t->token != NULL, &again_ms) != OK)
         return PINNER_CHAIN_MS;
     if (t->work.proven && !before)
         log_info("pin-proven", "replicas=%u", t->work.verified);
@@ -269,7 +270,7 @@ static int64_t turn_watch(struct turn *t)
         release(t);
     if (t->work.step != PIN_WATCH)
         return t->work.step == PIN_FAILED ? NEVER : 0;
-    return t->work.proven ? PINNER_WATCH_MS : PINNER_CHAIN_MS;
+    return (int64_t)again_ms;
 }
 
 /* Its owner does not want it any more: what is signed is followed to its end, the rest forgotten.

@@ -15,7 +15,7 @@ enum {
     PINNER_RETRY_MS = 2000,      /* after nobody had a block; doubles */
     PINNER_RETRY_MAX_MS = 60000, /* up to this */
     PINNER_CHAIN_MS = 1000,      /* between two looks at an order that is under way */
-    PINNER_WATCH_MS = 60000,     /* at one that is proven */
+    PINNER_WATCH_MS = 60000,     /* before a renewal that failed is tried again */
 };
 
 /* Starts to work on what is in the store. The gateway and libp2p are open. ERR_MEMORY, ERR_IO,
