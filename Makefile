@@ -148,7 +148,7 @@ TOOL_BINS := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
 $(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lpthread
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lcmocka -lpthread
 
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)
 
