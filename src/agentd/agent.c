@@ -67,6 +67,38 @@ static void on_evidence(void *ctx, enum err e, bool more, struct span body, cons
     agent_step(a);
 }
 
+static void on_succession(void *ctx, enum err e, bool more, struct span body, const char *why)
+{
+    struct agent *a = ctx;
+    struct node_succession s = { 0 };
+    (void)more;
+    if (e == OK)
+        e = node_msg_decode_succession(&s, body);
+    if (e == OK && (s.evidence.n > sizeof(a->evidence) || s.given.n != 64 || s.taken.n != 64))
+        e = ERR_FORMAT;
+    if (e == OK) {
+        struct tx_worker_succeed *t = &a->succession;
+        memcpy(a->evidence, s.evidence.p, s.evidence.n);
+        a->evidence_size = s.evidence.n;
+        memcpy(t->worker, s.worker, 32);
+        memcpy(t->release, s.release, 32);
+        memcpy(t->predecessor, s.predecessor, 32);
+        memcpy(t->exchange, s.exchange, 32);
+        memcpy(t->given, s.given.p, 64);
+        memcpy(t->taken, s.taken.p, 64);
+    } else {
+        log_warn("no-succession", "reason=\"%s\"", why[0] != '\0' ? why : err_text(e));
+    }
+    plan_worker_evidence(&a->worker, s.worker, e, why[0] != '\0' ? why : err_text(e), agent_now(a));
+    agent_step(a);
+}
+
+static bool has_predecessor(const struct agent *a)
+{
+    static const uint8_t nobody[32];
+    return memcmp(a->view.node.predecessor, nobody, 32) != 0;
+}
+
 static void ask_evidence(struct agent *a)
 {
     struct node_register rq = { .block_height = a->view.chain.height };
@@ -76,8 +108,11 @@ static void ask_evidence(struct agent *a)
     attest_release_id(rq.release, span_str(a->settings.release));
     struct writer w = node_link_body(&a->node);
     node_msg_encode_register(&w, &rq);
+    /* Of a successor whom the chain knows already it is asked as of anybody. */
+    a->succeeds = has_predecessor(a) && !a->view.worker_known;
     enum err e =
-        node_link_ask(&a->node, NODE_REGISTER, &w, AGENT_REPORT_SILENCE_MS, on_evidence, a);
+        node_link_ask(&a->node, a->succeeds ? NODE_SUCCESSION : NODE_REGISTER, &w,
+                      AGENT_REPORT_SILENCE_MS, a->succeeds ? on_succession : on_evidence, a);
     if (e != OK)
         plan_worker_evidence(&a->worker, rq.account, e, "crust-ipfsd is not connected",
                              agent_now(a));
@@ -88,6 +123,19 @@ static void send_evidence(struct agent *a, enum tx_kind kind)
 {
     struct tx_call call = { .kind = kind };
     struct tx_worker_register *r = &call.worker_register;
+    /* A successor must never register as a new worker: its lineage would be lost. */
+    if (kind == TX_WORKER_REGISTER && has_predecessor(a) != a->succeeds) {
+        plan_worker_sent(&a->worker, ERR_STATE, 0, 0, agent_now(a));
+        return;
+    }
+    if (kind == TX_WORKER_REGISTER && a->succeeds) {
+        call.kind = TX_WORKER_SUCCEED;
+        call.worker_succeed = a->succession;
+        call.worker_succeed.block = a->worker.evidence_height;
+        call.worker_succeed.evidence = span_of(a->evidence, a->evidence_size);
+        submit(a, TX_LANE_WORKER, &call, expiry_soon(a));
+        return;
+    }
     r->block = a->worker.evidence_height;
     memcpy(r->worker, a->worker.worker, 32);
     attest_release_id(r->release, span_str(a->settings.release));

@@ -131,6 +131,8 @@ struct agent {
 
     size_t evidence_size, report_size;
     uint8_t evidence[TX_EVIDENCE_MAX];
+    bool succeeds; /* the evidence is of a successor, and this is the rest of its transaction */
+    struct tx_worker_succeed succession;
     uint8_t report_bytes[REPORT_RETURN_SIZE_MAX];
     char urls[TX_URLS_MAX][CHAIN_CLIENT_ORIGIN_MAX];
     uint8_t state[WORK_STATE_SIZE];

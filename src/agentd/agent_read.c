@@ -339,6 +339,7 @@ static void take_node(struct agent *a, const struct node_status *in)
                              .extent_bytes = in->extent_bytes,
                              .disk_count = in->disk_count };
     memcpy(n->worker, in->worker, 32);
+    memcpy(n->predecessor, in->predecessor, 32);
     memcpy(n->s, in->s, 32);
     for (uint32_t i = 0; i < in->disk_count; i++) {
         const struct node_disk *d = &in->disks[i];

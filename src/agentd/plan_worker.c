@@ -71,7 +71,9 @@ static struct plan_worker_effect registration(struct plan_worker *p, const struc
     struct plan_worker_effect nothing = { .what = PLAN_WORKER_NOTHING };
     if (!have_evidence(p, v, &nothing))
         return nothing;
-    if (amount_cmp(spendable(v, rules), v->params.worker_deposit) < 0) {
+    /* A successor pays no deposit: its predecessor's moves along. */
+    if (is_zero(v->node.predecessor) &&
+        amount_cmp(spendable(v, rules), v->params.worker_deposit) < 0) {
         char need[AMOUNT_TEXT_MAX], have[AMOUNT_TEXT_MAX], why[PLAN_TEXT_MAX];
         amount_format(need, v->params.worker_deposit);
         amount_format(have, v->money.usable);
@@ -153,7 +155,8 @@ struct plan_worker_effect plan_worker_next(struct plan_worker *p, const struct v
         v->chain.height < p->after)
         return nothing;
     if (v->worker_known) {
-        const bool ours = memcmp(v->worker.account, v->account, 32) == 0 && !view_is_fork(v);
+        const bool ours = memcmp(v->worker.account, v->account, 32) == 0 && !view_is_closed(v) &&
+                          !view_is_fork(v);
         const bool renews = ours && plan_worker_renews(v);
         struct plan_worker_effect out = nothing;
         /* After a failure the other one has its turn, so that neither starves. */
@@ -208,6 +211,10 @@ const char *plan_worker_trouble(const struct plan_worker *p, const struct view *
         return "crust-ipfsd offers no storage: set storage and disks in its section";
     if (v->worker_known && memcmp(v->worker.account, v->account, 32) != 0)
         return "the worker is registered for another account: use that account's key";
+    if (view_is_closed(v))
+        return "another enclave has taken this worker's place: an old copy of this node's folder "
+               "was "
+               "put back; put back the newest one";
     if (v->worker_known && v->worker.faulted)
         return "the worker has faulted: it forfeited its deposit and a new one is needed";
     if (view_is_fork(v))

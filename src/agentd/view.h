@@ -22,6 +22,7 @@ struct view_disk {
 struct view_node {
     bool storage; /* an enclave is attached */
     uint8_t worker[32];
+    uint8_t predecessor[32]; /* whose place it has taken; zero: nobody's */
     uint64_t seq;
     uint8_t s[32];
     uint32_t pending;
@@ -90,12 +91,20 @@ static inline bool view_is_fork(const struct view *v)
     return v->node.seq < v->work.volumes.seq || memcmp(v->node.s, v->work.state, 32) != 0;
 }
 
+/* Another enclave has taken this worker's place on chain: it can report no more. */
+static inline bool view_is_closed(const struct view *v)
+{
+    static const uint8_t unset[32];
+    return v->worker_known && v->node_known && memcmp(v->worker.worker, unset, 32) != 0 &&
+           memcmp(v->worker.worker, v->node.worker, sizeof(v->worker.worker)) != 0;
+}
+
 /* The worker can report: registered by us, without a fault, and its enclave is there. */
 static inline bool view_can_report(const struct view *v)
 {
     return v->chain_known && v->node_known && v->node.storage && v->worker_known && v->work_known &&
            !v->worker.faulted && memcmp(v->worker.account, v->account, sizeof(v->account)) == 0 &&
-           !view_is_fork(v);
+           !view_is_closed(v) && !view_is_fork(v);
 }
 
 #endif

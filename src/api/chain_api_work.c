@@ -159,7 +159,9 @@ static void workers_of(struct chain_api_call *call, const uint8_t account[32], u
                    key.n == prefix.n + 32 && memcmp(key.p, prefix.b, prefix.n) == 0) &&
            count < limit) {
         struct work_worker w;
-        if (work_get(&call->chain.ledger, &w, key.p + prefix.n)) {
+        /* A key whose place another has taken stands for the same worker: listed once. */
+        if (work_get(&call->chain.ledger, &w, key.p + prefix.n) &&
+            memcmp(w.worker, key.p + prefix.n, 32) == 0) {
             worker_item(call, &w);
             count++;
         }

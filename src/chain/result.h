@@ -61,6 +61,7 @@
     X(105, EVIDENCE_POLICY, "the evidence is sound but not allowed here")                          \
     X(106, PLATFORM_FULL, "too many workers run on this platform")                                 \
     X(107, WORKER_BUSY, "the worker still holds replicas or owes answers")                         \
+    X(109, WORKER_CLOSED, "another worker has taken its place")                                    \
     X(110, REPORT_MALFORMED, "the report is not in its canonical form")                            \
     X(111, REPORT_SIGNATURE, "the report is not signed by its worker")                             \
     X(112, REPORT_WRONG_ACCOUNT, "the report names another account or chain")                      \
@@ -72,6 +73,8 @@
     X(118, REPORT_WINDOW, "no report is accepted while the beacon is made")                        \
     X(119, REPORT_OVER_LIMIT, "the step holds more than a step may")                               \
     X(120, REPORT_SUSPENDED, "the worker is suspended")                                            \
+    X(121, SUCCESSION_SIGNATURE, "the succession is not signed by both workers")                   \
+    X(122, WORKER_FAULTED, "the worker has faulted")                                               \
     X(130, CLAIM_UNKNOWN, "no such claim")                                                         \
     X(131, CLAIM_STANDS, "the block does not contradict the claim")                                \
     X(132, CHALLENGE_OPEN, "a challenge of this claim is open already")                            \

@@ -44,6 +44,7 @@ struct work_worker {
     uint64_t report_slot;   /* of the last report */
     uint32_t reports;       /* accepted in report_slot */
     uint64_t power;         /* as of the last drain of the queue */
+    uint64_t bytes;         /* counted replicas and SRD: its part of its platform's */
     struct amount deposit;  /* its part of the account's HOLD_WORKER */
     struct amount debt;     /* charges that the deposit could not pay; income pays them first */
     struct amount rate;     /* income a slot, summed over its replicas */

@@ -12,6 +12,8 @@ static void count_bytes(struct ledger *l, const uint8_t lineage[32], uint64_t ad
     work_get_platform(l, &platform, w.platform);
     platform.bytes = platform.bytes + added - removed;
     work_put_platform(l, w.platform, &platform);
+    w.bytes = w.bytes + added - removed;
+    work_put(l, &w);
     work_get_totals(l, &totals);
     totals.file_bytes = totals.file_bytes + added - removed;
     work_put_totals(l, &totals);

@@ -1,5 +1,6 @@
 /* The work module as the dispatcher sees it: one table. */
 #include "chain/work_evidence.h"
+#include "chain/work_successor.h"
 
 static enum tx_result check_call(struct ledger *l, const struct ledger_call *call)
 {
@@ -10,6 +11,8 @@ static enum tx_result check_call(struct ledger *l, const struct ledger_call *cal
         return work_check_register(l, call);
     if (kind == TX_WORKER_ATTEST)
         return work_check_attest(l, call);
+    if (kind == TX_WORKER_SUCCEED)
+        return work_check_successor(l, call);
     if (kind == TX_WORKER_DEPOSIT || kind == TX_WORKER_WITHDRAW)
         return work_check_funds(l, call);
     if (kind != TX_REPORT)
@@ -28,6 +31,8 @@ static enum tx_result apply_call(struct ledger *l, const struct ledger_call *cal
         work_apply_register(l, call);
     else if (kind == TX_WORKER_ATTEST)
         work_apply_attest(l, call);
+    else if (kind == TX_WORKER_SUCCEED)
+        work_apply_successor(l, call);
     else if (kind == TX_WORKER_DEPOSIT || kind == TX_WORKER_WITHDRAW)
         work_apply_funds(l, call);
     else

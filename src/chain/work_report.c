@@ -113,6 +113,9 @@ static enum tx_result check_identity(struct ledger *l, struct work_verdict *v,
     uint8_t input[REPORT_SIGNING_SIZE];
     if (!work_get(l, &v->worker, a->worker))
         return RESULT_WORKER_UNKNOWN;
+    /* SPEC work 11.4: "Reports of the predecessor's key are refused from then on" */
+    if (memcmp(v->worker.worker, a->worker, 32) != 0)
+        return RESULT_WORKER_CLOSED;
     /* SPEC work 4.2: "The account MUST be the worker's, and the one that sends the report." */
     if (memcmp(a->account, v->worker.account, 32) != 0 || memcmp(a->account, call->from, 32) != 0 ||
         memcmp(a->chain, l->chain_hash, 32) != 0)
@@ -413,6 +416,7 @@ static void apply_srd(struct ledger *l, const struct work_verdict *v, struct wor
         return;
     work_get_platform(l, &platform, w->platform);
     platform.bytes += after - before;
+    w->bytes += after - before;
     work_put_platform(l, w->platform, &platform);
     work_get_totals(l, &totals);
     totals.srd_bytes += after - before;

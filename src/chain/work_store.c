@@ -8,7 +8,7 @@
 enum {
     DISK_SIZE = 4 + 6 * 8 + 32,
     STANDING_SIZE = 3 + 4 + 3 * 8 + 48 + 6 + 32,
-    WORKER_SIZE = 5 * 32 + 4 + STANDING_SIZE + 2 + 4 * 8 + 4 + 3 * 16 + WORK_VOLUMES * DISK_SIZE,
+    WORKER_SIZE = 5 * 32 + 4 + STANDING_SIZE + 2 + 5 * 8 + 4 + 3 * 16 + WORK_VOLUMES * DISK_SIZE,
     LEAF_SIZE = 32 + 32 + 8 + 8 + 4 + 4 + 1,
     KEY_SIZE = 36, /* of a content key */
 };
@@ -131,6 +131,7 @@ static void worker_decode(struct work_worker *w, struct span in)
     w->report_slot = read_le64(&r);
     w->reports = read_le32(&r);
     w->power = read_le64(&r);
+    w->bytes = read_le64(&r);
     w->deposit = read_amount(&r);
     w->debt = read_amount(&r);
     w->rate = read_amount(&r);
@@ -170,6 +171,7 @@ void work_put(struct ledger *l, const struct work_worker *w)
     write_le64(&out, w->report_slot);
     write_le32(&out, w->reports);
     write_le64(&out, w->power);
+    write_le64(&out, w->bytes);
     write_amount(&out, w->deposit);
     write_amount(&out, w->debt);
     write_amount(&out, w->rate);

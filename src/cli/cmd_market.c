@@ -68,6 +68,23 @@ static const struct cli_option init_options[] = {
     { 0 },
 };
 
+static const struct cli_option upgrade_options[] = {
+    { "certificate", 0, "FILE", "the release certificate of the program that takes over" },
+    { "documents", 0, "FILE", "collateral for its evidence, when it has hardware" },
+    { "until", 0, "STEP", "stop after offer, give or switch; the same command goes on later" },
+    { 0 },
+};
+
+static const struct cli_option certify_options[] = {
+    { "sign", 0, "FILE", "the seed of a governance key" },
+    { "keys", 0, "K:HEX,HEX...", "all governance keys, and how many must sign" },
+    { "chain-id", 0, "ID", "of a new certificate: the network" },
+    { "program", 0, "KIND[:HEX]", "software, sgx:MRENCLAVE, snp:MEASUREMENT, tdx:MRTD+RTMR0..2" },
+    { "number", 0, "N", "which goes up with each release; default: this one's" },
+    { "release", 0, "TEXT", "its version; default: this one's" },
+    { 0 },
+};
+
 static const struct cli_option verify_options[] = {
     { "trust", 0, "HEIGHT:HASH", "start from this block; default: the pinned genesis file" },
     { "genesis-hash", 0, "HASH", "start from the genesis file with this hash" },
@@ -121,6 +138,11 @@ const struct cli_verb cli_verbs_network[] = {
     { "node init", "", "configure this machine as a storage node",
       "crust node init --disk /mnt/disk:500G --url https://node.example.org", init_options, 0, 0,
       cmd_node_init },
+    { "node upgrade", "", "let the worker go on in another enclave, without sealing anew",
+      "crust node upgrade --certificate release.cert", upgrade_options, 0, 0, cmd_upgrade_run },
+    { "node certify", "FILE", "sign a release certificate, or add a signature",
+      "crust node certify release.cert --chain-id crust --program software --keys 1:HEX --sign key",
+      certify_options, 1, 1, cmd_upgrade_certify },
     { "disk add", "PATH[:SIZE]", "offer a folder for sealed data", "crust disk add /mnt/disk:500G",
       NULL, 1, 1, cmd_node_disk_add },
     { "disk list", "", "the disks of this node, and how they are", "crust disk list", NULL, 0, 0,

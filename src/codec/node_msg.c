@@ -259,6 +259,7 @@ static const struct field status_fields[] = {
     { "storage", BOOL, offsetof(struct node_status, storage), NULL, NULL },
     { "provider", TEXT, offsetof(struct node_status, provider), NULL, NULL },
     { "file_bytes", U64, offsetof(struct node_status, file_bytes), NULL, NULL },
+    { "predecessor", HASH, offsetof(struct node_status, predecessor), NULL, NULL },
     { "extent_bytes", U64, offsetof(struct node_status, extent_bytes), NULL, NULL },
 };
 static const struct field register_fields[] = {
@@ -271,6 +272,28 @@ static const struct field register_fields[] = {
 static const struct field evidence_fields[] = {
     { "worker", HASH, offsetof(struct node_evidence, worker), NULL, NULL },
     { "evidence", BYTES, offsetof(struct node_evidence, evidence), NULL, NULL },
+};
+static const struct field hand_over_fields[] = {
+    { "step", U32, offsetof(struct node_hand_over, step), NULL, NULL },
+    { "time", U64, offsetof(struct node_hand_over, time), NULL, NULL },
+    { "account", HASH, offsetof(struct node_hand_over, account), NULL, NULL },
+    { "documents", BYTES, offsetof(struct node_hand_over, documents), NULL, NULL },
+    { "block_hash", HASH, offsetof(struct node_hand_over, block_hash), NULL, NULL },
+    { "certificate", BYTES, offsetof(struct node_hand_over, certificate), NULL, NULL },
+};
+static const struct field handed_fields[] = {
+    { "stage", U32, offsetof(struct node_handed, stage), NULL, NULL },
+    { "successor", HASH, offsetof(struct node_handed, successor), NULL, NULL },
+    { "predecessor", HASH, offsetof(struct node_handed, predecessor), NULL, NULL },
+};
+static const struct field succession_fields[] = {
+    { "given", BYTES, offsetof(struct node_succession, given), NULL, NULL },
+    { "taken", BYTES, offsetof(struct node_succession, taken), NULL, NULL },
+    { "worker", HASH, offsetof(struct node_succession, worker), NULL, NULL },
+    { "release", HASH, offsetof(struct node_succession, release), NULL, NULL },
+    { "evidence", BYTES, offsetof(struct node_succession, evidence), NULL, NULL },
+    { "exchange", HASH, offsetof(struct node_succession, exchange), NULL, NULL },
+    { "predecessor", HASH, offsetof(struct node_succession, predecessor), NULL, NULL },
 };
 static const struct field seal_fields[] = {
     { "key", KEY, offsetof(struct node_seal, key), NULL, NULL },

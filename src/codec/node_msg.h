@@ -9,6 +9,7 @@
 
 #include "codec/cbor.h"
 #include "codec/cid.h"
+#include "codec/node_handover.h"
 
 enum {
     NODE_MSG_BODY_MAX = 96 * 1024, /* a report of 88 KiB and its frame of fields */
@@ -46,6 +47,8 @@ enum node_msg {
     NODE_DROP_VOLUME = 30,  /* node_size: the volume's number -> -; for good */
     NODE_DISK_STOP = 31,    /* node_size: the volume's number -> -; the disk is to rest */
     NODE_DISK_RESUME = 32,  /* node_size: the volume's number -> -; it is checked, then used */
+    NODE_HAND_OVER = 33,    /* node_hand_over -> node_handed: one step towards a successor */
+    NODE_SUCCESSION = 34,   /* node_register -> node_succession: what the chain is to be shown */
 };
 
 struct node_hello {
@@ -96,25 +99,13 @@ struct node_status {
     bool storage;
     struct span provider; /* text: "software" ... or empty */
     uint8_t worker[32], lineage[32];
-    uint64_t seq;     /* of the last step cut */
-    uint8_t s[32];    /* its S */
-    uint32_t pending; /* operations not yet in a step */
+    uint8_t predecessor[32]; /* whose place this worker has taken here; zero: nobody's */
+    uint64_t seq;            /* of the last step cut */
+    uint8_t s[32];           /* its S */
+    uint32_t pending;        /* operations not yet in a step */
     uint64_t files, file_bytes, extents, extent_bytes;
     uint32_t disk_count;
     struct node_disk disks[NODE_DISKS_MAX];
-};
-
-struct node_register {
-    uint8_t account[32];
-    uint8_t chain[32];
-    uint8_t release[32];
-    uint64_t block_height;
-    uint8_t block_hash[32];
-};
-
-struct node_evidence {
-    uint8_t worker[32];
-    struct span evidence;
 };
 
 struct node_seal {
@@ -185,7 +176,7 @@ struct node_error {
 #define NODE_MSG_LIST(X) \
     X(hello) X(block) X(size) X(cid) X(pin) X(repo_stat) \
     X(progress) X(status) X(register) X(evidence) X(seal) X(sealed) \
-    X(key) X(report) X(bytes) X(accepted) X(error)
+    X(key) X(report) X(bytes) X(accepted) X(hand_over) X(handed) X(succession) X(error)
 /* clang-format on */
 #define NODE_MSG_DECLARE(name)                                                                     \
     void node_msg_encode_##name(struct writer *w, const struct node_##name *in);                   \

@@ -67,6 +67,23 @@ static void messages_of_the_agent_are_canonical(void **state)
     (void)state;
     struct node_register reg = { .account = { 1 }, .block_height = 600, .block_hash = { 2 } };
     CHECK_MESSAGE(register, reg);
+    struct node_hand_over over = { .step = NODE_HAND_OVER_GIVE,
+                                   .time = 1700000000,
+                                   .account = { 3 },
+                                   .block_hash = { 4 },
+                                   .certificate = span_str("certificate"),
+                                   .documents = span_str("documents") };
+    CHECK_MESSAGE(hand_over, over);
+    struct node_handed handed = { .stage = 2, .predecessor = { 1 }, .successor = { 2 } };
+    CHECK_MESSAGE(handed, handed);
+    struct node_succession succession = { .worker = { 1 },
+                                          .predecessor = { 2 },
+                                          .exchange = { 3 },
+                                          .release = { 4 },
+                                          .evidence = span_str("evidence"),
+                                          .given = span_str("given"),
+                                          .taken = span_str("taken") };
+    CHECK_MESSAGE(succession, succession);
     struct node_evidence evidence = { { 5 }, span_str("evidence") };
     CHECK_MESSAGE(evidence, evidence);
     struct node_seal seal = { .order = { 1 },

@@ -24,6 +24,7 @@ static const struct {
     [TX_WORKER_DEPOSIT] = { "worker.deposit", TX_OF_WORK },
     [TX_WORKER_WITHDRAW] = { "worker.withdraw", TX_OF_WORK },
     [TX_WORKER_ATTEST] = { "worker.attest", TX_OF_WORK },
+    [TX_WORKER_SUCCEED] = { "worker.succeed", TX_OF_WORK },
     [TX_REPORT] = { "report", TX_OF_WORK },
     [TX_REFUTE] = { "refute", TX_OF_WORK },
     [TX_CHALLENGE] = { "challenge", TX_OF_WORK },
@@ -67,7 +68,8 @@ enum tx_group tx_group(enum tx_kind kind)
 
 bool tx_attests(enum tx_kind kind)
 {
-    return kind == TX_WORKER_REGISTER || kind == TX_WORKER_ATTEST || kind == TX_COLLATERAL_POST;
+    return kind == TX_WORKER_REGISTER || kind == TX_WORKER_ATTEST || kind == TX_WORKER_SUCCEED ||
+           kind == TX_COLLATERAL_POST;
 }
 
 /* ---- calls, in the order of docs/spec/transactions.md 3 ---- */
@@ -296,6 +298,32 @@ static void collateral_encode(struct writer *w, const struct tx_collateral *p)
     put_bytes(w, "document", p->document.p, p->document.n);
 }
 
+static void succeed_decode(struct cbor_reader *c, struct tx_worker_succeed *s)
+{
+    cbor_read_map_of(c, 8);
+    s->block = key_uint(c, "block", INT64_MAX);
+    key_bytes(c, "given", s->given, sizeof(s->given));
+    key_bytes(c, "taken", s->taken, sizeof(s->taken));
+    key_bytes(c, "worker", s->worker, sizeof(s->worker));
+    key_bytes(c, "release", s->release, sizeof(s->release));
+    s->evidence = key_span(c, "evidence", TX_EVIDENCE_MAX);
+    key_bytes(c, "exchange", s->exchange, sizeof(s->exchange));
+    key_bytes(c, "predecessor", s->predecessor, sizeof(s->predecessor));
+}
+
+static void succeed_encode(struct writer *w, const struct tx_worker_succeed *s)
+{
+    cbor_write_map(w, 8);
+    put_uint(w, "block", s->block);
+    put_bytes(w, "given", s->given, sizeof(s->given));
+    put_bytes(w, "taken", s->taken, sizeof(s->taken));
+    put_bytes(w, "worker", s->worker, sizeof(s->worker));
+    put_bytes(w, "release", s->release, sizeof(s->release));
+    put_bytes(w, "evidence", s->evidence.p, s->evidence.n);
+    put_bytes(w, "exchange", s->exchange, sizeof(s->exchange));
+    put_bytes(w, "predecessor", s->predecessor, sizeof(s->predecessor));
+}
+
 static void dispute_decode(struct cbor_reader *c, struct tx_call *call)
 {
     bool has_block = call->kind != TX_CHALLENGE;
@@ -360,6 +388,8 @@ static void work_decode(struct cbor_reader *c, struct tx_call *call)
 {
     if (call->kind == TX_WORKER_REGISTER || call->kind == TX_WORKER_ATTEST)
         register_decode(c, &call->worker_register);
+    else if (call->kind == TX_WORKER_SUCCEED)
+        succeed_decode(c, &call->worker_succeed);
     else if (call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW)
         funds_decode(c, call);
     else if (call->kind == TX_REPORT)
@@ -427,6 +457,8 @@ static void work_encode(struct writer *w, const struct tx_call *call)
 {
     if (call->kind == TX_WORKER_REGISTER || call->kind == TX_WORKER_ATTEST)
         register_encode(w, &call->worker_register);
+    else if (call->kind == TX_WORKER_SUCCEED)
+        succeed_encode(w, &call->worker_succeed);
     else if (call->kind == TX_WORKER_DEPOSIT || call->kind == TX_WORKER_WITHDRAW)
         funds_encode(w, call);
     else if (call->kind == TX_REPORT)

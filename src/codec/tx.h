@@ -92,6 +92,17 @@ struct tx_collateral {
     struct span document; /* borrowed, at most TX_DOCUMENT_MAX */
 };
 
+struct tx_worker_succeed {
+    uint64_t block; /* as of tx_worker_register, all three */
+    uint8_t worker[TX_KEY_SIZE];
+    uint8_t release[32];
+    uint8_t predecessor[TX_KEY_SIZE]; /* whose place it takes */
+    uint8_t exchange[32];             /* its X25519 key, which the evidence binds */
+    uint8_t given[TX_SIG_SIZE];       /* docs/spec/handover.md 4, by the predecessor */
+    uint8_t taken[TX_SIG_SIZE];       /* ... and by the successor */
+    struct span evidence;
+};
+
 /* refute, answer {block, order, proof}; challenge {order, proof}: block empty. */
 struct tx_dispute {
     uint8_t order[32];
@@ -114,7 +125,8 @@ struct tx_call {
         struct tx_entry entry;
         struct tx_funds funds;
         struct tx_urls urls;
-        struct tx_worker_register worker_register;
+        struct tx_worker_register worker_register; /* worker.attest too */
+        struct tx_worker_succeed worker_succeed;
         struct span report; /* borrowed, at most TX_REPORT_MAX */
         struct tx_dispute dispute;
         struct tx_stake stake;

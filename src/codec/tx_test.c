@@ -88,6 +88,14 @@ static void evidence_sample(struct tx_call *c)
     c->worker_register.evidence = span_of(filler, 50);
 }
 
+static void succeed_sample(struct tx_call *c)
+{
+    struct tx_worker_succeed *s = &c->worker_succeed;
+    memset(s, 0x55, sizeof(*s));
+    s->block = 99;
+    s->evidence = span_of(filler, 50);
+}
+
 static void dispute_sample(struct tx_call *c)
 {
     c->dispute.block = span_of(filler, c->kind == TX_CHALLENGE ? 0 : 33);
@@ -122,6 +130,8 @@ static void work_sample(struct tx_call *c)
 {
     if (c->kind == TX_WORKER_DEPOSIT || c->kind == TX_WORKER_WITHDRAW)
         funds_sample(c);
+    else if (c->kind == TX_WORKER_SUCCEED)
+        succeed_sample(c);
     else if (c->kind == TX_WORKER_REGISTER || c->kind == TX_WORKER_ATTEST || c->kind == TX_REPORT)
         evidence_sample(c);
     else

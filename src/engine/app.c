@@ -256,11 +256,11 @@ static void list_order(struct rows *r, const struct tx *tx, const struct place *
     row_set(r, m, 0);
 }
 
-static void list_worker(struct rows *r, const struct tx *tx)
+static void list_worker(struct rows *r, const struct tx *tx, const uint8_t worker[32])
 {
     struct row_memory *m = rows_add(r, STATEDB_INDEX);
     m->key = chain_index_account_workers(tx->from);
-    chain_index_add_hash(&m->key, tx->call.worker_register.worker);
+    chain_index_add_hash(&m->key, worker);
     row_set(r, m, 0);
 }
 
@@ -300,7 +300,9 @@ static void list_tx(struct rows *r, struct span bytes, enum tx_result code, stru
     if (tx.call.kind == TX_ORDER)
         list_order(r, &tx, &at);
     if (tx.call.kind == TX_WORKER_REGISTER)
-        list_worker(r, &tx);
+        list_worker(r, &tx, tx.call.worker_register.worker);
+    if (tx.call.kind == TX_WORKER_SUCCEED)
+        list_worker(r, &tx, tx.call.worker_succeed.worker);
     if (tx.call.kind == TX_REPORT)
         list_report(r, &tx, &at);
 }

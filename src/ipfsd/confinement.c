@@ -118,6 +118,8 @@ static void list(struct paths *p, const struct settings *s)
         return;
     add(p, s->enclave, all);
     add(p, s->enclave_program, CONFINE_READ | CONFINE_RUN);
+    if (s->enclave_next[0] != '\0')
+        add(p, s->enclave_next, CONFINE_READ | CONFINE_RUN);
     add_disks(p, s);
 }
 

@@ -35,13 +35,19 @@ static bool is_remote(const struct enclave_link *l)
     return l->o.at != NULL && l->o.at[0] != '\0';
 }
 
-static enum err open_remote(struct enclave_link *l)
+static enum err parse_remote(struct enclave_link *l)
 {
-    char token[IPC_TOKEN_SIZE + 1];
     TRY(ipc_endpoint_parse(&l->at, l->o.at));
     int n = snprintf(l->at.token_file, sizeof(l->at.token_file), "%s", l->o.token_file);
     if (l->at.kind == IPC_UNIX || n < 0 || (size_t)n >= sizeof(l->at.token_file))
         return ERR_FORMAT;
+    return OK;
+}
+
+static enum err open_remote(struct enclave_link *l)
+{
+    char token[IPC_TOKEN_SIZE + 1];
+    TRY(parse_remote(l));
     TRY(ipc_link_token(token, l->at.token_file, true));
     secret_wipe_bytes(token, sizeof(token));
     return ipc_sync_new(&l->ipc, false);
@@ -68,11 +74,28 @@ enum err enclave_link_open(struct enclave_link *l, const struct enclave_link_opt
     return ipc_sync_listen(&l->listener, &l->at);
 }
 
+enum err enclave_link_aim(struct enclave_link *l, const char *program, const char *at)
+{
+    pthread_mutex_lock(&l->lock);
+    if (program[0] != '\0')
+        l->o.program = program;
+    enum err e = OK;
+    if (is_remote(l) && at[0] != '\0') {
+        l->o.at = at;
+        e = parse_remote(l);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return e;
+}
+
 static enum err spawn(struct enclave_link *l)
 {
     char workers[16];
     (void)snprintf(workers, sizeof(workers), "%u", l->o.workers);
-    const char *argv[] = { l->o.program, "--provider", "software", "--workers", workers, NULL };
+    bool keys = l->o.release_keys != NULL && l->o.release_keys[0] != '\0';
+    const char *argv[] = { l->o.program,      "--provider", "software",
+                           "--workers",       workers,      keys ? "--release-keys" : NULL,
+                           l->o.release_keys, NULL };
     int key = open(l->o.key_file, O_RDONLY | O_CLOEXEC);
     if (key < 0)
         return ERR_DENIED;

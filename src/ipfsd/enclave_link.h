@@ -22,7 +22,8 @@ struct enclave_link_options {
      * of rt/ipc.h: then program, socket and key_file are not used. NULL or "": there is none. Kept
      */
     const char *at;
-    const char *token_file; /* with at: 64 hex digits, made when missing; kept */
+    const char *token_file;   /* with at: 64 hex digits, made when missing; kept */
+    const char *release_keys; /* who signs releases, as --release-keys takes it; "": nobody; kept */
     uint32_t workers;
     uint8_t chain[32];
 };
@@ -44,6 +45,10 @@ struct enclave_link {
  * ERR_DENIED, ERR_TIMEOUT, ERR_IO, ERR_MEMORY. */
 NODISCARD enum err enclave_link_open(struct enclave_link *l, const struct enclave_link_options *o);
 NODISCARD enum err enclave_link_start(struct enclave_link *l);
+
+/* enclave_link_aim says which enclave the next start is of: a program, or, for a link to one that
+ * others started, where it listens. Both kept; "" leaves it. ERR_FORMAT. */
+NODISCARD enum err enclave_link_aim(struct enclave_link *l, const char *program, const char *at);
 
 /* enclave_link_watch notices when the process has ended by itself, without waiting for a call in
  * progress, which would notice too. */

@@ -2,6 +2,7 @@
 
 #include "crypto/sha256.h"
 #include "ipfsd/host_disk.h"
+#include "ipfsd/host_handover.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
@@ -65,13 +66,17 @@ static enum err greet(struct host *h)
                  "provider=\"%s\" reason=\"its keys end with the enclave's process: a restart is "
                  "a new worker, unless another enclave takes it over first\"",
                  h->provider);
+    memcpy(h->release_id, h->answer.reply.u.hello.release_id, 32);
     return OK;
 }
 
 static enum err provision(struct host *h)
 {
     struct enclave_request m = { .type = ENCLAVE_PROVISION };
-    if (h->log.keys_size > 0)
+    bool given = h->handover.stage == HANDOVER_GIVEN && host_handover_pending(h);
+    if (given)
+        m.u.blob.blob = span_of(h->handover.sealed, h->handover.sealed_size);
+    else if (h->log.keys_size > 0)
         m.u.blob.blob = span_of(h->log.keys, h->log.keys_size);
     enum err e = ask(h, &m);
     if (e == ERR_SIGNATURE && h->log.keys_size > 0)
@@ -84,6 +89,8 @@ static enum err provision(struct host *h)
     const struct enclave_provision_reply *r = &h->answer.reply.u.provision;
     memcpy(h->worker, r->worker, 32);
     memcpy(h->lineage, r->lineage, 32);
+    if (given)
+        return host_handover_take(h);
     if (span_eq(r->sealed, span_of(h->log.keys, h->log.keys_size)))
         return OK;
     return host_log_keys(&h->log, r->sealed);
@@ -126,13 +133,27 @@ static enum err load(struct host *h)
     return give_up_numbers(h);
 }
 
-static enum err start(struct host *h)
+/* Starts a program until its keys are there. */
+static enum err start_program(struct host *h, bool next)
 {
+    const struct settings *s = h->settings;
+    TRY(enclave_link_aim(&h->link, next ? s->enclave_next : s->enclave_program,
+                         next ? s->enclave_next_at : s->enclave_at));
     TRY(enclave_link_start(&h->link));
     atomic_fetch_add(&h->starts, 1);
-    enum err e = greet(h);
-    if (e == OK)
-        e = provision(h);
+    TRY(greet(h));
+    return provision(h);
+}
+
+/* Which of two programs the worker belongs to is said by its sealed keys: only one opens them. */
+enum err host_start(struct host *h)
+{
+    bool next = host_handover_pending(h);
+    enum err e = start_program(h, next);
+    bool other = strcmp(h->settings->enclave_next, h->settings->enclave_program) != 0 ||
+                 h->settings->enclave_next_at[0] != '\0';
+    if ((e == ERR_SIGNATURE || e == ERR_FORMAT) && other)
+        e = start_program(h, !next);
     if (e == OK)
         e = load(h);
     if (e == OK)
@@ -151,7 +172,7 @@ enum err host_revive(struct host *h)
         pthread_mutex_unlock(&h->lock);
         return OK;
     }
-    enum err e = start(h);
+    enum err e = host_start(h);
     const uint64_t seq = h->now.seq;
     pthread_mutex_unlock(&h->lock);
     if (e == OK)
@@ -413,10 +434,12 @@ static enum err open_parts(struct host *h)
                                       .key_file = h->key,
                                       .at = s->enclave_at,
                                       .token_file = h->token,
+                                      .release_keys = s->release_keys,
                                       .workers = s->enclave_workers };
     memcpy(o.chain, h->chain, 32);
     TRY(enclave_link_open(&h->link, &o));
-    TRY(start(h));
+    TRY(host_handover_load(h));
+    TRY(host_start(h));
     TRY(host_index_align(h));
     sessions_settle(h);
     remove_orphans(h);

@@ -12,6 +12,7 @@
 #include "codec/node_msg.h"
 #include "ipfsd/disks.h"
 #include "ipfsd/enclave_link.h"
+#include "ipfsd/handover_file.h"
 #include "ipfsd/host_log.h"
 #include "ipfsd/host_trees.h"
 #include "ipfsd/replica.h"
@@ -29,6 +30,7 @@ struct host_numbers {
     uint8_t s[32];
     uint32_t pending;
     uint64_t files, file_bytes, extents, extent_bytes;
+    uint8_t worker[32], predecessor[32];
 };
 
 struct host {
@@ -45,7 +47,9 @@ struct host {
     bool index_behind;        /* a change is not in it; its version stays that of before */
     struct sessions sessions; /* has a lock of its own, taken last */
     pthread_mutex_t lock;
+    struct handover_file handover;
     uint8_t chain[32], worker[32], lineage[32];
+    uint8_t release_id[32]; /* of the enclave's program */
     char provider[17];
     bool is_volatile; /* the worker ends with the enclave's process */
     uint8_t s[32];    /* after the last cut */
@@ -79,6 +83,10 @@ NODISCARD enum err host_index_align(struct host *h);
 /* host_index_commit ends a transaction of the index. Its version becomes the journal's only when
  * nothing is missing, for whoever finds both equal takes the index for complete. Under the lock. */
 NODISCARD enum err host_index_commit(struct host *h, struct replicas_txn *t);
+
+/* host_start starts the enclave's program and brings it to where the journal says; when a hand-over
+ * is given, the successor's, which takes over first. Under the lock. */
+NODISCARD enum err host_start(struct host *h);
 
 /* host_revive starts the enclave again when it has gone. */
 NODISCARD enum err host_revive(struct host *h);

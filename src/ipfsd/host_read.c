@@ -12,6 +12,9 @@ void host_publish(struct host *h)
 {
     struct host_numbers n = { .seq = h->now.seq, .pending = h->pending_leaves };
     memcpy(n.s, h->s, 32);
+    memcpy(n.worker, h->worker, 32);
+    if (h->handover.stage == HANDOVER_TAKEN && memcmp(h->handover.successor, h->worker, 32) == 0)
+        memcpy(n.predecessor, h->handover.predecessor, 32);
     for (uint32_t v = 0; v < WORK_VOLUMES; v++) {
         n.files += h->now.volumes[v].files.count;
         n.file_bytes += h->now.volumes[v].files.root.sum;
@@ -61,7 +64,8 @@ void host_status(struct host *h, struct host_view *out)
     pthread_mutex_lock(&h->numbers_lock);
     const struct host_numbers n = h->numbers;
     pthread_mutex_unlock(&h->numbers_lock);
-    memcpy(s->worker, h->worker, 32);
+    memcpy(s->worker, n.worker, 32);
+    memcpy(s->predecessor, n.predecessor, 32);
     memcpy(s->lineage, h->lineage, 32);
     memcpy(s->s, n.s, 32);
     s->seq = n.seq;

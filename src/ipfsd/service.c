@@ -103,6 +103,8 @@ static enum err take_op(struct call *c)
     case NODE_DROP_VOLUME:
     case NODE_DISK_STOP:
     case NODE_DISK_RESUME:
+    case NODE_HAND_OVER:
+    case NODE_SUCCESSION:
         break;
     }
     return ERR_UNSUPPORTED;
@@ -190,6 +192,8 @@ static const struct row {
     { NODE_P2P_EXPLAIN, QUEUE_PEERS, false, NULL },
     { NODE_P2P_DHT, QUEUE_PEERS, false, NULL },
     { NODE_P2P_TRY, QUEUE_READER, false, try_peers },
+    { NODE_HAND_OVER, QUEUE_CONTROL, true, service_hand_over },
+    { NODE_SUCCESSION, QUEUE_CONTROL, true, service_succession },
 };
 
 static const struct row *row_of(uint16_t type)

@@ -21,6 +21,8 @@ NODISCARD enum err service_repo_verify(struct call *c);
 /* service_storage.c */
 NODISCARD enum err service_status(struct call *c);
 NODISCARD enum err service_register(struct call *c);
+NODISCARD enum err service_hand_over(struct call *c);
+NODISCARD enum err service_succession(struct call *c);
 NODISCARD enum err service_seal(struct call *c);
 NODISCARD enum err service_remove(struct call *c);
 NODISCARD enum err service_fill(struct call *c);

@@ -1,6 +1,6 @@
 /* Questions about what is sealed here. */
 #include "ipfsd/gather.h"
-#include "ipfsd/host.h"
+#include "ipfsd/host_handover.h"
 #include "ipfsd/reports.h"
 #include "ipfsd/sealing.h"
 #include "ipfsd/service.h"
@@ -34,6 +34,36 @@ enum err service_register(struct call *c)
     memcpy(out.worker, c->node->host->worker, 32);
     struct writer w = call_reply_room(c, ENCLAVE_EVIDENCE_MAX + 256);
     node_msg_encode_evidence(&w, &out);
+    call_reply_set(c, &w);
+    return OK;
+}
+
+enum err service_hand_over(struct call *c)
+{
+    struct node_hand_over m;
+    struct node_handed out;
+    TRY(node_msg_decode_hand_over(&m, c->body));
+    enum err e = host_handover(c->node->host, &out, &m);
+    if (e == ERR_DENIED)
+        return call_fail(
+            c, e, "crust node upgrade --help",
+            "the enclave does not hand over: the certificate, or the program it names");
+    TRY(e);
+    struct writer w = call_reply_room(c, 256);
+    node_msg_encode_handed(&w, &out);
+    call_reply_set(c, &w);
+    return OK;
+}
+
+enum err service_succession(struct call *c)
+{
+    struct node_register m;
+    struct node_succession out;
+    uint8_t evidence[ENCLAVE_EVIDENCE_MAX];
+    TRY(node_msg_decode_register(&m, c->body));
+    TRY(host_succession(c->node->host, evidence, &out, &m));
+    struct writer w = call_reply_room(c, ENCLAVE_EVIDENCE_MAX + 512);
+    node_msg_encode_succession(&w, &out);
     call_reply_set(c, &w);
     return OK;
 }

@@ -29,6 +29,12 @@ static const struct config_key keys[] = {
       "the enclave's program; default: crust-enclaved beside this one" },
     { "enclave-at", CONFIG_STRING, "",
       "where an enclave listens that is started by others: vsock:CID:PORT or tcp:127.0.0.1:PORT" },
+    { "enclave-next-at", CONFIG_STRING, "",
+      "where the enclave listens that takes over, when enclave-at is set; default: enclave-at" },
+    { "enclave-next", CONFIG_STRING, "",
+      "the program that takes over at the next crust node upgrade; default: enclave-program" },
+    { "release-keys", CONFIG_STRING, "",
+      "governance keys that sign releases: K:HEX,HEX..., of which K must; given to the enclave" },
     { "enclave-workers", CONFIG_U64, "2", "threads that seal inside the enclave" },
     { "sealing-threads", CONFIG_U64, "3", "orders that are fetched and sealed at a time" },
     { "gateway", CONFIG_BOOL, "true", "serve blocks and files over HTTP" },
@@ -144,8 +150,13 @@ static enum err paths_of(struct settings *s, const struct config *c)
     TRY(config_path(s->names, sizeof(s->names), c, "names"));
     TRY(config_path_or_none(s->url_file, sizeof(s->url_file), c, "url-file"));
     if (config_text(c, "enclave-program")[0] != '\0')
-        return config_path(s->enclave_program, sizeof(s->enclave_program), c, "enclave-program");
-    return process_beside(s->enclave_program, sizeof(s->enclave_program), "crust-enclaved");
+        TRY(config_path(s->enclave_program, sizeof(s->enclave_program), c, "enclave-program"));
+    else
+        TRY(process_beside(s->enclave_program, sizeof(s->enclave_program), "crust-enclaved"));
+    if (config_text(c, "enclave-next")[0] != '\0')
+        return config_path(s->enclave_next, sizeof(s->enclave_next), c, "enclave-next");
+    memcpy(s->enclave_next, s->enclave_program, sizeof(s->enclave_next));
+    return OK;
 }
 
 /* What a list of addresses is for, and so what each of them must have. */
@@ -305,10 +316,12 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         config_copy(out->gateway_host, sizeof(out->gateway_host), c, "gateway-host") != OK ||
         config_copy(out->gateway_hosts, sizeof(out->gateway_hosts), c, "gateway-hosts") != OK ||
         config_copy(out->enclave_at, sizeof(out->enclave_at), c, "enclave-at") != OK ||
+        config_copy(out->enclave_next_at, sizeof(out->enclave_next_at), c, "enclave-next-at") !=
+            OK ||
+        config_copy(out->release_keys, sizeof(out->release_keys), c, "release-keys") != OK ||
         config_copy(out->dnslinks, sizeof(out->dnslinks), c, "dnslinks") != OK)
-        return config_refuse(
-            error,
-            "chain-id, url, enclave-at, gateway-host, gateway-hosts or dnslinks is too long");
+        return config_refuse(error, "chain-id, url, enclave-at, gateway-host, gateway-hosts, "
+                                    "release-keys or dnslinks is too long");
     TRY(p2p_of(out, c, error));
     TRY(config_port(&out->gateway_port, error, c, "gateway"));
     out->gateway_requests = (uint32_t)config_u64(c, "gateway-requests");

@@ -51,6 +51,9 @@ struct settings {
     char enclave[SETTINGS_PATH_MAX];         /* the enclave's folder */
     char enclave_program[SETTINGS_PATH_MAX]; /* crust-enclaved */
     char enclave_at[64];                     /* "": we start it */
+    char enclave_next_at[64];                /* of the next; "": the same */
+    char enclave_next[SETTINGS_PATH_MAX];    /* its successor; the same when there is none */
+    char release_keys[CONFIG_VALUE_MAX];     /* as --release-keys of the enclave; "" */
     uint64_t store_quota, store_reserve;
     bool storage; /* run an enclave */
     uint32_t enclave_workers;
