@@ -184,26 +184,52 @@ static void refuse(struct exchange *x, const struct cid *cid)
             a->result = ERR_NOT_FOUND; /* all who could be asked have said so */
 }
 
-/* No provider of a session has the block. */
-static void lacking(struct exchange *x, uint32_t session, const struct cid *cid)
+/* A want that no provider of its session has. */
+struct lack {
+    uint32_t session;
+    struct cid cid;
+};
+
+static void without(struct exchange *x, const struct lack *l)
 {
-    if (!bitswap_dag_owns(&x->dags, session) || add_others(x, session))
+    if (!bitswap_dag_owns(&x->dags, l->session))
         return;
-    bool waited = waited_for(x, cid);
-    if (waited && x->seek != NULL && x->seek(x->seek_ctx, cid))
-        return;
-    if (waited)
-        refuse(x, cid);
-    bitswap_dag_fail(&x->dags, &x->node.client, session, cid);
+    refuse(x, &l->cid);
+    bitswap_dag_fail(&x->dags, &x->node.client, l->session, &l->cid);
+}
+
+/* No provider of a session has the block. True: others may be looked for. */
+static bool lacking(struct exchange *x, const struct lack *l)
+{
+    if (!bitswap_dag_owns(&x->dags, l->session) || add_others(x, l->session))
+        return false;
+    if (x->seek != NULL && waited_for(x, &l->cid))
+        return true;
+    without(x, l);
+    return false;
+}
+
+/* Whoever looks for others may answer at once: so without the lock. */
+static void seek_all(struct exchange *x, const struct lack *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (x->seek(x->seek_ctx, &list[i].cid))
+            continue;
+        pthread_mutex_lock(&x->lock);
+        without(x, &list[i]);
+        pthread_mutex_unlock(&x->lock);
+    }
 }
 
 void exchange_ask_turn(struct exchange *x)
 {
+    struct lack l, seek[EXCHANGE_ASKS];
     uint32_t session;
-    struct cid cid;
+    size_t count = 0;
     pthread_mutex_lock(&x->lock);
-    while (bitswap_client_search(&x->node.client, &session, &cid))
-        lacking(x, session, &cid);
+    while (count < EXCHANGE_ASKS && bitswap_client_search(&x->node.client, &l.session, &l.cid))
+        if (lacking(x, &l))
+            seek[count++] = l;
     asks_sweep(x);
     asks_place(x);
     while (bitswap_dag_open(&x->dags, &x->node.client, &session)) {
@@ -212,6 +238,7 @@ void exchange_ask_turn(struct exchange *x)
     }
     bitswap_dag_step(&x->dags, &x->node.client, exchange_now(x));
     pthread_mutex_unlock(&x->lock);
+    seek_all(x, seek, count);
     x->node.arrived = 0;
 }
 

@@ -1,0 +1,93 @@
+/* What is remembered of peers, over restarts. docs/spec/bitswap.md 4.4. */
+#include "base/writer.h"
+#include "ipfsd/exchange_impl.h"
+#include "rt/clock.h"
+#include "rt/log.h"
+#include "rt/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SAVE_MS = 600000, FILE_MAX = EXCHANGE_CREDITS * BITSWAP_CREDIT_SIZE };
+
+uint64_t exchange_credit_hours(void)
+{
+    return clock_wall_ms() / 3600000 - clock_mono_ms() / 3600000;
+}
+
+void exchange_credit_load(struct exchange *x)
+{
+    struct mspan file;
+    struct bitswap_credit c;
+    x->credit_ms = exchange_now(x) + SAVE_MS;
+    if (x->o.credit_file == NULL)
+        return;
+    enum err e = path_read_file(&file, x->o.credit_file, FILE_MAX);
+    if (e == ERR_NOT_FOUND)
+        return;
+    if (e != OK) {
+        log_warn("credit-not-read", "path=\"%s\" reason=\"%s\"", x->o.credit_file, err_text(e));
+        return;
+    }
+    const uint64_t hour = clock_wall_ms() / 3600000;
+    for (size_t at = 0; at + BITSWAP_CREDIT_SIZE <= file.n; at += BITSWAP_CREDIT_SIZE)
+        if (bitswap_credit_decode(&c, span_of(file.p + at, BITSWAP_CREDIT_SIZE)) == OK &&
+            c.hour <= hour)
+            *bitswap_credit_of(&x->node.ledger, c.peer, hour) = c;
+    free(file.p);
+}
+
+struct job {
+    char path[PATH_TEXT_MAX];
+    enum err result;
+    size_t size;
+    uint8_t bytes[FILE_MAX];
+};
+
+static void job_run(void *ctx)
+{
+    struct job *j = ctx;
+    j->result = path_write_file(j->path, span_of(j->bytes, j->size), 0600);
+}
+
+static void job_done(void *ctx)
+{
+    struct job *j = ctx;
+    if (j->result != OK)
+        log_warn("credit-not-written", "path=\"%s\" reason=\"%s\"", j->path, err_text(j->result));
+    free(j);
+}
+
+static void save(struct exchange *x, bool now)
+{
+    struct job *j = malloc(sizeof(*j));
+    if (j == NULL)
+        return;
+    j->size = 0;
+    (void)snprintf(j->path, sizeof(j->path), "%s", x->o.credit_file);
+    for (size_t i = 0; i < x->node.ledger.count; i++) {
+        const struct bitswap_credit *c = &x->node.ledger.list[i];
+        if (c->sent + c->received + c->kept + c->broken == 0)
+            continue;
+        bitswap_credit_encode(j->bytes + j->size, c);
+        j->size += BITSWAP_CREDIT_SIZE;
+    }
+    if (now || loop_work(x->o.loop, job_run, job_done, j) != OK) {
+        job_run(j);
+        job_done(j);
+    }
+}
+
+void exchange_credit_turn(struct exchange *x)
+{
+    if (x->o.credit_file == NULL || exchange_now(x) < x->credit_ms)
+        return;
+    x->credit_ms = exchange_now(x) + SAVE_MS;
+    save(x, false);
+}
+
+void exchange_credit_end(struct exchange *x)
+{
+    if (x->o.credit_file != NULL)
+        save(x, true);
+}
