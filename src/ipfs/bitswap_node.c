@@ -58,7 +58,7 @@ static struct bitswap_node_peer *peer_at(const struct bitswap_node *n, uint32_t 
 static struct bitswap_credit *credit_of(struct bitswap_node *n, const struct bitswap_node_peer *p,
                                         uint64_t now_ms)
 {
-    return bitswap_credit_of(&n->ledger, p->id, now_ms / 3600000);
+    return bitswap_credit_of(&n->ledger, p->id, n->hours + now_ms / 3600000);
 }
 
 /* What the client has seen of a peer goes into its account, and its rank follows. */
@@ -75,6 +75,13 @@ static void settle(struct bitswap_node *n, uint32_t peer, uint64_t now_ms)
     enum bitswap_rank rank = bitswap_credit_rank(c, p->proven);
     bitswap_client_rank(&n->client, peer, rank);
     bitswap_server_rank(&n->server, p->server, rank);
+}
+
+void bitswap_node_settle(struct bitswap_node *n, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < n->peer_count; i++)
+        if (n->peers[i].used)
+            settle(n, i, now_ms);
 }
 
 enum err bitswap_node_join(struct bitswap_node *n, uint32_t peer,
@@ -304,9 +311,7 @@ void bitswap_node_step(struct bitswap_node *n, uint64_t now_ms)
     bitswap_client_step(&n->client, now_ms);
     if (now_ms >= n->credit_ms) {
         n->credit_ms = now_ms + BITSWAP_NODE_CREDIT_MS;
-        for (uint32_t i = 0; i < n->peer_count; i++)
-            if (n->peers[i].used)
-                settle(n, i, now_ms);
+        bitswap_node_settle(n, now_ms);
     }
     compose_asks(n, now_ms);
     compose_answers(n, now_ms);

@@ -74,6 +74,7 @@ struct bitswap_node {
     const struct block_sink *sink;
     uint64_t arrived; /* sessions that have got a block; the owner takes them and sets it to 0 */
     uint64_t credit_ms;
+    uint64_t hours; /* added to the hours of now_ms: so the ledger outlives a start */
 };
 
 /* Everything is kept. sink takes wanted blocks only. seed: random, secret. */
@@ -106,6 +107,9 @@ NODISCARD enum err bitswap_node_in(struct bitswap_node *n, struct bitswap_node_s
  * item, or waits for memory. */
 NODISCARD enum err bitswap_node_read(struct bitswap_node *n, struct bitswap_node_stream *s,
                                      size_t *taken, struct span in, uint64_t now_ms);
+
+/* What has been seen of all peers goes into the ledger; bitswap_node_step does it every second. */
+void bitswap_node_settle(struct bitswap_node *n, uint64_t now_ms);
 
 /* Time passes; messages are composed as far as there is memory. */
 void bitswap_node_step(struct bitswap_node *n, uint64_t now_ms);

@@ -284,6 +284,15 @@ void bitswap_server_came(struct bitswap_server *s, const uint8_t digest[BLOCK_DI
     }
 }
 
+void bitswap_server_came_any(struct bitswap_server *s)
+{
+    for (size_t i = 0; i < s->m.peer_count; i++) {
+        struct bitswap_server_peer *p = &s->m.peers[i];
+        while (p->used && p->ready_count < p->count)
+            make_ready(s, p, p->ready_count);
+    }
+}
+
 bool bitswap_server_next(const struct bitswap_server *s, uint32_t *peer)
 {
     const struct bitswap_server_peer *best = NULL;

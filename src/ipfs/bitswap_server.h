@@ -91,6 +91,9 @@ void bitswap_server_message(struct bitswap_server *s, uint32_t peer);
 /* bitswap_server_came tells that a block can be had now: peers that wait for it get it. */
 void bitswap_server_came(struct bitswap_server *s, const uint8_t digest[BLOCK_DIGEST_SIZE]);
 
+/* The same for any block: all who wait are looked at again. */
+void bitswap_server_came_any(struct bitswap_server *s);
+
 /* bitswap_server_next gives the peer whose turn it is; false: nobody can be served. */
 bool bitswap_server_next(const struct bitswap_server *s, uint32_t *peer);
 

@@ -10,7 +10,6 @@ enum {
     SERVER_BUCKETS = 16384,
     CLIENT_WANTS = 4096,
     CLIENT_BUCKETS = 4096,
-    CREDITS = 1024,
     ROUNDS = 16, /* messages to each peer in a turn of the loop */
 };
 
@@ -239,6 +238,38 @@ void exchange_gone(struct exchange *x, uint32_t connection)
     leave(x, connection);
 }
 
+/* ---- what has come elsewhere --------------------------------------------------------------------
+ */
+
+void exchange_came(struct exchange *x, const uint8_t *digest)
+{
+    pthread_mutex_lock(&x->lock);
+    bool first = x->came_count == 0 && !x->closed;
+    if (digest == NULL || x->came_count >= EXCHANGE_CAME)
+        x->came_count = EXCHANGE_CAME + 1;
+    else
+        memcpy(x->came[x->came_count++], digest, BLOCK_DIGEST_SIZE);
+    pthread_mutex_unlock(&x->lock);
+    if (first)
+        exchange_wake(x);
+}
+
+static void came_turn(struct exchange *x)
+{
+    pthread_mutex_lock(&x->lock);
+    if (x->came_count > EXCHANGE_CAME) {
+        exchange_read_came(x->reads, NULL);
+        bitswap_server_came_any(&x->node.server);
+        x->came_count = 0;
+    }
+    while (x->came_count > 0) {
+        const uint8_t *digest = x->came[--x->came_count];
+        exchange_read_came(x->reads, digest);
+        bitswap_server_came(&x->node.server, digest);
+    }
+    pthread_mutex_unlock(&x->lock);
+}
+
 /* ---- a turn ------------------------------------------------------------------------------------
  */
 
@@ -248,6 +279,8 @@ static void turn(void *ctx)
     bool more = true;
     if (x->stopped || x->swarm == NULL)
         return;
+    came_turn(x);
+    exchange_credit_turn(x);
     for (int i = 0; i < ROUNDS && more; i++) {
         exchange_ask_turn(x);
         for (size_t k = 0; k < x->stream_top; k++)
@@ -300,7 +333,7 @@ static enum err take_memory(struct exchange *x)
     m->client.peers = calloc(m->client.peer_count = peers, sizeof(*m->client.peers));
     m->client.buckets = calloc(m->client.bucket_count = CLIENT_BUCKETS, sizeof(*m->client.buckets));
     m->peers = calloc(peers, sizeof(*m->peers));
-    m->credit = calloc(m->credit_count = CREDITS, sizeof(*m->credit));
+    m->credit = calloc(m->credit_count = EXCHANGE_CREDITS, sizeof(*m->credit));
     bool pools = pool_memory(&m->in, BITSWAP_BLOCK_MAX, EXCHANGE_IN_BLOCKS);
     pools = pool_memory(&m->out, BITSWAP_SERVER_BUFFER, EXCHANGE_OUT_BLOCKS) && pools;
     return pools && x->peers != NULL && x->streams != NULL && m->server.wants != NULL &&
@@ -320,6 +353,8 @@ static enum err begin(struct exchange *x)
     x->sink = (struct block_sink){ .ctx = x, .put = exchange_ask_put };
     random_bytes(&seed, sizeof(seed));
     bitswap_node_init(&x->node, &x->m, &x->source, &x->sink, seed);
+    x->node.hours = exchange_credit_hours();
+    exchange_credit_load(x);
     TRY(exchange_ask_open(x));
     x->tick = loop_timer_new(x->o.loop, turn, x);
     if (x->tick == NULL)
@@ -369,6 +404,8 @@ void exchange_close(struct exchange *x)
     /* A posted event would find nothing: it runs while we are still here. */
     while (x->wake.queued)
         loop_run_once(x->o.loop, 0);
+    if (x->reads != NULL)
+        exchange_credit_end(x);
     exchange_read_close(x->reads);
     free(x->peers);
     free(x->streams);

@@ -18,6 +18,9 @@ enum {
     EXCHANGE_STREAMS_EACH = 72,      /* inbound, of one peer; Kubo opens one for each message */
     EXCHANGE_AHEAD_BYTES = 16 << 20, /* blocks that are here before their readers come */
     EXCHANGE_LISTED = 32768, /* blocks that are known to follow, of all DAGs that are read */
+    EXCHANGE_CREDITS = 1024, /* peers of which something is remembered */
+    EXCHANGE_CAME =
+        256, /* blocks that have come elsewhere, between two turns; more: all are looked for */
     EXCHANGE_CONNECTIONS_MAX = 4096,
     EXCHANGE_ASKS = 32,      /* calls that wait for a block at a time; more are told ERR_BUSY */
     EXCHANGE_GET_MS = 20000, /* for one block, when wait_ms is 0 */
@@ -32,6 +35,7 @@ struct exchange_options {
     const struct block_source *source; /* kept: what is given to peers; with size. Threads call */
     uint32_t connections;              /* of the swarm: numbers are below */
     uint32_t wait_ms;                  /* for one block from peers; 0: EXCHANGE_GET_MS */
+    const char *credit_file;           /* kept: what is remembered of peers; NULL: nothing is */
 };
 
 /* ERR_MEMORY, ERR_IO. */
@@ -51,6 +55,10 @@ void exchange_gone(struct exchange *x, uint32_t connection);
  * ERR_CLOSED (stopping). A reader that takes the blocks of a DAG depth first finds most of them
  * here already (ipfs/bitswap_dag). has is always ERR_NOT_FOUND. Valid while x is. */
 struct block_source exchange_source(struct exchange *x);
+
+/* exchange_came: a block has come to what peers are given (NULL: some have), by a push, by sealing;
+ * those who wait for it get it. Any thread, until exchange_stop. */
+void exchange_came(struct exchange *x, const uint8_t *digest);
 
 /* exchange_seek sets what is called, on the loop, when no connected peer has a block that somebody
  * waits for. It answers true when it looks for others that may have it: whom it connects with is

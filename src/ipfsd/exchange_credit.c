@@ -88,6 +88,8 @@ void exchange_credit_turn(struct exchange *x)
 
 void exchange_credit_end(struct exchange *x)
 {
-    if (x->o.credit_file != NULL)
-        save(x, true);
+    if (x->o.credit_file == NULL)
+        return;
+    bitswap_node_settle(&x->node, exchange_now(x));
+    save(x, true);
 }

@@ -73,6 +73,9 @@ struct exchange {
     struct exchange_ask *asks;
     uint32_t ask_count;
     bool closed;
+    uint8_t came[EXCHANGE_CAME][BLOCK_DIGEST_SIZE];
+    size_t came_count; /* more than there is place for: any */
+    uint64_t credit_ms;
     exchange_seek_fn seek;
     void *seek_ctx;
 };
@@ -88,6 +91,12 @@ void exchange_ask_peer(struct exchange *x, uint32_t connection);
 void exchange_ask_stop(struct exchange *x);
 /* The sink of the node: a wanted block has come. */
 enum err exchange_ask_put(void *ctx, const struct block_key *key, struct span data);
+
+/* exchange_credit.c: the ledger in its file. */
+uint64_t exchange_credit_hours(void);
+void exchange_credit_load(struct exchange *x);
+void exchange_credit_turn(struct exchange *x);
+void exchange_credit_end(struct exchange *x);
 
 void exchange_wake(struct exchange *x);
 

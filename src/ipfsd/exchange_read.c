@@ -12,6 +12,7 @@ struct slot {
     struct jobs_item item; /* first: the thread finds the slot by it */
     struct exchange_read *reads;
     bool used, taken;
+    bool again;      /* it has come since the reading began */
     uint8_t *buffer; /* NULL: for a length alone */
     struct block_key key;
     atomic_bool done; /* what follows is the thread's until then */
@@ -48,7 +49,7 @@ static void run(struct jobs_item *item)
 static void begin(struct slot *s, const struct block_key *key)
 {
     s->used = true;
-    s->taken = false;
+    s->taken = s->again = false;
     s->key = *key;
     s->size = 0;
     atomic_store(&s->done, false);
@@ -96,6 +97,10 @@ static enum err look(struct exchange_read *r, struct slot **out, const struct bl
     if (s != NULL) {
         if (!atomic_load(&s->done))
             return ERR_BUSY;
+        if (s->result == ERR_NOT_FOUND && s->again) {
+            begin(s, key);
+            return ERR_BUSY;
+        }
         if (s->result != ERR_BUSY)
             return OK;
         if (clock_mono_ms() >= s->done_ms + EXCHANGE_READ_AGAIN_MS)
@@ -152,6 +157,15 @@ static enum err read_has(void *ctx, const struct block_key *key)
 struct block_source exchange_read_source(struct exchange_read *r)
 {
     return (struct block_source){ .ctx = r, .get = read_get, .has = read_has, .size = read_size };
+}
+
+void exchange_read_came(struct exchange_read *r, const uint8_t *digest)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        struct slot *s = &r->slots[i];
+        if (digest == NULL || memcmp(s->key.digest, digest, BLOCK_DIGEST_SIZE) == 0)
+            s->again = true;
+    }
 }
 
 enum err exchange_read_open(struct exchange_read **out, struct loop *l,

@@ -22,6 +22,9 @@ struct exchange_read;
 NODISCARD enum err exchange_read_open(struct exchange_read **out, struct loop *l,
                                       const struct block_source *source, struct loop_event *wake);
 
+/* A block has come to the source (NULL: some have): that it was not there is looked at again. */
+void exchange_read_came(struct exchange_read *r, const uint8_t *digest);
+
 /* Waits for what is being read; afterwards all is ERR_BUSY. */
 void exchange_read_stop(struct exchange_read *r);
 /* After stop; NULL is fine. */

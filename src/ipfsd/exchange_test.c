@@ -5,12 +5,17 @@
 #include "codec/cid.h"
 #include "crypto/random.h"
 #include "crypto/sha256.h"
+#include "ipfs/bitswap_credit.h"
 #include "ipfs/blockmem_test.h"
 #include "ipfsd/exchange_read.h"
 #include "rt/clock.h"
+#include "rt/path.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { PATIENCE_MS = 60000, SIDES = 2, CONNECTIONS = 32 };
 
@@ -36,6 +41,7 @@ struct side {
 };
 
 static struct loop *loop;
+static const char *credit_file; /* of the second side */
 static struct side sides[SIDES];
 
 #define UNTIL(cond)                                                                                \
@@ -173,9 +179,11 @@ static void side_start(size_t i, enum kind kind, uint32_t wait_ms)
     o.ctx = s;
     o.protocol_count = 1;
     if (kind == EXCHANGE) {
-        const struct exchange_options x = {
-            .loop = loop, .source = &s->source, .connections = CONNECTIONS, .wait_ms = wait_ms
-        };
+        const struct exchange_options x = { .loop = loop,
+                                            .source = &s->source,
+                                            .connections = CONNECTIONS,
+                                            .wait_ms = wait_ms,
+                                            .credit_file = i == 1 ? credit_file : NULL };
         CHECK_OK(exchange_open(&s->exchange, &x));
         o.protocols[0] = exchange_protocol(s->exchange);
     } else {
@@ -407,6 +415,91 @@ static void strange_streams(void **state)
     stop();
 }
 
+static uint32_t sought;
+
+static bool on_seek(void *ctx, const struct cid *cid)
+{
+    (void)ctx;
+    (void)cid;
+    sought++;
+    return true;
+}
+
+/* A want that could not be met is answered when the block comes by another way; a reader who waits
+ * because others are looked for gets it, or is told when that is over. */
+static void what_comes_later(void **state)
+{
+    (void)state;
+    static uint8_t data[70000];
+    CHECK_OK(loop_new(&loop, 0));
+    side_start(0, EXCHANGE, 0);
+    side_start(1, EXCHANGE, 0);
+    exchange_seek(sides[1].exchange, on_seek, NULL);
+    meet();
+    for (uint32_t n = 1; n <= 3; n++) {
+        sought = 0;
+        struct block_key key = block_of(data, sizeof(data), n);
+        struct cid cid = {
+            .version = 1, .codec = CID_CODEC_RAW, .hash = CID_HASH_SHA2_256, .digest_size = 32
+        };
+        memcpy(cid.digest, key.digest, 32);
+        struct waiter *r = waiter_new(1, &key);
+        UNTIL(sought == 1);
+        CHECK(!atomic_load(&r->done));
+        if (n < 3) {
+            (void)shelf_add(&sides[0].shelf, sizeof(data), n);
+            exchange_came(sides[0].exchange, n == 1 ? key.digest : NULL);
+        } else {
+            exchange_sought(sides[1].exchange, &cid);
+        }
+        enum err e = waiter_end(r);
+        CHECK(e == (n < 3 ? OK : ERR_NOT_FOUND));
+    }
+    stop();
+}
+
+/* What is remembered of a peer is in the file when the node ends, and is read when it begins. */
+static void credit_outlives_the_node(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/crust-exchange-XXXXXX", path[64];
+    CHECK(mkdtemp(dir) != NULL);
+    snprintf(path, sizeof(path), "%s/credit", dir);
+    credit_file = path;
+    for (int run = 0; run < 3; run++) {
+        struct mspan file;
+        struct bitswap_credit c;
+        uint8_t id[32];
+        CHECK_OK(loop_new(&loop, 0));
+        side_start(0, EXCHANGE, 0);
+        side_start(1, EXCHANGE, 0);
+        struct block_key key = shelf_add(&sides[0].shelf, 50000, 1);
+        if (run == 0) {
+            meet();
+            CHECK_OK(read_one(1, &key));
+        }
+        const struct peer_key public_key = peer_key_of(&sides[0].identity);
+        const struct peer_id peer = peer_id_of(&public_key);
+        stop();
+        CHECK_OK(path_read_file(&file, path, 65536));
+        CHECK(file.n == BITSWAP_CREDIT_SIZE);
+        CHECK_OK(bitswap_credit_decode(&c, span_of(file.p, file.n)));
+        sha256(id, peer_id_span(&peer));
+        CHECK(memcmp(c.peer, id, sizeof(id)) == 0 && c.received >= 50000 / 2 / 2);
+        /* Of another hour than can be, and a cut record: passed over. */
+        c.peer[0] ^= 1;
+        c.hour = UINT64_MAX;
+        uint8_t more[3 * BITSWAP_CREDIT_SIZE - 1] = { 0 };
+        memcpy(more, file.p, file.n);
+        bitswap_credit_encode(more + BITSWAP_CREDIT_SIZE, &c);
+        CHECK_OK(path_write_file(path, span_of(more, sizeof(more)), 0600));
+        free(file.p);
+    }
+    credit_file = NULL;
+    unlink(path);
+    CHECK(rmdir(dir) == 0);
+}
+
 static uint32_t wakes;
 
 static void on_wake(void *ctx)
@@ -488,6 +581,8 @@ int main(void)
         cmocka_unit_test(waiting_ends),
         cmocka_unit_test(a_peer_without_bitswap),
         cmocka_unit_test(strange_streams),
+        cmocka_unit_test(what_comes_later),
+        cmocka_unit_test(credit_outlives_the_node),
         cmocka_unit_test(reads_by_threads),
     };
     CHECK_OK(random_init());

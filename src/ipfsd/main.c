@@ -81,6 +81,19 @@ static enum err open_ipni(struct ipfsd *n)
     return e;
 }
 
+static void on_came(void *ctx, const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    p2p_node_came(ctx, digest);
+}
+
+static enum err open_p2p(struct ipfsd *n)
+{
+    TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
+    storer_watch(&n->storer, on_came, n->p2p);
+    TRY(p2p_node_provide(n->p2p, &n->blocks));
+    return OK;
+}
+
 static enum err start(struct ipfsd *n)
 {
     TRY(path_make_dirs(n->settings.home, 0700));
@@ -103,10 +116,8 @@ static enum err start(struct ipfsd *n)
         TRY(care_start(&n->care, n->host, n->loop, &n->control));
     if (n->settings.routers.count != 0)
         TRY(find_http_open(&n->find_http, n->loop, &n->settings.routers));
-    if (n->settings.p2p.on) {
-        TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
-        TRY(p2p_node_provide(n->p2p, &n->blocks));
-    }
+    if (n->settings.p2p.on)
+        TRY(open_p2p(n));
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
     TRY(open_ipni(n));
     TRY(kubo_rpc_open(&n->kubo_rpc, n));
@@ -123,6 +134,8 @@ static void stop(struct ipfsd *n)
 {
     atomic_store(&n->stopping, true);
     find_http_stop(n->find_http);
+    if (n->storer.started)
+        storer_watch(&n->storer, NULL, NULL);
     p2p_node_stop(n->p2p); /* those who wait for blocks of peers wait for this thread */
     if (n->ipc != NULL)
         service_close(n);

@@ -12,6 +12,7 @@
 #include "rt/seed_file.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct p2p_node {
@@ -19,6 +20,7 @@ struct p2p_node {
     struct ed25519_key key;
     struct swarm *swarm;
     struct exchange *exchange;
+    char credit_file[SETTINGS_PATH_MAX + 32];
     struct p2p_find *find;
     struct block_source source;
     struct resolver *resolver;
@@ -175,7 +177,10 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
         log_error("identity-not-read", "path=\"%s\" reason=\"%s\"", p->key, err_text(e));
         return e;
     }
-    const struct exchange_options x = { .loop = l, .source = local, .connections = p->connections };
+    (void)snprintf(n->credit_file, sizeof(n->credit_file), "%s/p2p/credit", n->settings->home);
+    const struct exchange_options x = {
+        .loop = l, .source = local, .connections = p->connections, .credit_file = n->credit_file
+    };
     TRY(exchange_open(&n->exchange, &x));
     n->source = exchange_source(n->exchange);
     const struct peer_key public_key = peer_key_of(&n->key);
@@ -284,6 +289,12 @@ bool p2p_node_dial(struct p2p_node *n, const struct multiaddr *a)
     if (e != OK && e != ERR_EXISTS && e != ERR_BUSY)
         log_debug("origin-not-dialled", "reason=\"%s\"", err_text(e));
     return false;
+}
+
+void p2p_node_came(struct p2p_node *n, const uint8_t *digest)
+{
+    if (n != NULL)
+        exchange_came(n->exchange, digest);
 }
 
 void p2p_node_stop(struct p2p_node *n)

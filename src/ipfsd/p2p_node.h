@@ -43,6 +43,9 @@ size_t p2p_node_addresses(const struct p2p_node *n, struct multiaddr *out, size_
 /* p2p_node_dial begins to connect to IP/tcp/PORT/p2p/ID. True when that peer is connected. */
 bool p2p_node_dial(struct p2p_node *n, const struct multiaddr *a);
 
+/* p2p_node_came: exchange_came. Any thread, until p2p_node_stop. n may be NULL. */
+void p2p_node_came(struct p2p_node *n, const uint8_t *digest);
+
 /* p2p_node_stop: nothing more is given to peers, and whoever waits for a block of theirs is told
  * ERR_CLOSED. NULL is fine. */
 void p2p_node_stop(struct p2p_node *n);

@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "ipfsd/gather.h"
 #include "ipfsd/ipfsd.h"
+#include "ipfsd/p2p_node.h"
 #include "ipfsd/push_take.h"
 #include "ipfsd/session.h"
 #include "rt/clock.h"
@@ -259,6 +260,7 @@ static enum err seal(struct sealing *s, struct node_sealed *out)
     close_parts(s);
     TRY(e);
     release_pushed(s->call, &s->order->key);
+    p2p_node_came(s->call->node->p2p, NULL);
     return host_sealed(s->host, out, &s->file.entry);
 }
 

@@ -45,6 +45,23 @@ static bool breaks_batch(enum err e)
     return e == ERR_IO || e == ERR_STATE || e == ERR_MEMORY;
 }
 
+void storer_watch(struct storer *s, void (*fn)(void *ctx, const uint8_t digest[BLOCK_DIGEST_SIZE]),
+                  void *ctx)
+{
+    pthread_mutex_lock(&s->lock);
+    s->came = fn;
+    s->came_ctx = ctx;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void tell(struct storer *s, const uint8_t digest[BLOCK_DIGEST_SIZE])
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->came != NULL)
+        s->came(s->came_ctx, digest);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static enum err apply(struct storer *s, struct storer_op *op)
 {
     struct storer_client *c = client_of(s, op->client, op->kind != STORER_GONE);
@@ -59,6 +76,8 @@ static enum err apply(struct storer *s, struct storer_op *op)
     switch (op->kind) {
     case STORER_PUT:
         e = blockstore_put(s->store, op->key.digest, op->data, BLOCKSTORE_VERIFY);
+        if (e == OK)
+            tell(s, op->key.digest);
         break;
     case STORER_DELETE:
         e = blockstore_delete(s->store, &op->key, 1, NULL);

@@ -49,6 +49,8 @@ struct storer {
     pthread_cond_t more;
     struct storer_op *first, *last;
     bool stop, started;
+    void (*came)(void *ctx, const uint8_t digest[BLOCK_DIGEST_SIZE]);
+    void *came_ctx;
     pthread_t thread;
     struct storer_client clients[STORER_CLIENTS_MAX]; /* the thread's */
 };
@@ -57,6 +59,11 @@ NODISCARD enum err storer_start(struct storer *s, struct blockstore *store);
 
 /* storer_add; any thread. */
 void storer_add(struct storer *s, struct storer_op *op);
+
+/* storer_watch sets who is told of each block that has been put, on the storer's thread; fn may be
+ * NULL. When it returns the former one is not called any more. */
+void storer_watch(struct storer *s, void (*fn)(void *ctx, const uint8_t digest[BLOCK_DIGEST_SIZE]),
+                  void *ctx);
 
 /* storer_run adds op and waits for its result. Any thread but the loop's and the storer's. */
 NODISCARD enum err storer_run(struct storer *s, struct storer_op *op);
