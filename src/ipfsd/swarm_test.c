@@ -439,7 +439,7 @@ static void test_wildcards(void **state)
     CHECK(!lists(sides[1].signed_, sides[1].signed_count, text));
     snprintf(text, sizeof(text), "/ip4/0.0.0.0/tcp/%u", (unsigned)t.port);
     CHECK(!lists(sides[1].told, sides[1].told_count, text));
-    CHECK(sides[1].signed_count + 1 == sides[1].told_count);
+    CHECK(sides[1].signed_count < sides[1].told_count);
     stop();
 }
 
