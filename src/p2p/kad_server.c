@@ -125,7 +125,7 @@ static enum err add_provider(struct kad_server *s, struct span from, const struc
         if (same)
             break;
     }
-    /* SPEC kad 4.2: "of one provider at most 1,024 records are kept" */
+    /* SPEC kad 4.2: "of one provider at most 8,192 records are kept" */
     if (!known && *counter(s, &c) >= KAD_SERVER_EACH)
         return ERR_LIMIT;
     release(s, place);

@@ -10,7 +10,7 @@ enum {
     KAD_SERVER_PROBES = 32,    /* places where the records of a key may stand */
     KAD_SERVER_KEY_MAX = 80,   /* of a provider record */
     KAD_SERVER_ANSWER = 16384, /* bytes that every answer fits in */
-    KAD_SERVER_EACH = 1024,    /* records of one provider; it has more than that in the network */
+    KAD_SERVER_EACH = 8192,    /* records of one provider: a quarter of what a node keeps */
     KAD_SERVER_COUNTS = 4096,  /* counters that providers share, by a secret hash */
 };
 
