@@ -179,10 +179,10 @@ static enum err rebuild(struct ipfsd *n)
 
 static enum err run(struct ipfsd *n)
 {
+    TRY(kubo_rpc_prepare(n)); /* afterwards its file is out of reach */
     TRY(confinement_enter(&n->settings));
     if (n->settings.rebuild)
         return rebuild(n);
-    TRY(kubo_rpc_prepare(n));
     enum err e = start(n);
     if (e == OK) {
         log_info("ready", "socket=\"%s\" store=\"%s\"", n->settings.listen, n->settings.store);

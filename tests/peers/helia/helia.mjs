@@ -1,0 +1,94 @@
+// A Helia node that does what lines of JSON on its standard input say, and answers each with one. node helia.mjs MODULES noise|tls
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { createInterface } from 'node:readline'
+import { createHash } from 'node:crypto'
+
+const [modules, security] = process.argv.slice(2)
+const load = name => import(pathToFileURL(`${modules}/${name}`).href)
+const require = createRequire(`${modules}/`)
+const pkg = async name => {
+  const { exports: e, main } = require(`${modules}/${name}/package.json`)
+  const entry = e?.['.'] ?? e
+  const path = typeof entry === 'string' ? entry : (entry?.import?.default ?? entry?.import ?? entry?.default ?? main)
+  return load(`${name}/${path}`)
+}
+const { createHelia } = await pkg('helia')
+const { unixfs } = await pkg('@helia/unixfs')
+const { multiaddr } = await pkg('@multiformats/multiaddr')
+const { CID } = await pkg('multiformats').catch(() => load('multiformats/dist/src/index.js'))
+const { tcp } = await pkg('@libp2p/tcp')
+const { yamux } = await pkg('@libp2p/yamux')
+const { identify, identifyPush } = await pkg('@libp2p/identify')
+const { ping } = await pkg('@libp2p/ping')
+const encrypter = security === 'tls' ? (await pkg('@libp2p/tls')).tls() : (await pkg('@libp2p/noise')).noise()
+
+const helia = createHelia({
+  libp2p: {
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [encrypter],
+    streamMuxers: [yamux()],
+    peerDiscovery: [],
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
+  },
+  http: { blockBrokers: [], routers: [] }
+})
+await helia.start()
+const fs = unixfs(helia)
+const sha256 = bytes => createHash('sha256').update(bytes).digest('hex')
+const all = async it => { const out = []; for await (const x of it) out.push(x); return out }
+const signal = () => AbortSignal.timeout(120_000)
+
+const does = {
+  async connect ({ address }) {
+    const c = await helia.libp2p.dial(multiaddr(address), { signal: signal() })
+    return { peer: c.remotePeer.toString(), encryption: c.encryption, multiplexer: c.multiplexer }
+  },
+  async connections () {
+    return helia.libp2p.getConnections().map(c => ({ peer: c.remotePeer.toString(), encryption: c.encryption, multiplexer: c.multiplexer }))
+  },
+  async hangup ({ address }) { await helia.libp2p.hangUp(multiaddr(address), { signal: signal() }) },
+  async ping ({ address }) { return await helia.libp2p.services.ping.ping(multiaddr(address), { signal: signal() }) },
+  // What identify has told of a peer; null: nothing yet.
+  async peer ({ id }) {
+    const found = (await helia.libp2p.peerStore.all()).find(p => p.id.toString() === id)
+    const agent = found?.metadata.get('AgentVersion')
+    return agent == null ? null : { agent: Buffer.from(agent).toString(), protocols: found.protocols }
+  },
+  async cat ({ cid }) {
+    const bytes = Buffer.concat(await all(fs.cat(CID.parse(cid), { signal: signal() })))
+    return { size: bytes.length, sha256: sha256(bytes) }
+  },
+  async ls ({ cid }) { return (await all(fs.ls(CID.parse(cid), { signal: signal() }))).map(e => e.name) },
+  async block ({ cid }) {
+    const parts = await helia.blockstore.get(CID.parse(cid), { signal: signal() })
+    const bytes = parts instanceof Uint8Array ? parts : Buffer.concat(await all(parts))
+    return { size: bytes.length, sha256: sha256(bytes) }
+  },
+  async has ({ cid }) { return await helia.blockstore.has(CID.parse(cid)) },
+  // Keeps bytes as a block of its own, or as a file cut as Helia does.
+  async put ({ hex, block, cid }) {
+    const bytes = Buffer.from(hex, 'hex')
+    if (!block) return (await fs.addBytes(bytes)).toString()
+    await helia.blockstore.put(CID.parse(cid), bytes)
+    return cid
+  },
+  async folder ({ files }) {
+    const added = await all(fs.addAll(Object.entries(files).map(([path, text]) => ({ path, content: Buffer.from(text) })), { wrapWithDirectory: true }))
+    return added.at(-1).cid.toString()
+  }
+}
+
+const say = value => process.stdout.write(JSON.stringify(value) + '\n')
+say({ id: helia.libp2p.peerId.toString(), addresses: helia.libp2p.getMultiaddrs().map(String) })
+for await (const line of createInterface({ input: process.stdin })) {
+  const { what, ...args } = JSON.parse(line)
+  try {
+    say({ value: (await does[what](args)) ?? null })
+  } catch (e) {
+    say({ error: String(e.stack ?? e) })
+  }
+}
+await helia.stop()
+process.exit(0)
