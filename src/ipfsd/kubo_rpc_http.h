@@ -96,6 +96,8 @@ NODISCARD enum err kubo_call_refs_local(struct kubo_call *c);
 
 /* kubo_rpc_net.c */
 NODISCARD enum err kubo_call_config_show(struct kubo_call *c);
+NODISCARD enum err kubo_call_findpeer(struct kubo_call *c);
+NODISCARD enum err kubo_call_findprovs(struct kubo_call *c);
 NODISCARD enum err kubo_call_id(struct kubo_call *c);
 NODISCARD enum err kubo_call_swarm_addrs_local(struct kubo_call *c);
 NODISCARD enum err kubo_call_swarm_connect(struct kubo_call *c);

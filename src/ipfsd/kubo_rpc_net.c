@@ -4,6 +4,7 @@
 #include "codec/multibase.h"
 #include "ipfsd/kubo_rpc_http.h"
 #include "ipfsd/p2p_node.h"
+#include "ipfsd/routing.h"
 #include "ipfsd/swarm_list.h"
 #include "rt/clock.h"
 
@@ -13,7 +14,9 @@
 #include <stdlib.h>
 
 enum {
-    LOOK_MS = 50,           /* between two looks at what is under way */
+    LOOK_MS = 50, /* between two looks at what is under way */
+    FIND_MS = 60 * 1000,
+    PROVIDERS_DEFAULT = 20, /* as Kubo */
     CONNECT_MS = 30 * 1000, /* for a connection, without a timeout of the request */
     ANSWER = 512 << 10,     /* some 1,000 peers with long addresses */
     PROTOCOLS = 32,
@@ -33,7 +36,11 @@ struct ask {
     struct peer_id peer;
     uint64_t since; /* the number of the newest dial before ours */
     bool begun;
-    bool direction; /* peers: tell it */
+    bool direction;         /* peers: tell it */
+    enum routing_kind kind; /* find */
+    struct cid cid;
+    uint32_t question;
+    bool asking;
     char why[KUBO_RPC_WHY_MAX];
     struct writer w;
     struct json_out j;
@@ -454,4 +461,142 @@ enum err kubo_call_swarm_connect(struct kubo_call *c)
 enum err kubo_call_swarm_disconnect(struct kubo_call *c)
 {
     return each_peer(c, "disconnect", disconnect_one);
+}
+
+/* ---- who has a content, where a peer is ---- */
+
+enum { EVENT_PEER = 2, EVENT_PROVIDER = 4 }; /* go-libp2p's routing.QueryEventType */
+
+static void on_provider(void *ctx, const struct routing_provider *p)
+{
+    struct ask *a = ctx;
+    char text[MULTIADDR_TEXT_MAX];
+    pthread_mutex_lock(&a->lock);
+    size_t before = a->w.len;
+    a->j.comma = false;
+    json_out_object(&a->j);
+    json_out_member_str(&a->j, "Extra", "");
+    json_out_member_str(&a->j, "ID", "");
+    json_out_key(&a->j, "Responses");
+    json_out_array(&a->j);
+    json_out_object(&a->j);
+    member_peer(&a->j, "ID", &p->peer);
+    json_out_key(&a->j, "Addrs");
+    json_out_array(&a->j);
+    for (size_t i = 0; i < p->addr_count; i++) {
+        multiaddr_format(text, &p->addrs[i]);
+        json_out_str(&a->j, text);
+    }
+    json_out_array_end(&a->j);
+    json_out_object_end(&a->j);
+    json_out_array_end(&a->j);
+    json_out_member_u64(&a->j, "Type", a->kind == ROUTING_PEER ? EVENT_PEER : EVENT_PROVIDER);
+    json_out_object_end(&a->j);
+    write_u8(&a->w, '\n');
+    if (a->w.err != OK) { /* nobody reads that fast: it is left out */
+        a->w.err = OK;
+        a->w.len = before;
+    }
+    pthread_cond_signal(&a->news);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static void on_over(void *ctx)
+{
+    struct ask *a = ctx;
+    pthread_mutex_lock(&a->lock);
+    a->asking = false;
+    pthread_cond_signal(&a->news);
+    pthread_mutex_unlock(&a->lock);
+    ask_drop(a);
+}
+
+static void run_find(struct ask *a)
+{
+    const struct routing_question q = { .kind = a->kind,
+                                        .cid = a->cid,
+                                        .peer = a->peer,
+                                        .ctx = a,
+                                        .found = on_provider,
+                                        .over = on_over };
+    a->result = routing_begin(p2p_node_routing(a->node->p2p), &a->question, &q);
+    a->asking = a->result == OK;
+    if (a->asking)
+        atomic_fetch_add(&a->refs, 1); /* the question's */
+}
+
+static void run_end_find(struct ask *a)
+{
+    if (!a->asking)
+        return;
+    routing_end(p2p_node_routing(a->node->p2p), a->question);
+    a->asking = false;
+    atomic_fetch_sub(&a->refs, 1); /* the one of this run is still there */
+}
+
+/* Passes on what has come; counts the lines. */
+static enum err take_lines(struct kubo_call *c, struct ask *a, uint64_t *left, bool *asking)
+{
+    uint8_t *copy = NULL;
+    size_t n = 0;
+    pthread_mutex_lock(&a->lock);
+    if (a->w.len == 0 && a->asking)
+        pause_ms(a, LOOK_MS);
+    *asking = a->asking;
+    for (; n<a->w.len && * left> 0; n++)
+        *left -= a->text[n] == '\n';
+    if (n > 0 && (copy = malloc(n)) != NULL) {
+        memcpy(copy, a->text, n);
+        memmove(a->text, a->text + n, a->w.len - n);
+        a->w.len -= n;
+    }
+    pthread_mutex_unlock(&a->lock);
+    if (copy == NULL)
+        return n == 0 ? OK : ERR_MEMORY;
+    enum err e = kubo_io_write(c->io, span_of(copy, n));
+    free(copy);
+    kubo_io_push(c->io);
+    return e;
+}
+
+/* Asks all, and tells until `left` have been named, all are through, or the time is over. */
+static enum err find(struct kubo_call *c, struct ask *a, uint64_t left)
+{
+    bool asking = true;
+    uint64_t give_up = c->deadline_ms != 0 ? c->deadline_ms : clock_deadline(FIND_MS);
+    TRY(ask_run(c, a, run_find));
+    enum err e = OK;
+    while (e == OK && left > 0 && asking) {
+        e = take_lines(c, a, &left, &asking);
+        if (e == OK && (!kubo_io_alive(c->io) || atomic_load(&c->node->stopping)))
+            e = ERR_CLOSED;
+        if (e == OK && clock_left(give_up) == 0)
+            break;
+    }
+    enum err ended = ask_run(c, a, run_end_find);
+    return e == OK && ended == ERR_CLOSED ? ended : e;
+}
+
+enum err kubo_call_findprovs(struct kubo_call *c)
+{
+    uint64_t count = kubo_rpc_option(c->plan, KUBO_OPT_NUM_PROVIDERS, PROVIDERS_DEFAULT);
+    AUTO(ask_end) struct ask *a = ask_new(c);
+    if (a == NULL)
+        return ERR_MEMORY;
+    a->kind = ROUTING_PROVIDERS;
+    if (count == 0)
+        return kubo_call_fail(c, ERR_RANGE, "number of providers must be greater than 0");
+    TRY(kubo_call_resolve(c, &a->cid, c->plan->args[0]));
+    return find(c, a, count);
+}
+
+enum err kubo_call_findpeer(struct kubo_call *c)
+{
+    AUTO(ask_end) struct ask *a = ask_new(c);
+    if (a == NULL)
+        return ERR_MEMORY;
+    a->kind = ROUTING_PEER;
+    if (peer_id_parse(&a->peer, span_str(c->plan->args[0])) != OK)
+        return kubo_call_fail(c, ERR_FORMAT, "invalid peer id");
+    return find(c, a, 1);
 }

@@ -424,6 +424,8 @@ static enum err perform(struct kubo_call *c)
         [KUBO_REPO_STAT] = repo_stat,
         [KUBO_REPO_VERSION] = repo_version,
         [KUBO_RESOLVE] = resolve,
+        [KUBO_ROUTING_FINDPEER] = kubo_call_findpeer,
+        [KUBO_ROUTING_FINDPROVS] = kubo_call_findprovs,
         [KUBO_SWARM_ADDRS_LOCAL] = kubo_call_swarm_addrs_local,
         [KUBO_SWARM_CONNECT] = kubo_call_swarm_connect,
         [KUBO_SWARM_DISCONNECT] = kubo_call_swarm_disconnect,
