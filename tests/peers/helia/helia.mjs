@@ -1,10 +1,10 @@
-// A Helia node that does what lines of JSON on its standard input say, and answers each with one. node helia.mjs MODULES noise|tls
+// A Helia node that does what lines of JSON on its standard input say, and answers each with one. node helia.mjs MODULES noise|tls [dht]
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { createInterface } from 'node:readline'
 import { createHash } from 'node:crypto'
 
-const [modules, security] = process.argv.slice(2)
+const [modules, security, dht] = process.argv.slice(2)
 const load = name => import(pathToFileURL(`${modules}/${name}`).href)
 const require = createRequire(`${modules}/`)
 const pkg = async name => {
@@ -21,6 +21,7 @@ const { tcp } = await pkg('@libp2p/tcp')
 const { yamux } = await pkg('@libp2p/yamux')
 const { identify, identifyPush } = await pkg('@libp2p/identify')
 const { ping } = await pkg('@libp2p/ping')
+const { kadDHT, passthroughMapper } = await pkg('@libp2p/kad-dht')
 const encrypter = security === 'tls' ? (await pkg('@libp2p/tls')).tls() : (await pkg('@libp2p/noise')).noise()
 
 const helia = createHelia({
@@ -30,7 +31,13 @@ const helia = createHelia({
     connectionEncrypters: [encrypter],
     streamMuxers: [yamux()],
     peerDiscovery: [],
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
+    services: {
+      identify: identify(),
+      identifyPush: identifyPush(),
+      ping: ping(),
+      // A client of the DHT of local networks: it asks and tells, and is not asked.
+      ...(dht === 'dht' && { dht: kadDHT({ protocol: '/ipfs/lan/kad/1.0.0', clientMode: true, peerInfoMapper: passthroughMapper, initialQuerySelfInterval: 100 }) })
+    }
   },
   http: { blockBrokers: [], routers: [] }
 })
@@ -66,6 +73,16 @@ const does = {
     const bytes = parts instanceof Uint8Array ? parts : Buffer.concat(await all(parts))
     return { size: bytes.length, sha256: sha256(bytes) }
   },
+  // The peers that the DHT names for a CID; and telling it that we have one.
+  async providers ({ cid }) {
+    const found = []
+    for await (const p of helia.libp2p.contentRouting.findProviders(CID.parse(cid), { signal: signal() })) {
+      found.push(p.id.toString())
+      break
+    }
+    return found
+  },
+  async provide ({ cid }) { await helia.libp2p.contentRouting.provide(CID.parse(cid), { signal: signal() }) },
   async has ({ cid }) { return await helia.blockstore.has(CID.parse(cid)) },
   // Keeps bytes as a block of its own, or as a file cut as Helia does.
   async put ({ hex, block, cid }) {
