@@ -3,6 +3,7 @@
 #include "enclaved/fake_enclave_test.h"
 
 #include "attest/attest.h"
+#include "attest/testmachine.h"
 #include "base/release.h"
 #include "codec/cbor.h"
 #include "rt/path.h"
@@ -109,6 +110,67 @@ static void test_evidence_is_the_machine_s_quote_in_a_frame(void **state)
     fake_enclave_close(&e);
 }
 
+/* What a chain knows that follows a made vendor: its documents, good for thirty days. */
+static struct attest_collateral documents(struct vendor *v, uint64_t now)
+{
+    enum { DAYS = 30 * 86400 };
+    static uint8_t root_crl[1024], pck_crl[1024];
+    static char info[VENDOR_DOCUMENT_MAX], identity[VENDOR_DOCUMENT_MAX];
+    const struct testcert_list of_root = { VENDOR_ROOT, &v->root, now, now + DAYS, NULL, 0 };
+    const struct testcert_list of_ca = { VENDOR_CA, &v->ca, now, now + DAYS, NULL, 0 };
+    return (struct attest_collateral){
+        .tcb_info = vendor_tcb_info(v, info, now, now + DAYS, 20, 9),
+        .qe_identity = vendor_qe_identity(v, identity, now, now + DAYS, 20),
+        .tcb_signer = v->signer_cert,
+        .root_crl = testcert_crl(root_crl, sizeof(root_crl), &of_root),
+        .pck_crl = testcert_crl(pck_crl, sizeof(pck_crl), &of_ca),
+    };
+}
+
+/* Program, machine and chain together: what this process gives over the quote of a made vendor's
+ * machine is what the verifier takes, for this account and block and for no other. */
+static void test_the_verifier_takes_its_evidence(void **state)
+{
+    (void)state;
+    static struct vendor v;
+    static uint8_t quote[VENDOR_QUOTE_MAX], account[32], block[32];
+    const uint64_t now = 1767225600; /* 2026-01-01 */
+    const struct vendor_machine machine = { .number = 1, .program = 0x3c, .svn = 9 };
+    struct fake_enclave e;
+    struct enclave_reply r;
+    struct attest_verdict verdict;
+    uint8_t release_id[32], report_data[ATTEST_REPORT_DATA_SIZE];
+    vendor_init(&v, now - 86400, now + 1000 * 86400);
+    struct attest_collateral known = documents(&v, now);
+    const struct attest_roots roots = { .intel = v.root_cert };
+    const struct attest_inputs inputs = { &roots, &known, now + 3600 };
+    fake_enclave_open_on(&e, 0, "1", "sgx", root);
+    CHECK_OK(fake_start(&e.host));
+    memset(account, 4, sizeof(account));
+    memset(block, 5, sizeof(block));
+    attest_release_id(release_id, span_str(RELEASE));
+    struct attest_context context = { .binding = { .worker = e.host.worker,
+                                                   .account = account,
+                                                   .chain = e.host.chain,
+                                                   .release_id = release_id,
+                                                   .block_hash = block },
+                                      .inputs = &inputs };
+    attest_report_data(report_data, &context.binding);
+    struct span made = machine_quote(&v, quote, &machine, report_data);
+    put("quote", made.p, made.n);
+    struct enclave_request m = { .type = ENCLAVE_EVIDENCE };
+    memcpy(m.u.evidence.account, account, 32);
+    memcpy(m.u.evidence.block_hash, block, 32);
+    CHECK_OK(fake_ask(&e.host, &r, NULL, &m, (struct span){ NULL, 0 }));
+    CHECK_OK(attest_verify(&verdict, r.u.evidence.evidence, &context));
+    CHECK(verdict.kind == ATTEST_SGX && verdict.measurement[0] == 0x3c && !verdict.debug);
+    account[0] ^= 1;
+    CHECK_ERR(attest_verify(&verdict, r.u.evidence.evidence, &context), ERR_SIGNATURE);
+    CHECK(verdict.code == VERDICT_BINDING);
+    fake_enclave_close(&e);
+    vendor_fini(&v);
+}
+
 static void test_the_machine_s_key_brings_the_worker_back(void **state)
 {
     (void)state;
@@ -155,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hello_names_provider_and_measurement),
         cmocka_unit_test(test_evidence_is_the_machine_s_quote_in_a_frame),
+        cmocka_unit_test(test_the_verifier_takes_its_evidence),
         cmocka_unit_test(test_the_machine_s_key_brings_the_worker_back),
         cmocka_unit_test(test_without_its_tee_it_does_not_start),
     };
