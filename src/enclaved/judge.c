@@ -16,8 +16,10 @@ enum err judge_prepare(void)
     const struct attest_roots *roots = attest_vendor_roots();
     const struct span all[] = { roots->intel, roots->amd[SNP_MILAN], roots->amd[SNP_GENOA],
                                 roots->amd[SNP_TURIN] };
+#ifndef CRUST_SANITIZED /* the sanitizers have a heap of their own, and no sandbox here */
     if (mallopt(M_TRIM_THRESHOLD, INT32_MAX) != 1 || mallopt(M_MMAP_THRESHOLD, HEAP) != 1)
         return ERR_MEMORY;
+#endif
     void *heap = malloc(HEAP - 1);
     if (heap == NULL)
         return ERR_MEMORY;
