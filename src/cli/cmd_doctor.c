@@ -458,8 +458,9 @@ static void found_source(struct doctor *d, const json_t *asked, const char *sour
             found(d, NOTE, "router", "look at routing-endpoints in crust.conf", "%s: %s (%s)",
                   peers_text(n, "who"), peers_text(n, "result"), peers_text(n, "where"));
     }
-    found(d, GOOD, "asked", NULL, "%s: %zu asked, %zu answered, providers named %llu times", source,
-          all, answered, (unsigned long long)providers);
+    found(d, answered == 0 ? NOTE : GOOD, "asked", NULL,
+          "%s: %zu asked, %zu answered, providers named %llu times", source, all, answered,
+          (unsigned long long)providers);
 }
 
 static void found_sources(struct doctor *d, const json_t *story)

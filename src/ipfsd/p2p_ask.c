@@ -515,7 +515,8 @@ static enum err text_of(char out[TEXT_MAX], const struct call *c)
 {
     struct node_bytes m;
     TRY(node_msg_decode_bytes(&m, c->body));
-    if (m.bytes.n == 0 || m.bytes.n >= TEXT_MAX || memchr(m.bytes.p, '\0', m.bytes.n) != NULL)
+    if (m.bytes.n == 0 || m.bytes.n >= TEXT_MAX || !cbor_text_valid(m.bytes) ||
+        memchr(m.bytes.p, '\0', m.bytes.n) != NULL)
         return ERR_FORMAT;
     memcpy(out, m.bytes.p, m.bytes.n);
     out[m.bytes.n] = '\0';
