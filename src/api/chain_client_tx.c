@@ -2,6 +2,7 @@
 
 #include "api/chain_client_read.h"
 #include "base/arena.h"
+#include "chain/market.h"
 
 #include <jansson.h>
 
@@ -194,6 +195,12 @@ const char *chain_client_event_attr(const struct chain_client_event *event, cons
 
 /* ---- parameters, price, beacon, block
  * ------------------------------------------------------------------- */
+
+void chain_client_order_id(uint8_t out[32], const struct content_key *key, uint64_t size,
+                           const uint8_t data_root[32])
+{
+    market_order_id(out, key, size, data_root);
+}
 
 static void read_params(struct params *out, struct json_value root)
 {

@@ -77,6 +77,10 @@ void chain_client_allowance_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t 
 NODISCARD enum err chain_client_decode_allowance(struct chain_client_allowance *out,
                                                  struct span body);
 
+/* The id of the order for exactly this content (market.md 3.1), for chain_client_order_path. */
+void chain_client_order_id(uint8_t out[32], const struct content_key *key, uint64_t size,
+                           const uint8_t data_root[32]);
+
 /* ---- GET /v1/params, /v1/price, /v1/beacon/{slot} -------------------------------------------- */
 
 NODISCARD enum err chain_client_decode_params(struct params *out, struct span body);

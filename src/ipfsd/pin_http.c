@@ -498,7 +498,12 @@ enum err pin_http_open(struct pin_http **out, struct ipfsd *n)
         log_error("pinning-not-serving", "host=\"%s\" port=%u reason=\"%s\"",
                   n->settings.pinning_host, n->settings.pinning_port.port,
                   e == ERR_EXISTS ? "the port is in use" : err_text(e));
-    else
+    if (e == OK && !n->settings.allow_private_origins &&
+        strncmp(n->settings.url, "http://127.", 11) == 0)
+        log_warn("pinning-not-reachable",
+                 "url=\"%s\" next=\"url = where storage nodes reach this gateway\"",
+                 n->settings.url);
+    if (e == OK)
         log_info("pinning", "url=\"http://%s:%u\" key=%s", n->settings.pinning_host,
                  http_server_port(h->server), pinner_address(h->pinner));
     return e;

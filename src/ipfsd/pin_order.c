@@ -30,24 +30,14 @@ static void say(struct pin_work *work, const char *text)
 
 /* ---- the order of this content -------------------------------------------------------------- */
 
-/* The entry for exactly this content; *mine: the account has paid for it last. ERR_NOT_FOUND. */
+/* The entry for exactly this content. ERR_NOT_FOUND. By its id: others may have any number of
+ * entries for the same CID. */
 static enum err find_order(const struct pin_order *o, struct chain_client_order *out,
                            const struct pin_work *work, const struct pinning_request *rq)
 {
-    size_t count = 0;
-    struct chain_client_order *list = calloc(CHAIN_READ_PAGE_MAX, sizeof(*list));
-    if (list == NULL)
-        return ERR_MEMORY;
-    enum err e = chain_read_orders_of(o->chain, list, &count, &rq->key);
-    bool found = false;
-    for (size_t i = 0; e == OK && i < count && !found; i++) {
-        found = list[i].has_data_root && list[i].size == work->size &&
-                memcmp(list[i].data_root, work->data_root, 32) == 0;
-        if (found)
-            *out = list[i];
-    }
-    free(list);
-    return e != OK ? e : found ? OK : ERR_NOT_FOUND;
+    uint8_t id[32];
+    chain_client_order_id(id, &rq->key, work->size, work->data_root);
+    return chain_read_order(o->chain, out, id);
 }
 
 /* Blocks before the end of the paid time in which it is renewed. */

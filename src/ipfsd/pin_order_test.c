@@ -120,20 +120,6 @@ static void write_tx(struct json_out *j, const char *state, uint32_t code, const
     json_out_member_str(j, "type", "order");
 }
 
-static void write_list(struct json_out *j)
-{
-    json_out_key(j, "items");
-    json_out_array(j);
-    if (chain.has_order) {
-        json_out_object(j);
-        write_order(j);
-        json_out_object_end(j);
-    }
-    json_out_array_end(j);
-    json_out_key(j, "next");
-    json_out_null(j);
-}
-
 static void write_allowance(struct json_out *j)
 {
     json_out_member_u64(j, "nonce", chain.nonce);
@@ -180,8 +166,8 @@ static bool write_answer(struct json_out *j, struct http_request *r)
         return post(j, r);
     else if (strncmp(path, "/v1/tx/", 7) == 0 && (found = chain.has_tx))
         write_tx(j, chain.tx_state, chain.tx_code, "NAME");
-    else if (strncmp(path, "/v1/orders/b", 12) == 0 && strlen(path) < 75)
-        write_list(j);
+    else if (strncmp(path, "/v1/orders/", 11) != 0)
+        found = false;
     else if ((found = chain.has_order))
         write_order(j);
     return found;

@@ -8,7 +8,6 @@
 enum {
     VERSION = 1,
     RECORD_MAX = 2048,
-    MAP_BYTES = 1 << 30,
     FLAG_REMOVED = 1,
     FLAG_HELD = 2,
     FLAG_PROVEN = 4,
@@ -16,6 +15,9 @@ enum {
     FLAG_REFUSED = 16,
     FLAGS = 31,
 };
+
+/* Address space: twice what PIN_STORE_REQUESTS_MAX of the largest requests take. */
+#define MAP_BYTES ((uint64_t)4 << 30)
 
 struct pin_store {
     MDB_env *env;
