@@ -7,7 +7,7 @@
 #include "chain/group.h"
 #include "chain/registry.h"
 #include "chain/staking.h"
-#include "chain/work.h"
+#include "chain/work_evidence.h"
 #include "codec/cbor.h"
 #include "crypto/sha256.h"
 #include "crypto/vrf.h"
@@ -456,5 +456,6 @@ enum err chain_check_invariants(struct chain *c, const char **what)
     if (*what == NULL)
         staking_audit(&c->ledger, what);
     benefits_audit(&c->ledger, what);
+    work_evidence_audit(&c->ledger, what);
     return *what == NULL && c->st.err == OK ? OK : ERR_STATE;
 }

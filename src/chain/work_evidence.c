@@ -447,3 +447,41 @@ uint32_t work_evidence_due(struct ledger *l, struct span key)
     ASSERT(key.n == 9);
     return lapse_before(l, load_be64(key.p + 1));
 }
+
+/* ---- audit ----------------------------------------------------------------------------------- */
+
+static bool is_tagged(struct ledger *l, const struct work_worker *w, struct work_key k)
+{
+    work_key_add(&k, w->lineage, 32);
+    return state_has(l->st, STATE_INDEX, work_key_span(&k));
+}
+
+static const char *audit_one(struct ledger *l, const struct work_worker *w)
+{
+    const struct work_standing *s = &w->standing;
+    struct span evidence;
+    uint8_t of[32];
+    struct work_key k = work_key_of(WORK_INDEX_EXPIRY);
+    work_key_u64(&k, s->expires_at);
+    bool expires = is_tagged(l, w, k);
+    if (expires != (s->expires_at != 0 && !s->lapsed))
+        return "a worker's attestation does not end when its record says";
+    number_of(of, w->kind);
+    bool stands = s->attested_at != 0;
+    if (is_tagged(l, w, tag_key(WORK_TAG_KIND, of)) != stands ||
+        is_tagged(l, w, tag_key(WORK_TAG_DEVICE, w->platform)) != stands)
+        return "a worker is not found by its kind and machine";
+    if (work_evidence_get(l, &evidence, w->lineage) != (stands && w->kind != ATTEST_SOFTWARE))
+        return "a worker's evidence is not kept as its record says";
+    return NULL;
+}
+
+void work_evidence_audit(struct ledger *l, const char **what)
+{
+    struct work_worker w;
+    uint8_t after[32] = { 0 };
+    while (*what == NULL && work_next(l, &w, after)) {
+        memcpy(after, w.lineage, 32);
+        *what = audit_one(l, &w);
+    }
+}

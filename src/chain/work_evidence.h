@@ -77,6 +77,10 @@ void work_evidence_program(uint8_t out[32], enum attest_kind kind,
 /* Due entries WORK_DUE_JUDGE and WORK_DUE_LAPSE of work_store.h. Returns records looked at. */
 uint32_t work_evidence_due(struct ledger *l, struct span key);
 
+/* Every worker stands in the indexes as its record says. For tests and audits; reads everything.
+ * *what names the broken rule, if it is NULL so far. */
+void work_evidence_audit(struct ledger *l, const char **what);
+
 /* In a slot's first block: attestations that have ended take their weight with them. */
 void work_evidence_slot(struct ledger *l);
 

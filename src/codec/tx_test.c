@@ -349,7 +349,6 @@ static void the_arguments_of_a_proposal(void **state)
     CHECK_ERR(tx_decode(&back, span_of(bytes, n)), ERR_LIMIT);
 }
 
-/* The vector of docs/spec/transactions.md 7. */
 /* docs/spec/attest.md 11.12 */
 static void the_arguments_of_a_post(void **state)
 {
@@ -365,8 +364,21 @@ static void the_arguments_of_a_post(void **state)
     for (size_t at = 0; at + size <= n; at++)
         found = found || memcmp(buf + at, args, size) == 0;
     CHECK(found);
+    static uint8_t long_bytes[TX_DOCUMENT_MAX + 1], room[TX_DOCUMENT_MAX + 1024];
+    struct tx back;
+    tx.call.collateral.document = span_of(long_bytes, TX_DOCUMENT_MAX);
+    n = encode(room, sizeof(room), &tx);
+    CHECK_OK(tx_decode(&back, span_of(room, n)));
+    tx.call.collateral.document.n++;
+    n = encode(room, sizeof(room), &tx);
+    CHECK_ERR(tx_decode(&back, span_of(room, n)), ERR_LIMIT);
+    tx.call.collateral.document.n = 1;
+    tx.call.collateral.issuer = span_of(long_bytes, TX_ISSUER_MAX + 1);
+    n = encode(room, sizeof(room), &tx);
+    CHECK_ERR(tx_decode(&back, span_of(room, n)), ERR_LIMIT);
 }
 
+/* The vector of docs/spec/transactions.md 7. */
 static void the_vector_of_the_specification(void **state)
 {
     (void)state;
