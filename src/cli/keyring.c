@@ -77,8 +77,7 @@ enum err keyring_secret_line(char *out, size_t size, const char *prompt)
 }
 
 /* The password from --password-file, CRUST_PASSWORD or the terminal, in this order. */
-static enum cli_exit ask_password(const struct cli *c, char out[KEYRING_PASSWORD_MAX],
-                                  const char *prompt)
+enum cli_exit keyring_ask_password(const struct cli *c, char *out, const char *prompt)
 {
     const char *file = config_text(&c->config, "password-file");
     const char *env = getenv("CRUST_PASSWORD");
@@ -136,7 +135,7 @@ enum cli_exit keyring_unlock(const struct cli *c, struct ed25519_key *out, const
         return exit;
     AUTO(secret_wipe_span) struct mspan guard = { (uint8_t *)password, sizeof(password) };
     (void)snprintf(prompt, sizeof(prompt), "Password of key %s: ", name);
-    exit = ask_password(c, password, prompt);
+    exit = keyring_ask_password(c, password, prompt);
     if (exit != CLI_OK)
         return exit;
     enum err e = keystore_open(out, &k, span_str(password));
@@ -147,16 +146,16 @@ enum cli_exit keyring_unlock(const struct cli *c, struct ed25519_key *out, const
     return CLI_OK;
 }
 
-static enum cli_exit new_password(const struct cli *c, char out[KEYRING_PASSWORD_MAX])
+enum cli_exit keyring_new_password(const struct cli *c, char *out)
 {
-    enum cli_exit exit = ask_password(c, out, "New password: ");
+    enum cli_exit exit = keyring_ask_password(c, out, "New password: ");
     bool typed =
         config_text(&c->config, "password-file")[0] == '\0' && getenv("CRUST_PASSWORD") == NULL;
     if (exit != CLI_OK || !typed)
         return exit;
     char again[KEYRING_PASSWORD_MAX];
     AUTO(secret_wipe_span) struct mspan guard = { (uint8_t *)again, sizeof(again) };
-    exit = ask_password(c, again, "The same again: ");
+    exit = keyring_ask_password(c, again, "The same again: ");
     if (exit == CLI_OK && strcmp(out, again) != 0)
         return cli_fail(c, CLI_FAILED, NULL, "the two passwords differ");
     return exit;
@@ -173,7 +172,7 @@ enum cli_exit keyring_write(const struct cli *c, const char *name, const struct 
     if (path_exists(path))
         return cli_fail(c, CLI_REFUSED, "crust key list",
                         "a key named \"%s\" exists already; it was not touched", name);
-    enum cli_exit exit = new_password(c, password);
+    enum cli_exit exit = keyring_new_password(c, password);
     if (exit != CLI_OK)
         return exit;
     struct keystore k = { .passes = KEYSTORE_PASSES, .kib = KEYSTORE_KIB };

@@ -31,6 +31,12 @@ bool keyring_exists(const struct cli *c, const char *name);
  * that is a pipe. The line end is cut. ERR_LIMIT, ERR_IO, ERR_SHORT (end of input). */
 NODISCARD enum err keyring_secret_line(char *out, size_t size, const char *prompt);
 
+/* keyring_ask_password takes it from --password-file, CRUST_PASSWORD or the terminal;
+ * keyring_new_password asks twice on a terminal. out holds KEYRING_PASSWORD_MAX bytes. On failure
+ * they have told the user. */
+enum cli_exit keyring_ask_password(const struct cli *c, char *out, const char *prompt);
+enum cli_exit keyring_new_password(const struct cli *c, char *out);
+
 /* The keys verbs, for the verb table. */
 enum cli_exit cmd_key_new(struct cli *c);
 enum cli_exit cmd_key_import(struct cli *c);

@@ -16,6 +16,8 @@ enum cli_exit cmd_network_block(struct cli *c);
 enum cli_exit cmd_network_tx(struct cli *c);
 enum cli_exit cmd_network_params(struct cli *c);
 enum cli_exit cmd_node_init(struct cli *c);
+enum cli_exit cmd_backup_run(struct cli *c);
+enum cli_exit cmd_backup_restore(struct cli *c);
 enum cli_exit cmd_upgrade_run(struct cli *c);
 enum cli_exit cmd_upgrade_certify(struct cli *c);
 enum cli_exit cmd_node_disk_add(struct cli *c);
