@@ -136,6 +136,8 @@ static enum err open_behind(struct ipfsd *n)
         log_error("dnslinks-refused", "reason=\"%s\" want=\"DOMAIN or DOMAIN:/ipfs/CID\"",
                   err_text(e));
     TRY(e);
+    if (n->p2p != NULL && s->p2p.dht != DHT_OFF)
+        names_finder(n->names, p2p_node_name, n->p2p);
     n->source = n->local;
     if (!s->gateway_remote)
         return OK;

@@ -108,6 +108,10 @@ static enum err context_record(void *ctx, size_t *size, struct mspan buf,
                                const struct peer_id *name)
 {
     const struct context *c = ctx;
+    if (c->remote && !c->query.only_cached)
+        names_find(c->g->o.names, name);
+    else if (c->slow != NULL && !c->query.only_cached && names_find_due(c->g->o.names, name))
+        return ERR_NOT_FOUND; /* for a worker, which may wait */
     return names_record(c->g->o.names, size, buf, name);
 }
 

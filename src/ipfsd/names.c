@@ -13,6 +13,8 @@ enum {
     LOOK_MS = 1000,
     SETTLED_S = 2,
     CACHE_MAX_S = 86400,
+    FOUND_MIN_S = 60,
+    FOUND_MAX_S = 3600,
     CACHE_NONE_S = 30, /* how long a domain without link is not asked for again */
 };
 
@@ -36,6 +38,12 @@ struct answer {
     uint64_t until_ms;
 };
 
+/* A name that others were asked for. */
+struct asked {
+    struct peer_id name; /* size 0: a free place */
+    uint64_t until_ms;   /* not again before */
+};
+
 struct names {
     pthread_mutex_t lock;
     char folder[PATH_TEXT_MAX]; /* or empty */
@@ -49,6 +57,10 @@ struct names {
     bool dns;
     struct dns_server server;
     struct answer *answers;
+    names_find_fn find; /* NULL: nobody */
+    void *find_ctx;
+    size_t asked_next;
+    struct asked asked[NAMES_CACHE];
 };
 
 static int64_t now_of(const struct names *n)
@@ -187,6 +199,67 @@ enum err names_record(struct names *n, size_t *size, struct mspan buf, const str
     }
     pthread_mutex_unlock(&n->lock);
     return e;
+}
+
+/* ---- records of others ------------------------------------------------------------------------
+ */
+
+void names_finder(struct names *n, names_find_fn fn, void *ctx)
+{
+    n->find = fn;
+    n->find_ctx = ctx;
+}
+
+/* The place of a name among those asked for; the oldest one when there is none. Under the lock. */
+static struct asked *asked_of(struct names *n, const struct peer_id *name)
+{
+    for (size_t i = 0; i < NAMES_CACHE; i++)
+        if (peer_id_eq(&n->asked[i].name, name))
+            return &n->asked[i];
+    struct asked *a = &n->asked[n->asked_next];
+    n->asked_next = (n->asked_next + 1) % NAMES_CACHE;
+    *a = (struct asked){ .name = *name };
+    return a;
+}
+
+/* How long a record is good for. */
+static uint64_t good_for_s(struct span bytes)
+{
+    struct ipns_record r;
+    if (ipns_decode(&r, bytes) != OK)
+        return CACHE_NONE_S;
+    uint64_t s = r.ttl_ns / 1000000000;
+    return s < FOUND_MIN_S ? FOUND_MIN_S : s > FOUND_MAX_S ? FOUND_MAX_S : s;
+}
+
+bool names_find_due(struct names *n, const struct peer_id *name)
+{
+    if (n->find == NULL)
+        return false;
+    pthread_mutex_lock(&n->lock);
+    bool due = clock_mono_ms() >= asked_of(n, name)->until_ms;
+    pthread_mutex_unlock(&n->lock);
+    return due;
+}
+
+void names_find(struct names *n, const struct peer_id *name)
+{
+    uint8_t record[IPNS_RECORD_MAX];
+    const struct mspan buf = { record, sizeof(record) };
+    size_t size;
+    uint64_t wait_s = CACHE_NONE_S;
+    if (!names_find_due(n, name))
+        return;
+    pthread_mutex_lock(&n->lock); /* one asks, others take what is here */
+    asked_of(n, name)->until_ms = clock_mono_ms() + wait_s * 1000;
+    pthread_mutex_unlock(&n->lock);
+    if (n->find(n->find_ctx, &size, buf, name) == OK)
+        (void)!names_put(n, name, span_of(record, size)); /* one that is no good changes nothing */
+    if (names_record(n, &size, buf, name) == OK)
+        wait_s = good_for_s(span_of(record, size));
+    pthread_mutex_lock(&n->lock);
+    asked_of(n, name)->until_ms = clock_mono_ms() + wait_s * 1000;
+    pthread_mutex_unlock(&n->lock);
 }
 
 /* ---- DNSLinks ------------------------------------------------------------------------------- */

@@ -37,6 +37,18 @@ void names_close(struct names *n); /* NULL is fine */
  * as ipns_decode and ipns_verify. */
 NODISCARD enum err names_put(struct names *n, const struct peer_id *name, struct span record);
 
+/* names_finder sets who is asked for records that others have: fn may block, OK: a record. What it
+ * found is asked for again after its TTL, a minute to an hour; what it did not, after half a
+ * minute. Before threads call names_find. */
+typedef enum err (*names_find_fn)(void *ctx, size_t *size, struct mspan buf,
+                                  const struct peer_id *name);
+void names_finder(struct names *n, names_find_fn fn, void *ctx);
+
+/* names_find asks for a record of this name, when there is somebody to ask and it was not asked
+ * lately; it blocks then. names_record gives what is here afterwards. */
+void names_find(struct names *n, const struct peer_id *name);
+bool names_find_due(struct names *n, const struct peer_id *name); /* it would ask now */
+
 /* As struct gateway_names describes them. Only names_dnslink blocks, for seconds, and only when it
  * may wait; else it knows what is here. */
 NODISCARD enum err names_record(struct names *n, size_t *size, struct mspan buf,

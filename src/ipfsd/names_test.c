@@ -178,6 +178,54 @@ static void the_dns_is_asked_once(void **state)
     fake_dns_stop(&s);
 }
 
+/* Others that have a record, or have none. */
+struct others {
+    struct span record; /* empty: none */
+    uint32_t asked;
+};
+
+static enum err ask_others(void *ctx, size_t *size, struct mspan buf, const struct peer_id *name)
+{
+    struct others *o = ctx;
+    CHECK(name->size != 0);
+    o->asked++;
+    *size = o->record.n;
+    if (o->record.n == 0)
+        return ERR_NOT_FOUND;
+    CHECK(o->record.n <= buf.n);
+    memcpy(buf.p, o->record.p, o->record.n);
+    return OK;
+}
+
+static void others_are_asked_once_in_a_while(void **state)
+{
+    (void)state;
+    struct names *n;
+    uint8_t bytes[IPNS_RECORD_MAX], buf[IPNS_RECORD_MAX];
+    size_t size;
+    struct peer_id name, unknown = id_of(KEY_NAME);
+    struct others o = { .asked = 0 };
+    const struct names_options options = { .now_s = NOW };
+    CHECK_OK(names_open(&n, &options));
+    struct span r = record(bytes, sizeof(bytes), 3, &name);
+    CHECK(!names_find_due(n, &name));
+    names_find(n, &name); /* nobody to ask */
+    names_finder(n, ask_others, &o);
+    CHECK(names_find_due(n, &name) && o.asked == 0);
+    o.record = r;
+    names_find(n, &name);
+    names_find(n, &name);
+    CHECK(o.asked == 1 && !names_find_due(n, &name));
+    CHECK_OK(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &name));
+    CHECK_SPAN(span_of(buf, size), r);
+    /* The record of another name is not taken. */
+    names_find(n, &unknown);
+    names_find(n, &unknown);
+    CHECK(o.asked == 2);
+    CHECK_ERR(names_record(n, &size, (struct mspan){ buf, sizeof(buf) }, &unknown), ERR_NOT_FOUND);
+    names_close(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_new_file_is_found),
         cmocka_unit_test(dnslinks),
         cmocka_unit_test(the_dns_is_asked_once),
+        cmocka_unit_test(others_are_asked_once_in_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ struct p2p_find {
     struct routing *routing;
     struct dht *dht;
     struct dht_provide *provide; /* NULL: nothing is told */
+    struct dht_names *names;
     struct seek *seek;
     struct loop_timer *begin;
     size_t protocols[DHT_NETS];
@@ -123,6 +124,7 @@ static enum err begin(struct p2p_find *f, struct loop *l, const struct peer_id *
                                    .file = f->file,
                                    .connections = s->p2p.connections };
     TRY(dht_open(&f->dht, &d));
+    TRY(dht_names_open(&f->names, l, f->dht));
     const struct seek_options k = { .loop = l, .routing = f->routing, .ctx = f, .over = on_sought };
     TRY(seek_open(&f->seek, &k));
     f->begin = loop_timer_new(l, on_begin, f);
@@ -183,6 +185,12 @@ enum err p2p_find_provide(struct p2p_find *f, const struct blocks *b)
 struct routing *p2p_find_routing(struct p2p_find *f)
 {
     return f->routing;
+}
+
+enum err p2p_find_name(void *find, size_t *size, struct mspan buf, const struct peer_id *name)
+{
+    const struct p2p_find *f = find;
+    return dht_names_get(f->names, size, buf, name);
 }
 
 static void write_net(struct json_out *j, const struct dht_figures *d,
@@ -252,6 +260,7 @@ void p2p_find_stop(struct p2p_find *f)
     f->resolver = NULL;
     seek_stop(f->seek);
     dht_provide_stop(f->provide);
+    dht_names_stop(f->names);
     dht_stop(f->dht);
 }
 
@@ -262,6 +271,7 @@ void p2p_find_close(struct p2p_find *f)
     p2p_find_stop(f);
     seek_close(f->seek);
     dht_provide_close(f->provide);
+    dht_names_close(f->names);
     dht_close(f->dht);
     routing_close(f->routing);
     free(f);

@@ -4,6 +4,7 @@
 #ifndef CRUST_IPFSD_P2P_FIND_H
 #define CRUST_IPFSD_P2P_FIND_H
 
+#include "ipfsd/dht_names.h"
 #include "ipfsd/dht_provide.h"
 #include "ipfsd/exchange.h"
 #include "ipfsd/resolve.h"
@@ -28,6 +29,10 @@ void p2p_find_begin(struct p2p_find *f, struct resolver *r);
 NODISCARD enum err p2p_find_provide(struct p2p_find *f, const struct blocks *b);
 
 struct routing *p2p_find_routing(struct p2p_find *f);
+
+/* dht_names_get of the node's DHT. */
+NODISCARD enum err p2p_find_name(void *find, size_t *size, struct mspan buf,
+                                 const struct peer_id *name);
 
 /* Writes the members of an object: both nets, what is under way, what has been told. */
 void p2p_find_write(void *find, struct json_out *j);

@@ -250,6 +250,12 @@ enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b)
     return p2p_find_provide(n->find, b);
 }
 
+enum err p2p_node_name(void *node, size_t *size, struct mspan buf, const struct peer_id *name)
+{
+    const struct p2p_node *n = node;
+    return p2p_find_name(n->find, size, buf, name);
+}
+
 struct routing *p2p_node_routing(const struct p2p_node *n)
 {
     return p2p_find_routing(n->find);

@@ -11,6 +11,7 @@ struct call;
 struct p2p_node;
 struct swarm;
 struct blocks;
+struct peer_id;
 struct routing;
 
 /* p2p_node_open makes the identity when there is none, and listens. s is kept, and so is local,
@@ -26,6 +27,10 @@ const struct block_source *p2p_node_source(const struct p2p_node *n);
 struct swarm *p2p_node_swarm(const struct p2p_node *n);
 /* Tells others what b holds, as the settings say; b is kept. Once. ERR_MEMORY. */
 NODISCARD enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b);
+
+/* The newest IPNS record of a name in the DHT: a names_find_fn of n. Not the loop's thread. */
+NODISCARD enum err p2p_node_name(void *node, size_t *size, struct mspan buf,
+                                 const struct peer_id *name);
 
 /* Whom to ask where something is. Kept by n until p2p_node_close. */
 struct routing *p2p_node_routing(const struct p2p_node *n);
