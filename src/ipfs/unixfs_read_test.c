@@ -395,6 +395,17 @@ static void paths_go_through_dag_cbor(void **state)
     CHECK_OK(resolve(f, &p, &root, "a/0"));
     CHECK(cid_eq(&p.cid, &root));
     CHECK_SPAN(p.inside, span_str("a/0"));
+    struct span value;
+    CHECK_OK(unixfs_path_value(&value, writer_span(&w), p.inside));
+    CHECK(value.n == 1 && value.p[0] == 7);
+    CHECK_OK(unixfs_path_value(&value, writer_span(&w), span_str("b")));
+    CHECK_SPAN(value, span_str("\x64text"));
+    CHECK_OK(unixfs_path_value(&value, writer_span(&w), span_str("")));
+    CHECK_SPAN(value, writer_span(&w));
+    CHECK_ERR(unixfs_path_value(&value, writer_span(&w), span_str("a/2")), ERR_NOT_FOUND);
+    CHECK_ERR(unixfs_path_value(&value, writer_span(&w), span_str("b/c")), ERR_NOT_FOUND);
+    for (size_t n = 0; n < w.len; n++) /* cut short, "b" is not there as a whole */
+        CHECK(unixfs_path_value(&value, span_of(w.p, n), span_str("b")) != OK && value.n == 0);
     CHECK_ERR(resolve(f, &p, &root, "a/2"), ERR_NOT_FOUND);
     CHECK_ERR(resolve(f, &p, &root, "a/00"), ERR_NOT_FOUND);
     CHECK_ERR(resolve(f, &p, &root, "a/x"), ERR_NOT_FOUND);
