@@ -146,20 +146,26 @@ static bool evaluation_holds(const struct question *q)
     return q->v->intel.evaluation >= q->p->evaluation_min;
 }
 
+/* A status that was not evaluated is in no set. */
+static bool is_in(uint32_t statuses, uint8_t status)
+{
+    return status < 32 && (statuses >> status & 1) != 0;
+}
+
 static bool in_grace_statuses(const struct question *q)
 {
-    return (q->p->grace_statuses >> q->v->status & 1) != 0;
+    return is_in(q->p->grace_statuses, q->v->status);
 }
 
 static bool status_holds(const struct question *q)
 {
-    return (q->p->statuses >> q->v->status & 1) != 0 || in_grace_statuses(q);
+    return is_in(q->p->statuses, q->v->status) || in_grace_statuses(q);
 }
 
 /* A status that is taken for good, or one that is taken for a while and within that while. */
 static bool grace_holds(const struct question *q)
 {
-    if ((q->p->statuses >> q->v->status & 1) != 0 || !in_grace_statuses(q))
+    if (is_in(q->p->statuses, q->v->status) || !in_grace_statuses(q))
         return true;
     uint64_t since = q->v->intel.superseded;
     return q->s->admitted && since != 0 && q->s->time <= since + q->p->grace_s;
