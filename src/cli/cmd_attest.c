@@ -5,7 +5,7 @@
 #include "base/hex.h"
 #include "cli/attest_files.h"
 #include "cli/attest_show.h"
-#include "cli/cli.h"
+#include "cli/collateral.h"
 #include "codec/cbor.h"
 #include "rt/clock.h"
 #include "rt/path.h"
@@ -87,7 +87,7 @@ static bool is_hex(struct span s)
     return digits >= 64;
 }
 
-static enum cli_exit read_collateral(const struct cli *c, struct attest_files *files)
+static enum cli_exit read_collateral(const struct cli *c, struct bundle *files)
 {
     const struct cli_given *given = cli_values(c, "collateral");
     enum err e = attest_files_init(files);
@@ -105,14 +105,14 @@ static enum cli_exit read_collateral(const struct cli *c, struct attest_files *f
 /* ---- the answer --------------------------------------------------------------------------------
  */
 
-static enum cli_exit explain(const struct cli *c, struct span evidence,
-                             const struct attest_files *files, uint64_t time)
+static enum cli_exit explain(const struct cli *c, struct span evidence, const struct bundle *files,
+                             uint64_t time)
 {
     static struct attest_verdict verdict, bare;
     struct attest_policy policy = *attest_policy_default();
     struct attest_collateral collateral;
     const struct attest_roots *roots = attest_vendor_roots();
-    attest_files_choose(&collateral, files, evidence, roots, time);
+    bundle_choose(&collateral, files, evidence, roots, time);
     const struct attest_inputs inputs = { roots, &collateral, time };
     const struct attest_situation situation = { .time = time, .admitted = cli_has(c, "renewal") };
     struct attest_show show = { .verdict = &verdict,
@@ -134,7 +134,7 @@ static enum cli_exit explain(const struct cli *c, struct span evidence,
 
 static enum cli_exit cmd_attest_verify(struct cli *c)
 {
-    static struct attest_files files;
+    static struct bundle files;
     struct mspan content;
     uint64_t time;
     enum cli_exit exit = take_time(c, &time);
@@ -170,5 +170,11 @@ const struct cli_verb cli_verbs_attest[] = {
       "crust attest verify quote.bin --collateral /var/lib/collateral\n"
       "crust attest verify report.bin --collateral certs --at 2026-06-01 --json",
       verify_options, 1, 1, cmd_attest_verify },
+    { "attest collateral", "status | post DIR... | fetch",
+      "the vendors' documents that the chain judges evidence by",
+      "crust attest collateral status --for quote.bin\n"
+      "crust attest collateral fetch --for quote.bin --out docs\n"
+      "crust attest collateral post docs --yes",
+      cmd_collateral_options, 1, CLI_ARGS_MAX, cmd_collateral },
     { 0 },
 };

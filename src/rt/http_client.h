@@ -37,6 +37,7 @@ struct http_reply {
     uint64_t length;          /* Content-Length, or HTTP_SIZE_UNKNOWN */
     const char *content_type; /* "" when absent */
     const char *url;          /* after redirects */
+    const char *header;       /* the value of the header that the request asks for; "" */
 };
 
 struct http_fetch_options {
@@ -44,6 +45,7 @@ struct http_fetch_options {
     const char *url;                   /* copied */
     const struct http_header *headers; /* copied */
     size_t header_count;               /* at most HTTP_FETCH_HEADERS_MAX */
+    const char *wanted;                /* name of a header of the answer; NULL; kept */
     struct span body;                  /* PUT, POST: copied */
     /* Or a body from a callback, which writes up to max bytes and returns their number, 0 at the
      * end, -1 to abort. */

@@ -60,8 +60,12 @@ static enum err tell_reply(struct http_transfer *t)
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url);
+    struct curl_header *header = NULL;
+    bool found = t->o.wanted != NULL &&
+                 curl_easy_header(t->easy, t->o.wanted, 0, CURLH_HEADER, -1, &header) == CURLHE_OK;
     struct http_reply reply = {
         .status = (uint16_t)status,
+        .header = found ? header->value : "",
         .length = length < 0 ? HTTP_SIZE_UNKNOWN : (uint64_t)length,
         .content_type = type == NULL ? "" : type,
         .url = url == NULL ? "" : url,
