@@ -197,6 +197,6 @@ enclaves: $(ENCLAVES)
 measure:
 	@tools/measure
 guest-image:
-	@tools/guest-image $(if $(TEE),--tee $(TEE)) $(if $(BOOT),--boot)
+	@tools/guest-image $(if $(TEE),--tee $(TEE)) $(if $(RELEASE_KEYS),--release-keys $(RELEASE_KEYS)) $(if $(BOOT),--boot)
 clean:
 	rm -rf build

@@ -120,6 +120,9 @@ static enum err take_worker(struct agent *a, uint16_t status, struct span body)
     TRY(chain_client_decode_worker(&w, body));
     if (!v->worker_known)
         log_info("worker-on-chain", "provider=%s seq=%llu", w.provider, (unsigned long long)w.seq);
+    if (!v->worker_known && strcmp(w.provider, "tdx") == 0)
+        log_warn("worker-volatile", "%s",
+                 "TDX has no sealing key: this worker ends with its guest; docs/guide/tee-tdx.md");
     if (w.faulted && !v->worker.faulted)
         log_error("worker-faulted", "%s", "its deposit is forfeit; see docs/guide/merchant.md");
     v->worker = w;

@@ -177,11 +177,14 @@ static void enter_root(void)
 
 static int run(const char *provider)
 {
+    static char keys[TEXT];
     char program[64], name[16];
     (void)snprintf(program, sizeof(program), "/bin/crust-enclaved-%.8s", provider);
     (void)snprintf(name, sizeof(name), "%.8s-tsm", provider);
-    char *const argv[] = { program, "--provider", name,          "--workers",
-                           "4",     "--listen",   "vsock:" PORT, NULL };
+    char *argv[] = { program,       "--provider",     name, "--workers", "4", "--listen",
+                     "vsock:" PORT, "--release-keys", keys, NULL };
+    if (option("crust.releases", keys) == NULL)
+        argv[7] = NULL;
     char *const envp[] = { NULL };
     pid_t child = fork();
     must(child, "fork: ");
