@@ -10,7 +10,6 @@ void kad_server_init(struct kad_server *s, struct kad_table *table,
                               .record_count = memory->count,
                               .filter = filter,
                               .seed = seed };
-    memset(s->records, 0, s->record_count * sizeof(s->records[0]));
 }
 
 static void write_contact(struct writer *w, enum kad_list list, const struct kad_contact *c)

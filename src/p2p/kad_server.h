@@ -37,7 +37,8 @@ struct kad_server_memory {
     size_t count;
 };
 
-/* All is kept. seed: random, secret. */
+/* All is kept. The records are zeroed: what is never used is never touched. seed: random, secret.
+ */
 void kad_server_init(struct kad_server *s, struct kad_table *table,
                      const struct kad_server_memory *memory, struct kad_filter filter,
                      uint64_t seed);

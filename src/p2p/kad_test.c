@@ -481,6 +481,7 @@ static void servers_refuse_what_is_not_theirs_to_keep(void **state)
     random_contact(s, &a);
     random_contact(s, &b);
     kad_table_init(&t, kad_contact_id(&self), 0);
+    memset(records, 0, sizeof(records));
     kad_server_init(&sv, &t, &(struct kad_server_memory){ records, KAD_SERVER_PROBES }, filter, 1);
     struct writer w = writer_of(request, sizeof(request)), r = writer_of(reply, sizeof(reply));
     kad_write(&w, KAD_ADD_PROVIDER, span_of(key, sizeof(key)));
@@ -529,6 +530,7 @@ static void floods_of_records_stay_within_their_bounds(void **state)
     random_contact(s, &self);
     random_contact(s, &b);
     kad_table_init(&t, kad_contact_id(&self), 0);
+    memset(records, 0, sizeof(records));
     kad_server_init(&sv, &t, &(struct kad_server_memory){ records, KAD_SERVER_PROBES }, filter, 1);
     for (int i = 0; i < 2000; i++) {
         random_contact(s, &a);
