@@ -41,7 +41,7 @@ class Node:
         self.home = work / name
         self.home.mkdir()
         self.log = self.home / "log"
-        self.process = subprocess.Popen([bins / "crust-ipfsd", "--home", self.home, "--p2p", "--allow-private-origins", "--p2p-listen", "/ip4/127.0.0.1/tcp/0",
+        self.process = subprocess.Popen([bins / "crust-ipfsd", "--home", self.home, "--p2p", "--p2p-dht", "off", "--allow-private-origins", "--p2p-listen", "/ip4/127.0.0.1/tcp/0",
                                          "--store-reserve", "0", "--gateway-port", "0", "--gateway-remote", *args], stdout=subprocess.DEVNULL, stderr=open(self.log, "w"))
         self.pid = self.process.pid
         self.address = self.wait(r"p2p-listening .*address=(\S+)")

@@ -16,6 +16,8 @@ static void start_peer(struct fake_node *n, char address[160], const char *with)
 {
     char path[96], text[4096];
     add_arg(n, "--p2p");
+    add_arg(n, "--p2p-dht");
+    add_arg(n, "off");
     add_arg(n, "--allow-private-origins");
     add_arg(n, "--p2p-listen");
     add_arg(n, "/ip4/127.0.0.1/tcp/0");

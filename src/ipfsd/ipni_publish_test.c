@@ -249,6 +249,8 @@ static void what_is_sealed_is_told(void **state)
                            "--extent-size",
                            "1M",
                            "--p2p",
+                           "--p2p-dht",
+                           "off",
                            "--allow-private-origins",
                            "--p2p-listen",
                            "/ip4/127.0.0.1/tcp/0",
