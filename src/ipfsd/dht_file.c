@@ -1,10 +1,9 @@
 /* The tables between two lives. SPEC: docs/spec/kad.md 6. What is read is only asked again: nothing
  * of the file is believed. */
 #include "ipfsd/dht_impl.h"
+#include "ipfsd/save.h"
 #include "rt/log.h"
-#include "rt/path.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define HEAD "crust/dht-table/1\n"
@@ -63,45 +62,18 @@ static void write_net(struct writer *w, const struct dht_net *n, uint8_t net)
         }
 }
 
-/* What a thread of the loop writes. */
-struct job {
-    char path[PATH_TEXT_MAX];
-    enum err result;
-    size_t size;
-    uint8_t bytes[FILE_MAX];
-};
-
-static void job_run(void *ctx)
-{
-    struct job *j = ctx;
-    j->result = path_write_file(j->path, span_of(j->bytes, j->size), 0600);
-}
-
-static void job_done(void *ctx)
-{
-    struct job *j = ctx;
-    if (j->result != OK)
-        log_warn("dht-table-not-written", "path=\"%s\" reason=\"%s\"", j->path,
-                 err_text(j->result));
-    free(j);
-}
-
 void dht_file_save(struct dht *d, bool now)
 {
     if (d->o.file == NULL || d->nets[DHT_LAN].table.count + d->nets[DHT_WAN].table.count == 0)
         return;
-    struct job *j = malloc(sizeof(*j));
-    if (j == NULL)
+    struct save *s = save_new(d->o.file, "dht-table-not-written", FILE_MAX);
+    if (s == NULL)
         return;
-    struct writer w = writer_of(j->bytes, sizeof(j->bytes));
-    (void)snprintf(j->path, sizeof(j->path), "%s", d->o.file);
+    struct writer w = writer_of(s->bytes, FILE_MAX);
     write_span(&w, span_str(HEAD));
     for (uint8_t i = 0; i < DHT_NETS; i++)
         write_net(&w, &d->nets[i], i);
     ASSERT(w.err == OK);
-    j->size = w.len;
-    if (now || loop_work(d->o.loop, job_run, job_done, j) != OK) {
-        job_run(j);
-        job_done(j);
-    }
+    s->size = w.len;
+    save_go(s, d->o.loop, now);
 }

@@ -1,6 +1,7 @@
 /* What is remembered of peers, over restarts. docs/spec/bitswap.md 4.4. */
 #include "base/writer.h"
 #include "ipfsd/exchange_impl.h"
+#include "ipfsd/save.h"
 #include "rt/clock.h"
 #include "rt/log.h"
 #include "rt/path.h"
@@ -37,45 +38,19 @@ void exchange_credit_load(struct exchange *x)
     free(file.p);
 }
 
-struct job {
-    char path[PATH_TEXT_MAX];
-    enum err result;
-    size_t size;
-    uint8_t bytes[FILE_MAX];
-};
-
-static void job_run(void *ctx)
+static void write_ledger(struct exchange *x, bool now)
 {
-    struct job *j = ctx;
-    j->result = path_write_file(j->path, span_of(j->bytes, j->size), 0600);
-}
-
-static void job_done(void *ctx)
-{
-    struct job *j = ctx;
-    if (j->result != OK)
-        log_warn("credit-not-written", "path=\"%s\" reason=\"%s\"", j->path, err_text(j->result));
-    free(j);
-}
-
-static void save(struct exchange *x, bool now)
-{
-    struct job *j = malloc(sizeof(*j));
-    if (j == NULL)
+    struct save *s = save_new(x->o.credit_file, "credit-not-written", FILE_MAX);
+    if (s == NULL)
         return;
-    j->size = 0;
-    (void)snprintf(j->path, sizeof(j->path), "%s", x->o.credit_file);
     for (size_t i = 0; i < x->node.ledger.count; i++) {
         const struct bitswap_credit *c = &x->node.ledger.list[i];
         if (c->sent + c->received + c->kept + c->broken == 0)
             continue;
-        bitswap_credit_encode(j->bytes + j->size, c);
-        j->size += BITSWAP_CREDIT_SIZE;
+        bitswap_credit_encode(s->bytes + s->size, c);
+        s->size += BITSWAP_CREDIT_SIZE;
     }
-    if (now || loop_work(x->o.loop, job_run, job_done, j) != OK) {
-        job_run(j);
-        job_done(j);
-    }
+    save_go(s, x->o.loop, now);
 }
 
 void exchange_credit_turn(struct exchange *x)
@@ -83,7 +58,7 @@ void exchange_credit_turn(struct exchange *x)
     if (x->o.credit_file == NULL || exchange_now(x) < x->credit_ms)
         return;
     x->credit_ms = exchange_now(x) + SAVE_MS;
-    save(x, false);
+    write_ledger(x, false);
 }
 
 void exchange_credit_end(struct exchange *x)
@@ -91,5 +66,5 @@ void exchange_credit_end(struct exchange *x)
     if (x->o.credit_file == NULL)
         return;
     bitswap_node_settle(&x->node, exchange_now(x));
-    save(x, true);
+    write_ledger(x, true);
 }
