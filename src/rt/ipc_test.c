@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -486,6 +487,8 @@ static void sockets_are_kept_or_replaced(void **state)
     (void)state;
     struct world w;
     world_open(&w, 0);
+    struct stat st;
+    CHECK(stat(w.at.path, &st) == 0 && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) == 0600);
     struct ipc_server *second;
     struct ipc_server_options o = { .at = w.at, .handler = handle, .ctx = &w };
     CHECK_ERR(ipc_server_open(&second, w.loop, &o), ERR_EXISTS);
