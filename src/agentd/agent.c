@@ -337,6 +337,9 @@ static void on_tx(void *ctx, enum tx_lane lane, enum err e, uint32_t result, uin
     case TX_LANE_MONEY:
         plan_money_sent(&a->money, &a->orders, e, result, height, now);
         break;
+    case TX_LANE_COLLATERAL:
+        agent_collateral_sent(a, e, result, height);
+        break;
     case TX_LANES:
         break;
     }
@@ -397,6 +400,7 @@ void agent_step(struct agent *a)
     while (step_beacon(a) || step_tell(a) || step_report(a) || step_worker(a) || step_room(a) ||
            step_money(a))
         ;
+    agent_collateral_step(a);
     agent_orders_step(a);
 }
 
@@ -453,6 +457,7 @@ enum err agent_open(struct agent *a)
     if (a->scratch == NULL)
         return ERR_MEMORY;
     TRY(tables_new(a));
+    TRY(agent_collateral_open(a));
     TRY(decisions_open(&a->decisions, a->settings.folder));
     TRY(loop_new(&a->loop, 0));
     TRY(loop_signals_start(a->loop));
@@ -476,6 +481,7 @@ void agent_close(struct agent *a)
         loop_timer_free(a->timer);
         loop_free(a->loop);
     }
+    agent_collateral_close(a);
     ed25519_wipe(&a->beacon_key);
     decisions_close(a->decisions);
     free(a->scratch);

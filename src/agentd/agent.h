@@ -72,6 +72,7 @@ struct agent_height {
 
 struct http_server;
 struct decisions;
+struct agent_collateral;
 
 struct agent {
     struct settings settings;
@@ -85,6 +86,7 @@ struct agent {
     struct node_link node;
     struct http_server *http;
     struct decisions *decisions;
+    struct agent_collateral *collateral; /* NULL: no folder is set */
     struct agent_scratch *scratch;
 
     struct view view;
@@ -151,6 +153,14 @@ void agent_step(struct agent *a);
 void agent_read(struct agent *a);
 /* agent_read.c: asks crust-ipfsd for its status when that is due. */
 void agent_read_node(struct agent *a);
+
+/* agent_collateral.c: the vendors' documents of collateral-folder. ERR_MEMORY. */
+NODISCARD enum err agent_collateral_open(struct agent *a);
+void agent_collateral_close(struct agent *a);
+void agent_collateral_step(struct agent *a);
+void agent_collateral_sent(struct agent *a, enum err e, uint32_t result, uint64_t height);
+/* How many were posted and refused, and how many of this machine's lapse soon. */
+void agent_collateral_counts(const struct agent *a, uint64_t out[3]);
 
 /* agent_orders.c */
 void agent_orders_step(struct agent *a);

@@ -1,7 +1,6 @@
 #include "agentd/evidence.h"
 
 #include "attest/attest.h"
-#include "attest/needs.h"
 #include "attest/quote.h"
 #include "codec/cbor.h"
 
@@ -18,18 +17,32 @@ static const char *quote_trouble(struct span data)
     return "";
 }
 
-const char *evidence_trouble(struct span evidence)
+static enum err open_evidence(struct span *data, struct span *kind, struct span evidence)
 {
-    struct needs needs;
-    if (evidence.n > ATTEST_EVIDENCE_MAX)
-        return "the evidence is longer than the network takes";
     struct cbor_reader c = cbor_reader_of(evidence, CBOR_STRICT);
     cbor_read_map_of(&c, 2);
     cbor_read_key(&c, "data");
-    struct span data = cbor_read_bytes(&c);
+    *data = cbor_read_bytes(&c);
     cbor_read_key(&c, "kind");
-    struct span kind = cbor_read_text(&c);
-    if (cbor_finish(&c) != OK)
+    *kind = cbor_read_text(&c);
+    return cbor_finish(&c);
+}
+
+enum err evidence_needs(struct needs *out, struct span evidence)
+{
+    struct span data, kind;
+    memset(out, 0, sizeof(*out));
+    TRY(open_evidence(&data, &kind, evidence));
+    return span_eq(kind, span_str("software")) ? ERR_UNSUPPORTED : needs_of(out, data);
+}
+
+const char *evidence_trouble(struct span evidence)
+{
+    struct needs needs;
+    struct span data, kind;
+    if (evidence.n > ATTEST_EVIDENCE_MAX)
+        return "the evidence is longer than the network takes";
+    if (open_evidence(&data, &kind, evidence) != OK)
         return "what the enclave gave is not evidence";
     if (span_eq(kind, span_str("sgx")) || span_eq(kind, span_str("tdx")))
         return quote_trouble(data);

@@ -36,6 +36,8 @@ static const struct config_key keys[] = {
     { "top-up", CONFIG_BOOL, "true", "refill the worker's deposit from the account" },
     { "reserve", CONFIG_STRING, "0", "CRU that deposits leave in the account" },
     { "collateral", CONFIG_STRING, "0", "CRU to hold as the merchant's collateral" },
+    { "collateral-folder", CONFIG_STRING, "",
+      "folder of vendors' documents (TEE collateral) to post when they are newer; watched" },
     { "claim-min", CONFIG_STRING, "0.01", "claim income once it is this many CRU" },
     { "settle-blocks", CONFIG_U64, "14400",
       "blocks between settlements of an order; 0: only its end" },
@@ -61,6 +63,8 @@ static enum err paths_of(struct settings *s, const struct config *c)
     TRY(config_path_or_none(s->password_file, sizeof(s->password_file), c, "password-file"));
     if (config_text(c, "beacon-key")[0] != '\0')
         TRY(config_path(s->beacon_file, sizeof(s->beacon_file), c, "beacon-key"));
+    if (config_text(c, "collateral-folder")[0] != '\0')
+        TRY(config_path(s->documents, sizeof(s->documents), c, "collateral-folder"));
     int n = snprintf(name, sizeof(name), "keys/%s.key", config_text(c, "key"));
     if (n < 0 || (size_t)n >= sizeof(name))
         return ERR_LIMIT;

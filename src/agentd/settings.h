@@ -20,6 +20,7 @@ struct settings {
     char key_file[SETTINGS_PATH_MAX];
     char password_file[SETTINGS_PATH_MAX]; /* "": CRUST_PASSWORD */
     char beacon_file[SETTINGS_PATH_MAX];   /* "": not beside a validator */
+    char documents[SETTINGS_PATH_MAX];     /* collateral-folder; "": none */
     char chain_id[64];                     /* "": whatever the chain node serves */
     struct config_urls chains;
     struct config_urls gateways;      /* asked for the data of orders after their own origins */

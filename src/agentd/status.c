@@ -172,7 +172,9 @@ static void metrics_text(struct writer *w, const struct agent *a)
 {
     const struct view *v = &a->view;
     uint32_t counts[ORDER_STEP_COUNT];
+    uint64_t documents[3];
     count_steps(a, counts);
+    agent_collateral_counts(a, documents);
     metric(w, "chain_answers", "gauge", v->chain_known);
     metric(w, "ipfsd_answers", "gauge", v->node_known);
     metric(w, "registered", "gauge", v->worker_known);
@@ -189,6 +191,9 @@ static void metrics_text(struct writer *w, const struct agent *a)
     metric(w, "orders_held", "gauge",
            counts[ORDER_SEALED] + counts[ORDER_REPORTED] + counts[ORDER_VERIFIED]);
     metric(w, "orders_given_up", "gauge", counts[ORDER_GIVEN_UP]);
+    metric(w, "collateral_posted_total", "counter", documents[0]);
+    metric(w, "collateral_refused_total", "counter", documents[1]);
+    metric(w, "collateral_lapsing", "gauge", documents[2]);
 }
 
 static void list_json(struct json_out *j, const struct agent *a)

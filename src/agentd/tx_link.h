@@ -12,7 +12,7 @@ enum {
     TX_LINK_PAUSE_MS = 400,
 };
 
-enum tx_lane { TX_LANE_REPORT, TX_LANE_WORKER, TX_LANE_MONEY, TX_LANES };
+enum tx_lane { TX_LANE_REPORT, TX_LANE_WORKER, TX_LANE_MONEY, TX_LANE_COLLATERAL, TX_LANES };
 
 enum tx_job_state {
     TX_JOB_IDLE,

@@ -1,4 +1,5 @@
 /* Documents, lists and evidence as the chain API tells them. */
+#include "api/chain_client_attest.h"
 #include "api/chain_client_tx.h"
 #include "api/chain_testsource.h"
 #include "attest/testmachine.h"
@@ -178,10 +179,18 @@ static void a_worker_shows_what_it_stands_on(void **state)
     CHECK(strcmp(got.status, "SWHardeningNeeded") == 0 && got.weight == 1000 && !got.lapsed);
     CHECK(got.expires_at == found.expires_at && got.evidence_block == ask.block);
     (void)snprintf(target, sizeof(target), "%s/evidence", path);
-    char hex[2 * VENDOR_QUOTE_MAX + 1];
-    (void)get(200, target);
-    member(hex, sizeof(hex), "evidence");
-    CHECK(strlen(hex) == 2 * ask.evidence.n);
+    uint8_t bytes[VENDOR_QUOTE_MAX];
+    size_t size;
+    chain_client_evidence_path(path, key);
+    CHECK(strcmp(path, target) == 0);
+    CHECK_OK(chain_client_decode_evidence(&size, (struct mspan){ bytes, sizeof(bytes) },
+                                          get(200, path)));
+    CHECK(span_eq(span_of(bytes, size), ask.evidence));
+    CHECK_ERR(
+        chain_client_decode_evidence(&size, (struct mspan){ bytes, size - 1 }, get(200, path)),
+        ERR_LIMIT);
+    CHECK(size == 0);
+    chain_client_worker_path(path, key);
     work_evidence_forget(l, &w);
     work_put(l, &w);
     get(404, target);

@@ -105,14 +105,27 @@ static struct span read_bytes(struct json_value object, const char *name, struct
     return span_of(room.p, n / 2);
 }
 
-static void read_size(size_t *size, struct mspan room, struct json_value root)
+static void read_size(size_t *size, const char *name, struct mspan room, struct json_value root)
 {
-    *size = read_bytes(root, "document", room).n;
+    *size = read_bytes(root, name, room).n;
 }
 
 enum err chain_client_decode_document(size_t *size, struct mspan room, struct span body)
 {
-    CHAIN_CLIENT_DECODE(size, body, read_size(size, room, json_root(&doc)));
+    CHAIN_CLIENT_DECODE(size, body, read_size(size, "document", room, json_root(&doc)));
+}
+
+void chain_client_evidence_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t worker[32])
+{
+    struct chain_client_path p = chain_client_path_of("/v1/workers/");
+    chain_client_path_hash(&p, worker);
+    chain_client_path_add(&p, "/evidence");
+    chain_client_path_end(out, &p);
+}
+
+enum err chain_client_decode_evidence(size_t *size, struct mspan room, struct span body)
+{
+    CHAIN_CLIENT_DECODE(size, body, read_size(size, "evidence", room, json_root(&doc)));
 }
 
 static void read_roots(struct attest_roots *out, struct mspan room, struct json_value root)

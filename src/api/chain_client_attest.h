@@ -31,6 +31,10 @@ NODISCARD enum err chain_client_decode_documents(struct chain_client_documents *
 void chain_client_document_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32]);
 NODISCARD enum err chain_client_decode_document(size_t *size, struct mspan room, struct span body);
 
+/* What a worker stands on: its evidence as it was registered. 404: no hardware vouches for it. */
+void chain_client_evidence_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t worker[32]);
+NODISCARD enum err chain_client_decode_evidence(size_t *size, struct mspan room, struct span body);
+
 /* The roots: points into room. ERR_LIMIT. */
 #define CHAIN_CLIENT_ROOTS "/v1/attest/roots"
 enum { CHAIN_CLIENT_ROOTS_ROOM = 16384 };
