@@ -182,8 +182,10 @@ static void a_gibibyte(void **state)
 {
     struct fixture *f = *state;
     struct unixfs_add_node n;
-    if (!check_soak())
+    if (!check_soak()) {
+        print_message("skip - 1 GiB: with CRUST_SOAK=1\n");
         skip();
+    }
     profile(f, "unixfs-v1-2025");
     n = add_random(f, "v1-2025-seed", UINT64_C(1) << 30);
     check_cid(&n, "bafybeihmf37wcuvtx4hpu7he5zl5qaf2ineo2lqlfrapokkm5zzw7zyhvm");
