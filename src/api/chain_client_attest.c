@@ -115,6 +115,20 @@ enum err chain_client_decode_document(size_t *size, struct mspan room, struct sp
     CHAIN_CLIENT_DECODE(size, body, read_size(size, "document", room, json_root(&doc)));
 }
 
+static void read_post(struct chain_client_post *out, struct mspan room, struct json_value root)
+{
+    out->document = read_bytes(root, "document", room);
+    room.p += out->document.n;
+    room.n -= out->document.n;
+    out->issuer = read_bytes(root, "issuer", room);
+}
+
+enum err chain_client_decode_post(struct chain_client_post *out, struct mspan room,
+                                  struct span body)
+{
+    CHAIN_CLIENT_DECODE(out, body, read_post(out, room, json_root(&doc)));
+}
+
 void chain_client_evidence_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t worker[32])
 {
     struct chain_client_path p = chain_client_path_of("/v1/workers/");

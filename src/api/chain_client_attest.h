@@ -31,6 +31,14 @@ NODISCARD enum err chain_client_decode_documents(struct chain_client_documents *
 void chain_client_document_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t id[32]);
 NODISCARD enum err chain_client_decode_document(size_t *size, struct mspan room, struct span body);
 
+/* The same with the certificate that goes with it, as struct collateral_post has them; both point
+ * into room. ERR_LIMIT. */
+struct chain_client_post {
+    struct span document, issuer; /* no issuer: empty */
+};
+NODISCARD enum err chain_client_decode_post(struct chain_client_post *out, struct mspan room,
+                                            struct span body);
+
 /* What a worker stands on: its evidence as it was registered. 404: no hardware vouches for it. */
 void chain_client_evidence_path(char out[CHAIN_CLIENT_PATH_MAX], const uint8_t worker[32]);
 NODISCARD enum err chain_client_decode_evidence(size_t *size, struct mspan room, struct span body);

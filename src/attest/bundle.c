@@ -220,6 +220,18 @@ void bundle_choose(struct attest_collateral *out, const struct bundle *f, struct
         choose_snp(out, &s, evidence, roots);
 }
 
+void bundle_encode(struct writer *w, const struct attest_collateral *c)
+{
+    /* SPEC handover 3.2: "TCB info, QE identity, their signing certificate, root CRL, PCK CRL, SNP
+     * leaf, SNP issuer, SNP CRL" */
+    const struct span all[] = { c->tcb_info, c->qe_identity, c->tcb_signer, c->root_crl,
+                                c->pck_crl,  c->snp_leaf,    c->snp_ca,     c->snp_crl };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        write_le32(w, (uint32_t)all[i].n);
+        write_span(w, all[i]);
+    }
+}
+
 /* ---- making posts ---------------------------------------------------------------------------- */
 
 /* The certificate that has sealed the object: names alone do not tell a CA from its predecessor. */

@@ -6,6 +6,7 @@
 
 #include "attest/attest.h"
 #include "attest/collateral.h"
+#include "base/writer.h"
 
 enum {
     BUNDLE_MAX = 512, /* documents and certificates */
@@ -41,6 +42,10 @@ NODISCARD enum err bundle_take(struct bundle *f, struct span content);
  * highest evaluation number, issued last. What is not there stays empty. */
 void bundle_choose(struct attest_collateral *out, const struct bundle *f, struct span evidence,
                    const struct attest_roots *roots, uint64_t time);
+
+/* bundle_encode writes the documents as a program that judges evidence itself is given them:
+ * docs/spec/handover.md 3.2. */
+void bundle_encode(struct writer *w, const struct attest_collateral *c);
 
 /* bundle_post makes item i into a post, with its issuer; false: it is none, or its issuer is not
  * in the bundle. Borrows the bundle. */

@@ -108,6 +108,69 @@ static void what_is_wrong_is_counted_and_left(void **state)
     vendor_fini(&v);
 }
 
+/* The eight documents, read as a giver reads them. */
+static void read_back(struct attest_collateral *out, struct span documents)
+{
+    struct span *const at[] = {
+        &out->tcb_info, &out->qe_identity, &out->tcb_signer, &out->root_crl,
+        &out->pck_crl,  &out->snp_leaf,    &out->snp_ca,     &out->snp_crl
+    };
+    struct reader r = reader_of(documents);
+    *out = (struct attest_collateral){ 0 };
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+        *at[i] = read_span(&r, read_le32(&r));
+    CHECK_OK(reader_finish(&r));
+}
+
+/* A successor on a made machine: out of a bundle that has older documents and those of another time
+ * too, what is chosen verifies its evidence, and with any one of the five away nothing does. */
+static void what_is_chosen_judges_a_successor(void **state)
+{
+    (void)state;
+    static uint8_t evidence[VENDOR_QUOTE_MAX], documents[64 << 10];
+    static const uint8_t keys[6][32] = { { 1 }, { 2 }, { 3 }, { 4 }, { 5 }, { 6 } };
+    const struct vendor_machine machine = { .number = 1, .program = 9, .svn = 7 };
+    const struct attest_binding binding = { .worker = keys[0],
+                                            .account = keys[1],
+                                            .chain = keys[2],
+                                            .release_id = keys[3],
+                                            .block_hash = keys[4],
+                                            .predecessor = keys[5],
+                                            .exchange = keys[0] };
+    struct attest_collateral chosen, got;
+    struct attest_inputs inputs = { &roots, &got, now };
+    const struct attest_context context = { .binding = binding, .inputs = &inputs };
+    struct attest_verdict verdict;
+    enum attest_kind kind;
+    struct span data;
+    begin();
+    take_all(now - 60 * (uint64_t)DAY, 19); /* lapsed */
+    take_all(now - 5 * (uint64_t)DAY, 18);
+    take_all(now - 2 * (uint64_t)DAY, 17); /* of a lower number */
+    CHECK_OK(bundle_take(&b, v.signer_cert));
+    struct span e = machine_evidence(&v, evidence, &machine, &binding);
+    CHECK_OK(attest_open(&kind, &data, e));
+    CHECK(kind == ATTEST_SGX);
+    bundle_choose(&chosen, &b, data, &roots, now);
+    struct writer w = writer_of(documents, sizeof(documents));
+    bundle_encode(&w, &chosen);
+    CHECK_OK(w.err);
+    read_back(&got, writer_span(&w));
+    CHECK_OK(attest_verify(&verdict, e, &context));
+    CHECK(verdict.status == STATUS_UP_TO_DATE && verdict.kind == ATTEST_SGX);
+    CHECK(span_eq(got.tcb_info, chosen.tcb_info) && got.snp_leaf.n == 0 && got.snp_crl.n == 0);
+    struct span *const each[] = { &got.tcb_info, &got.qe_identity, &got.tcb_signer, &got.root_crl,
+                                  &got.pck_crl };
+    for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+        const struct span kept = *each[i];
+        *each[i] = (struct span){ NULL, 0 };
+        CHECK(attest_verify(&verdict, e, &context) != OK);
+        *each[i] = kept;
+    }
+    CHECK_OK(attest_verify(&verdict, e, &context));
+    vendor_fini(&v);
+}
+
 static void a_full_bundle_says_so(void **state)
 {
     (void)state;
@@ -125,6 +188,7 @@ int main(void)
         cmocka_unit_test(everything_is_posted_once_the_root_list_first),
         cmocka_unit_test(what_the_registry_has_is_not_posted),
         cmocka_unit_test(what_is_wrong_is_counted_and_left),
+        cmocka_unit_test(what_is_chosen_judges_a_successor),
         cmocka_unit_test(a_full_bundle_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

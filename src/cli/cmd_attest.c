@@ -170,7 +170,7 @@ const struct cli_verb cli_verbs_attest[] = {
       "crust attest verify quote.bin --collateral /var/lib/collateral\n"
       "crust attest verify report.bin --collateral certs --at 2026-06-01 --json",
       verify_options, 1, 1, cmd_attest_verify },
-    { "attest collateral", "status | post DIR... | fetch",
+    { "attest collateral", "status | post DIR... | fetch | pack [DIR]",
       "the vendors' documents that the chain judges evidence by",
       "crust attest collateral status --for quote.bin\n"
       "crust attest collateral fetch --for quote.bin --out docs\n"

@@ -1,4 +1,4 @@
-/* crust attest collateral status|post|fetch: the documents that evidence is judged by. */
+/* crust attest collateral status|post|fetch|pack: the documents that evidence is judged by. */
 #include "base/hex.h"
 #include "cli/attest_files.h"
 #include "cli/collateral.h"
@@ -240,12 +240,14 @@ enum cli_exit cmd_collateral(struct cli *c)
         return post(c);
     if (strcmp(c->args[0], "fetch") == 0 && c->arg_count == 1)
         return collateral_fetch(c);
-    return cli_usage(c, "it is status, post DIR..., or fetch");
+    if (strcmp(c->args[0], "pack") == 0 && c->arg_count <= 2)
+        return collateral_pack(c);
+    return cli_usage(c, "it is status, post DIR..., fetch, or pack [DIR]");
 }
 
 const struct cli_option cmd_collateral_options[] = {
-    { "for", 0, "FILE", "status, fetch: what the machine of this quote or report needs" },
-    { "out", 0, "DIR", "fetch: where to write the files" },
+    { "for", 0, "FILE", "status, fetch, pack: what the machine of this quote or report needs" },
+    { "out", 0, "PATH", "fetch: the folder to write to; pack: the file" },
     { "from", 0, "URL", "fetch: Intel's service, or a PCCS (https://pccs.example:8081)" },
     { "amd-from", 0, "URL", "fetch: AMD's service" },
     { "tee", 0, "sgx|tdx", "fetch: without --for: which of the two, with --fmspc" },

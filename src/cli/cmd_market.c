@@ -70,7 +70,9 @@ static const struct cli_option init_options[] = {
 
 static const struct cli_option upgrade_options[] = {
     { "certificate", 0, "FILE", "the release certificate of the program that takes over" },
-    { "documents", 0, "FILE", "collateral for its evidence, when it has hardware" },
+    { "documents", 0, "PATH",
+      "with hardware: a folder with vendors' documents, besides those of the chain, or a whole "
+      "file" },
     { "until", 0, "STEP", "stop after offer, give or switch; the same command goes on later" },
     { 0 },
 };

@@ -1,8 +1,9 @@
 /* node upgrade: the worker goes on in another enclave; node certify: what makes that possible.
  * docs/guide/upgrade.md. */
-#include "attest/attest_made.h"
+#include "attest/attest.h"
 #include "base/hex.h"
 #include "base/release.h"
+#include "cli/collateral.h"
 #include "cli/market.h"
 #include "cli/node.h"
 #include "codec/node_msg.h"
@@ -14,6 +15,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { WAIT_MS = 180000, POLL_MS = 500, DOCUMENTS_MAX = 64 << 10 };
 
@@ -28,6 +30,7 @@ struct upgrade {
     struct chain_client_status chain;
     struct node_hand_over request;
     struct mspan certificate, documents;
+    const char *folder; /* with documents, or NULL */
     uint8_t worker[32]; /* before */
     uint8_t body[NODE_MSG_BODY_MAX];
 };
@@ -79,6 +82,12 @@ static enum cli_exit ask_chain(const struct cli *c, struct chain_client_worker *
                : exit;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
 static enum cli_exit read_files(const struct cli *c, struct upgrade *u)
 {
     const char *certificate = cli_value(c, "certificate"), *documents = cli_value(c, "documents");
@@ -86,9 +95,12 @@ static enum cli_exit read_files(const struct cli *c, struct upgrade *u)
         return cli_usage(c, "--certificate FILE says that the successor is a release");
     if (path_read_file(&u->certificate, certificate, RELEASE_CERT_SIZE_MAX) != OK)
         return cli_fail(c, CLI_NOT_FOUND, NULL, "%s cannot be read", certificate);
-    if (documents != NULL && path_read_file(&u->documents, documents, DOCUMENTS_MAX) != OK)
-        return cli_fail(c, CLI_NOT_FOUND, NULL, "%s cannot be read", documents);
     u->request.certificate = span_of(u->certificate.p, u->certificate.n);
+    u->folder = documents != NULL && is_folder(documents) ? documents : NULL;
+    if (documents == NULL || u->folder != NULL)
+        return CLI_OK;
+    if (path_read_file(&u->documents, documents, DOCUMENTS_MAX) != OK)
+        return cli_fail(c, CLI_NOT_FOUND, NULL, "%s cannot be read", documents);
     u->request.documents = span_of(u->documents.p, u->documents.n);
     return CLI_OK;
 }
@@ -98,6 +110,25 @@ static void say(const struct cli *c, const struct upgrade *u)
     if (!c->json)
         printf("%u of 3   %s\n", u->handed.stage, stage_texts[u->handed.stage]);
     fflush(stdout);
+}
+
+/* The documents that the successor's evidence is judged by, unless they were given. */
+static enum cli_exit find_documents(const struct cli *c, struct upgrade *u)
+{
+    enum attest_kind kind;
+    struct span data;
+    if (u->documents.n != 0)
+        return CLI_OK;
+    enum err e = ask_step(u, NODE_HAND_OVER_SHOW);
+    if (e == OK)
+        e = attest_open(&kind, &data, u->handed.evidence);
+    if (e != OK)
+        return step_failed(c, u, e);
+    if (kind == ATTEST_SOFTWARE)
+        return CLI_OK;
+    enum cli_exit exit = collateral_gather(c, &u->documents, data, u->folder);
+    u->request.documents = span_of(u->documents.p, u->documents.n);
+    return exit;
 }
 
 /* The steps that are left, up to the one that --until names. */
@@ -117,6 +148,9 @@ static enum cli_exit do_steps(const struct cli *c, struct upgrade *u)
         }
     }
     for (; at < 3; at++) {
+        enum cli_exit exit = at == 1 ? find_documents(c, u) : CLI_OK;
+        if (exit != CLI_OK)
+            return exit;
         e = ask_step(u, (enum node_hand_over_step)(at + 1));
         if (e != OK)
             return step_failed(c, u, e);

@@ -87,13 +87,19 @@ const struct chain_client_document *collateral_find(const struct collateral_chai
 
 /* ---- evidence -------------------------------------------------------------------------------- */
 
+enum cli_exit collateral_evidence(const struct cli *c, struct mspan *out, const char *path)
+{
+    enum err e = path_read_file(out, path, EVIDENCE_MAX);
+    return e == OK ? CLI_OK : cli_fail(c, cli_exit_of(e), NULL, "%s: %s", path, err_text(e));
+}
+
 enum cli_exit collateral_needs(const struct cli *c, struct needs *out, const char *path)
 {
     struct mspan content;
-    enum err e = path_read_file(&content, path, EVIDENCE_MAX);
-    if (e != OK)
-        return cli_fail(c, cli_exit_of(e), NULL, "%s: %s", path, err_text(e));
-    e = needs_of(out, span_of(content.p, content.n));
+    enum cli_exit exit = collateral_evidence(c, &content, path);
+    if (exit != CLI_OK)
+        return exit;
+    enum err e = needs_of(out, span_of(content.p, content.n));
     free(content.p);
     if (e == ERR_NOT_FOUND)
         return cli_fail(c, CLI_USAGE, NULL,

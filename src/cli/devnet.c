@@ -227,6 +227,8 @@ static enum cli_exit start_ipfsd(struct devnet *d, const char *home, bool storag
         argument(m, "--disks=%s/%s/disk:%llu", d->dir, home, (unsigned long long)d->disk_bytes);
         argument(m, "--disk-reserve=256M");
         argument(m, "--extent-size=16M");
+        if (d->release_keys[0] != '\0')
+            argument(m, "--release-keys=%s", d->release_keys);
     }
     return start(d, m);
 }

@@ -53,6 +53,7 @@ struct devnet {
     uint32_t nodes;
     uint64_t disk_bytes; /* of each node */
     char chain_id[64];
+    char release_keys[80]; /* of governance, "1:HEX"; "": made before there were any */
     size_t count;
     struct devnet_member members[DEVNET_MEMBERS_MAX];
     uint8_t accounts[DEVNET_NODES_MAX][32]; /* the nodes' operators */

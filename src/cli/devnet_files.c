@@ -7,6 +7,7 @@
 #include "crypto/sha256.h"
 #include "rt/clock.h"
 #include "rt/path.h"
+#include "rt/seed_file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,6 +67,39 @@ static enum err make_key(const struct devnet *d, const char *home, const char *p
     TRY(join(d, path, name));
     size_t n = keystore_format(text, &k);
     return path_write_file(path, span_of(text, n), 0600);
+}
+
+/* The key that signs releases here: release/governor.seed, and release/keys, what enclaves are
+ * told. It stays as long as the devnet: workers are made under it. */
+static enum err make_release_key(const struct devnet *d)
+{
+    char path[DEVNET_PATH_MAX], text[80] = "1:";
+    AUTO(ed25519_wipe) struct ed25519_key key;
+    TRY(join(d, path, "release"));
+    TRY(path_make_dirs(path, 0700));
+    TRY(join(d, path, "release/governor.seed"));
+    enum err e = seed_file_make(&key, path);
+    if (e == ERR_EXISTS) /* of a start that was cut */
+        e = seed_file_read(&key, path);
+    TRY(e);
+    hex_format(text + 2, span_of(key.public_key, sizeof(key.public_key)));
+    TRY(join(d, path, "release/keys"));
+    return path_write_file(path, span_str(text), 0600);
+}
+
+static enum err read_release_keys(struct devnet *d)
+{
+    char path[DEVNET_PATH_MAX];
+    struct mspan text;
+    TRY(join(d, path, "release/keys"));
+    enum err e = path_read_file(&text, path, sizeof(d->release_keys) - 1);
+    if (e == ERR_NOT_FOUND)
+        return OK;
+    TRY(e);
+    memcpy(d->release_keys, text.p, text.n);
+    d->release_keys[text.n] = '\0';
+    free(text.p);
+    return OK;
 }
 
 /* Runs crust-chaind to make a key of beacon contributions, HOME/beacon.key; its public half goes to
@@ -206,6 +240,7 @@ static enum err make_keys(struct devnet *d, uint8_t user[32])
         if (i < d->validators)
             memcpy(d->stashes[i], d->accounts[i], 32);
     }
+    TRY(make_release_key(d));
     TRY(devnet_comet_keys(d));
     for (uint32_t i = 0; i < d->validators; i++) {
         (void)snprintf(home, sizeof(home), "validator%u", i + 1);
@@ -222,6 +257,8 @@ enum cli_exit devnet_files_make(struct devnet *d)
     uint8_t user[32];
     enum err e = read_genesis(d);
     if (e == OK)
+        e = read_release_keys(d);
+    if (e == OK)
         return CLI_OK;
     if (e != ERR_NOT_FOUND)
         return cli_fail(d->c, CLI_FAILED, "another --dir, or remove it",
@@ -231,6 +268,8 @@ enum cli_exit devnet_files_make(struct devnet *d)
         e = path_make_dirs(path, 0700);
     if (e == OK)
         e = make_keys(d, user);
+    if (e == OK)
+        e = read_release_keys(d);
     if (e == OK)
         e = write_genesis(d, user);
     return e == OK ? CLI_OK : failed(d, "the files of the devnet", e);

@@ -24,6 +24,7 @@ enum node_hand_over_step {
     NODE_HAND_OVER_OFFER = 1,  /* make the successor's keys */
     NODE_HAND_OVER_GIVE = 2,   /* the enclave judges it and gives it the node's keys */
     NODE_HAND_OVER_SWITCH = 3, /* the successor takes the enclave's place */
+    NODE_HAND_OVER_SHOW = 4,   /* nothing: give evidence of the successor that was offered */
 };
 
 struct node_hand_over {
@@ -37,6 +38,7 @@ struct node_hand_over {
 struct node_handed {
     uint32_t stage; /* 0 none, 1 offered, 2 given, 3 taken */
     uint8_t predecessor[32], successor[32];
+    struct span evidence; /* SHOW; else empty */
 };
 
 struct node_succession {

@@ -283,6 +283,7 @@ static const struct field hand_over_fields[] = {
 };
 static const struct field handed_fields[] = {
     { "stage", U32, offsetof(struct node_handed, stage), NULL, NULL },
+    { "evidence", BYTES, offsetof(struct node_handed, evidence), NULL, NULL },
     { "successor", HASH, offsetof(struct node_handed, successor), NULL, NULL },
     { "predecessor", HASH, offsetof(struct node_handed, predecessor), NULL, NULL },
 };

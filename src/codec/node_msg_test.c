@@ -76,6 +76,8 @@ static void messages_of_the_agent_are_canonical(void **state)
     CHECK_MESSAGE(hand_over, over);
     struct node_handed handed = { .stage = 2, .predecessor = { 1 }, .successor = { 2 } };
     CHECK_MESSAGE(handed, handed);
+    handed.evidence = span_str("evidence");
+    CHECK_MESSAGE(handed, handed);
     struct node_succession succession = { .worker = { 1 },
                                           .predecessor = { 2 },
                                           .exchange = { 3 },

@@ -1,5 +1,6 @@
 /* The judgement of a successor inside the sandbox of the real process: all that libcrypto needs is
  * there before it, whatever evidence comes. */
+#include "attest/bundle.h"
 #include "attest/testcases.h"
 #include "base/hex.h"
 #include "codec/release_cert.h"
@@ -23,19 +24,6 @@ static struct span make_certificate(const uint8_t chain[32])
     write_u8(&w, 1);
     write_u8(&w, 0);
     write_bytes(&w, signature, 64);
-    CHECK_OK(w.err);
-    return writer_span(&w);
-}
-
-static struct span documents_of(struct mspan room, const struct attest_collateral *c)
-{
-    const struct span all[] = { c->tcb_info, c->qe_identity, c->tcb_signer, c->root_crl,
-                                c->pck_crl,  c->snp_leaf,    c->snp_ca,     c->snp_crl };
-    struct writer w = writer_of(room.p, room.n);
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        write_le32(&w, (uint32_t)all[i].n);
-        write_span(&w, all[i]);
-    }
     CHECK_OK(w.err);
     return writer_span(&w);
 }
@@ -71,8 +59,10 @@ static void test_real_evidence_is_judged_in_the_sandbox(void **state)
         m.u.hand_over.evidence = writer_span(&w);
         m.u.hand_over.certificate = make_certificate(e.host.chain);
         m.u.hand_over.time = t.inputs.time > 0 ? t.inputs.time : 1600000000;
-        struct span documents = documents_of((struct mspan){ room, sizeof(room) }, &t.collateral);
-        enum err got = fake_ask(&e.host, &r, NULL, &m, documents);
+        w = writer_of(room, sizeof(room));
+        bundle_encode(&w, &t.collateral);
+        CHECK_OK(w.err);
+        enum err got = fake_ask(&e.host, &r, NULL, &m, writer_span(&w));
         /* Genuine or not, it is about somebody else: nothing is given. */
         CHECK(got != OK && got != ERR_CLOSED && got != ERR_TIMEOUT);
         judged += got == ERR_SIGNATURE;

@@ -154,6 +154,26 @@ static enum err give(struct host *h, const struct node_hand_over *m)
     return e;
 }
 
+/* Evidence as the enclave would be given it now, for those who look for documents. */
+static enum err show(struct host *h, struct node_handed *out, uint8_t room[ENCLAVE_EVIDENCE_MAX],
+                     const struct node_hand_over *m)
+{
+    struct next *n = NULL;
+    if (memcmp(m->account, h->handover.account, 32) != 0)
+        return ERR_DENIED;
+    enum err e = next_open(&n, h);
+    if (e == OK)
+        e = evidence_of(h, n, m);
+    if (e == OK) {
+        struct span evidence = n->answer.reply.u.evidence.evidence;
+        ASSERT(evidence.n <= ENCLAVE_EVIDENCE_MAX);
+        memcpy(room, evidence.p, evidence.n);
+        out->evidence = span_of(room, evidence.n);
+    }
+    next_close(n);
+    return e;
+}
+
 enum err host_handover_take(struct host *h)
 {
     struct handover_file *f = &h->handover;
@@ -172,20 +192,25 @@ enum err host_handover_take(struct host *h)
 
 /* ---- what is asked ------------------------------------------------------------------------- */
 
-static enum err step(struct host *h, const struct node_hand_over *m)
+static enum err step(struct host *h, struct node_handed *out, uint8_t room[ENCLAVE_EVIDENCE_MAX],
+                     const struct node_hand_over *m)
 {
     const struct handover_file *f = &h->handover;
     bool closed = host_handover_pending(h);
     bool taken = f->stage == HANDOVER_TAKEN && memcmp(f->successor, h->worker, 32) == 0;
+    bool offered =
+        f->stage != HANDOVER_NONE && !taken && memcmp(f->predecessor, h->worker, 32) == 0;
     switch ((enum node_hand_over_step)m->step) {
     case NODE_HAND_OVER_LOOK:
         return OK;
     case NODE_HAND_OVER_OFFER:
         return closed && !taken ? ERR_STATE : offer(h, m);
     case NODE_HAND_OVER_GIVE:
-        if (f->stage == HANDOVER_NONE || taken || memcmp(f->predecessor, h->worker, 32) != 0)
+        if (!offered)
             return ERR_STATE;
         return closed ? OK : give(h, m);
+    case NODE_HAND_OVER_SHOW:
+        return offered && !closed ? show(h, out, room, m) : ERR_STATE;
     case NODE_HAND_OVER_SWITCH:
         if (!closed || taken)
             return taken ? OK : ERR_STATE;
@@ -195,11 +220,12 @@ static enum err step(struct host *h, const struct node_hand_over *m)
     return ERR_RANGE;
 }
 
-enum err host_handover(struct host *h, struct node_handed *out, const struct node_hand_over *m)
+enum err host_handover(struct host *h, struct node_handed *out, uint8_t room[ENCLAVE_EVIDENCE_MAX],
+                       const struct node_hand_over *m)
 {
     *out = (struct node_handed){ 0 };
     pthread_mutex_lock(&h->lock);
-    enum err e = step(h, m);
+    enum err e = step(h, out, room, m);
     const struct handover_file *f = &h->handover;
     bool closed = host_handover_pending(h);
     /* An envelope without its record is none: the enclave would have to give it again. */

@@ -5,8 +5,10 @@
 #include "ipfsd/host.h"
 
 /* host_handover does one step, or says why not: ERR_STATE (not its turn), ERR_DENIED (the enclave
- * does not allow the successor, or another account), ERR_SIGNATURE, and what the enclave says. */
+ * does not allow the successor, or another account), ERR_SIGNATURE, and what the enclave says.
+ * out->evidence lies in room. */
 NODISCARD enum err host_handover(struct host *h, struct node_handed *out,
+                                 uint8_t room[ENCLAVE_EVIDENCE_MAX],
                                  const struct node_hand_over *m);
 
 /* host_succession gives what the chain is to be shown. ERR_STATE: this worker has no predecessor.

@@ -42,14 +42,15 @@ enum err service_hand_over(struct call *c)
 {
     struct node_hand_over m;
     struct node_handed out;
+    uint8_t evidence[ENCLAVE_EVIDENCE_MAX];
     TRY(node_msg_decode_hand_over(&m, c->body));
-    enum err e = host_handover(c->node->host, &out, &m);
+    enum err e = host_handover(c->node->host, &out, evidence, &m);
     if (e == ERR_DENIED)
         return call_fail(
             c, e, "crust node upgrade --help",
             "the enclave does not hand over: the certificate, or the program it names");
     TRY(e);
-    struct writer w = call_reply_room(c, 256);
+    struct writer w = call_reply_room(c, ENCLAVE_EVIDENCE_MAX + 256);
     node_msg_encode_handed(&w, &out);
     call_reply_set(c, &w);
     return OK;
