@@ -1,5 +1,6 @@
 /* status: one page on network, account, store, daemon and node, and the next action. */
 #include "base/hex.h"
+#include "cli/attestation.h"
 #include "cli/keyring.h"
 #include "cli/market.h"
 #include "cli/node.h"
@@ -33,6 +34,7 @@ struct page {
     uint8_t state[32];
     bool worker_known;
     struct chain_client_worker at_chain;
+    struct attestation attestation; /* of it */
     char next[TEXT_MAX];
 };
 
@@ -92,6 +94,13 @@ static void read_worker(const struct cli *c, struct page *p)
         return;
     p->worker_known = chain_client_decode_worker(&p->at_chain, span_of(r.body.p, r.body.n)) == OK;
     ledger_free(&r);
+    struct params params = { 0 };
+    if (ledger_quiet(c, &r, CHAIN_CLIENT_PARAMS) == OK) {
+        if (chain_client_decode_params(&params, span_of(r.body.p, r.body.n)) != OK)
+            params.attest_valid_s = 0;
+        ledger_free(&r);
+    }
+    p->attestation = attestation_of(&p->at_chain, params.attest_valid_s, p->chain.time_ms / 1000);
 }
 
 static void read_node(const struct cli *c, struct page *p, struct local *l)
@@ -164,6 +173,8 @@ static void decide(const struct cli *c, struct page *p)
         next = "crust-agentd & (it registers the worker)";
     } else if (p->worker_known && (p->at_chain.faulted || p->at_chain.suspended != 0)) {
         next = "crust doctor disk";
+    } else if (p->worker_known && p->attestation.next != NULL) {
+        next = p->attestation.next;
     }
     (void)snprintf(p->next, sizeof(p->next), "%s", next);
 }
@@ -281,6 +292,7 @@ static void print_local(const struct cli *c, const struct page *p)
 static void print_node(const struct page *p)
 {
     char worker[65], files[24], extents[24], deposit[AMOUNT_TEXT_MAX + 8];
+    char evidence[ATTESTATION_TEXT_MAX];
     if (!p->node_known)
         return;
     hex_format(worker, span_of(p->worker, 32));
@@ -298,6 +310,8 @@ static void print_node(const struct page *p)
     printf("worker    %s (%s), deposit %s%s%s\n", worker, p->at_chain.provider, deposit,
            p->at_chain.faulted ? "; STOPPED FOR A FAULT" : "",
            p->at_chain.suspended != 0 ? "; a disk is suspended" : "");
+    attestation_text(evidence, &p->attestation, &p->at_chain);
+    printf("evidence  %s\n", evidence);
     if (strcmp(p->at_chain.provider, "tdx") == 0)
         printf("          VOLATILE: TDX has no sealing key, so this worker ends with its guest\n");
     if (is_fork(p))
@@ -357,6 +371,7 @@ static json_t *worker_json(const struct page *p)
                           "extent_bytes", (json_int_t)p->extent_bytes, "pending", (int)p->pending);
     if (!p->worker_known)
         return o;
+    json_object_set_new(o, "attestation", attestation_json(&p->attestation, &p->at_chain));
     json_object_set_new(o, "faulted", json_boolean(p->at_chain.faulted));
     json_object_set_new(o, "fork", json_boolean(is_fork(p)));
     json_object_set_new(o, "absent", json_boolean(p->at_chain.absent));

@@ -26,6 +26,7 @@ enum cli_exit cmd_disk_suspend(struct cli *c);
 enum cli_exit cmd_disk_resume(struct cli *c);
 enum cli_exit cmd_disk_drop(struct cli *c);
 enum cli_exit cmd_status_run(struct cli *c);
+enum cli_exit cmd_worker_status(struct cli *c);
 enum cli_exit cmd_doctor_run(struct cli *c);
 enum cli_exit cmd_swarm_id(struct cli *c);
 enum cli_exit cmd_swarm_peers(struct cli *c);
