@@ -45,10 +45,10 @@ static enum err sink(void *ctx, struct span chunk)
 static void begin(void *ctx, struct http_request *rq)
 {
     struct world *w = ctx;
+    w->begun++; /* first: on_gone may come from another thread before this returns */
     http_request_set_data(rq, w, on_over);
     http_request_watch(rq, on_gone, w);
     http_request_stream_body(rq, sink, w, UINT64_MAX);
-    w->begun++;
 }
 
 static int64_t nothing_yet(void *ctx, uint64_t pos, uint8_t *out, size_t max)
