@@ -106,6 +106,13 @@ enum err bitswap_node_join(struct bitswap_node *n, uint32_t peer,
 void bitswap_node_leave(struct bitswap_node *n, uint32_t peer, uint64_t now_ms)
 {
     struct bitswap_node_peer *p = peer_at(n, peer);
+    for (uint32_t i = 0; n->check != NULL && i < n->in.count; i++) {
+        struct bitswap_node_check *c = &n->checks[i];
+        if (!c->under_way || c->dropped || c->peer != peer)
+            continue;
+        c->dropped = true;
+        p->held--;
+    }
     ASSERT(p->held == 0);
     settle(n, peer, now_ms);
     bitswap_node_out_lost(n, peer);
@@ -157,23 +164,76 @@ static bool take_memory(struct bitswap_node *n, struct bitswap_node_stream *s)
     return true;
 }
 
+/* A block that is what its CID says. It is kept before anybody is told that it is here. */
+static enum err on_verified(struct bitswap_node *n, uint32_t peer, const struct cid *cid,
+                            struct span block, uint64_t now_ms)
+{
+    if (bitswap_client_wants(&n->client, cid->digest)) {
+        struct block_key key = { .codec = cid->codec };
+        memcpy(key.digest, cid->digest, BLOCK_DIGEST_SIZE);
+        TRY(block_sink_put(n->sink, &key, block));
+    }
+    uint64_t sessions = bitswap_client_block(&n->client, peer, cid, block.n, now_ms);
+    n->arrived |= sessions;
+    if (sessions != 0)
+        bitswap_server_came(&n->server, cid->digest);
+    return OK;
+}
+
+/* Lets the stream go on while somebody else hashes its block. */
+static void check_aside(struct bitswap_node *n, struct bitswap_node_stream *s,
+                        const struct bitswap_item *it)
+{
+    uint32_t buffer = s->buffer;
+    struct bitswap_node_check *c = &n->checks[buffer];
+    ASSERT(!c->under_way && it->prefix.n <= sizeof(c->prefix));
+    *c = (struct bitswap_node_check){
+        .under_way = true, .peer = s->peer, .size = it->block.n, .prefix_size = it->prefix.n
+    };
+    if (it->prefix.n > 0)
+        memcpy(c->prefix, it->prefix.p, it->prefix.n);
+    s->buffer = NONE;
+    n->check(n->check_ctx, buffer, span_of(c->prefix, c->prefix_size),
+             span_of(pool_at(&n->in, buffer), c->size));
+}
+
+void bitswap_node_checker(struct bitswap_node *n, struct bitswap_node_check *checks,
+                          bitswap_node_check_fn fn, void *ctx)
+{
+    memset(checks, 0, n->in.count * sizeof(*checks));
+    n->checks = checks;
+    n->check = fn;
+    n->check_ctx = ctx;
+}
+
+void bitswap_node_checked(struct bitswap_node *n, uint32_t buffer, const struct cid *cid,
+                          uint64_t now_ms)
+{
+    ASSERT(buffer < n->in.count && n->checks[buffer].under_way);
+    struct bitswap_node_check *c = &n->checks[buffer];
+    if (!c->dropped && cid != NULL) {
+        struct span block = span_of(pool_at(&n->in, buffer), c->size);
+        (void)!on_verified(n, c->peer, cid, block, now_ms);
+    }
+    if (!c->dropped)
+        peer_at(n, c->peer)->held--;
+    c->under_way = false;
+    pool_give(&n->in, &buffer);
+}
+
 static enum err on_block(struct bitswap_node *n, struct bitswap_node_stream *s,
                          const struct bitswap_item *it, uint64_t now_ms)
 {
     struct cid cid;
-    if (it->refused || bitswap_block_cid(&cid, it->prefix, it->block) != OK)
+    if (it->refused)
         return OK;
-    /* The block is kept before anybody is told that it is here. */
-    if (bitswap_client_wants(&n->client, cid.digest)) {
-        struct block_key key = { .codec = cid.codec };
-        memcpy(key.digest, cid.digest, BLOCK_DIGEST_SIZE);
-        TRY(block_sink_put(n->sink, &key, it->block));
+    if (n->check != NULL && s->buffer != NONE && it->block.n >= BITSWAP_NODE_ASIDE) {
+        check_aside(n, s, it);
+        return OK;
     }
-    uint64_t sessions = bitswap_client_block(&n->client, s->peer, &cid, it->block.n, now_ms);
-    n->arrived |= sessions;
-    if (sessions != 0)
-        bitswap_server_came(&n->server, cid.digest);
-    return OK;
+    if (bitswap_block_cid(&cid, it->prefix, it->block) != OK)
+        return OK;
+    return on_verified(n, s->peer, &cid, it->block, now_ms);
 }
 
 static enum err on_item(struct bitswap_node *n, struct bitswap_node_stream *s,

@@ -22,6 +22,7 @@ enum {
     BITSWAP_NODE_SLOWEST = 16,     /* bytes in a millisecond, beyond the time for a stall */
     BITSWAP_NODE_HELD = 12,        /* blocks of one peer that are coming in at a time */
     BITSWAP_NODE_CREDIT_MS = 1000,
+    BITSWAP_NODE_ASIDE = 32768, /* bytes: smaller blocks are not worth another thread */
 };
 
 /* Buffers of one size and which of them are free. */
@@ -54,6 +55,20 @@ struct bitswap_node_stream {
     struct bitswap_reader reader;
 };
 
+/* A block whose digest is computed elsewhere; one for each buffer of the pool `in`. */
+struct bitswap_node_check {
+    bool under_way;
+    bool dropped; /* its peer has left meanwhile */
+    uint32_t peer;
+    size_t size, prefix_size;
+    uint8_t prefix[BITSWAP_PREFIX_MAX];
+};
+
+/* bitswap_block_cid of prefix and block is to be computed, on whatever thread. Both stay until
+ * bitswap_node_checked is called for the buffer, not from within this call. */
+typedef void (*bitswap_node_check_fn)(void *ctx, uint32_t buffer, struct span prefix,
+                                      struct span block);
+
 struct bitswap_node_memory {
     struct bitswap_server_memory server;
     struct bitswap_client_memory client;
@@ -72,6 +87,9 @@ struct bitswap_node {
     size_t peer_count;
     struct bitswap_node_pool in, out;
     const struct block_sink *sink;
+    struct bitswap_node_check *checks;
+    bitswap_node_check_fn check;
+    void *check_ctx;
     uint64_t arrived; /* sessions that have got a block; the owner takes them and sets it to 0 */
     uint64_t credit_ms;
     uint64_t hours; /* added to the hours of now_ms: so the ledger outlives a start */
@@ -81,6 +99,16 @@ struct bitswap_node {
 void bitswap_node_init(struct bitswap_node *n, const struct bitswap_node_memory *memory,
                        const struct block_source *source, const struct block_sink *sink,
                        uint64_t seed);
+
+/* Blocks of at least BITSWAP_NODE_ASIDE bytes are given to fn, so that a stream goes on while they
+ * are hashed. Kept: checks, memory->in.count of them. Without this call they are hashed at once. */
+void bitswap_node_checker(struct bitswap_node *n, struct bitswap_node_check *checks,
+                          bitswap_node_check_fn fn, void *ctx);
+
+/* The block of a buffer that was given to fn has been checked: cid is what bitswap_block_cid gave,
+ * NULL when it failed. Its buffer is free again. A block that the sink refuses is still wanted. */
+void bitswap_node_checked(struct bitswap_node *n, uint32_t buffer, const struct cid *cid,
+                          uint64_t now_ms);
 
 /* A peer is connected, under a number of the owner below peer_count; id = SHA-256 of its peer id.
  * ERR_LIMIT: the server has no place. */

@@ -303,6 +303,122 @@ static void streams_end_anywhere(void **state)
     free(j);
 }
 
+/* Blocks that are hashed elsewhere, in the order in which they were given away. */
+struct aside {
+    struct bitswap_node_check checks[BUFFERS];
+    uint32_t buffers[BUFFERS];
+    struct span prefix[BUFFERS], block[BUFFERS];
+    size_t count, most, given;
+};
+
+static void put_aside(void *ctx, uint32_t buffer, struct span prefix, struct span block)
+{
+    struct aside *a = ctx;
+    CHECK(a->count < BUFFERS && block.n >= BITSWAP_NODE_ASIDE);
+    a->buffers[a->count] = buffer;
+    a->prefix[a->count] = prefix;
+    a->block[a->count++] = block;
+    a->given++;
+    a->most = a->count > a->most ? a->count : a->most;
+}
+
+/* The one that was given away last comes first. */
+static void give_back(struct side *s, struct aside *a, bool fail, uint64_t now)
+{
+    struct cid cid;
+    CHECK(a->count > 0);
+    size_t i = --a->count;
+    CHECK_OK(bitswap_block_cid(&cid, a->prefix[i], a->block[i]));
+    bitswap_node_checked(&s->n, a->buffers[i], fail ? NULL : &cid, now);
+}
+
+/* A stream goes on while its blocks are hashed; one that cannot be verified is asked for again. */
+static void blocks_are_hashed_aside(void **state)
+{
+    (void)state;
+    struct side *a = side_new(), *b = side_new();
+    struct aside aside = { .count = 0 };
+    struct prng g;
+    size_t sizes[40];
+    prng_init(&g, 6);
+    for (size_t i = 0; i < 40; i++)
+        sizes[i] = i % 4 == 0 ? 1 + (size_t)prng_below(&g, BITSWAP_NODE_ASIDE - 1)
+                              : BITSWAP_NODE_ASIDE + (size_t)prng_below(&g, 100000);
+    struct cid root = build(a, &g, sizes, 40);
+    bitswap_node_checker(&b->n, aside.checks, put_aside, &aside);
+    join(a, 0, 1);
+    join(b, 0, 2);
+    struct job *j = job_new(b, &root);
+    CHECK_OK(bitswap_client_provider(&b->n.client, j->session, 0));
+    struct pipe *ask = pipe_new(b, 0, a, 0), *answer = pipe_new(a, 0, b, 0);
+    size_t failed = 0;
+    uint64_t now = 0;
+    for (; !j->done && now < 200000; now++) {
+        bitswap_node_step(&a->n, now);
+        bitswap_node_step(&b->n, now);
+        CHECK_OK(pipe_turn(ask, &g, now));
+        CHECK_OK(pipe_turn(answer, &g, now));
+        if (aside.count > 0 && prng_below(&g, 12) == 0) {
+            bool fail = failed < 2 && prng_below(&g, 4) == 0;
+            failed += fail;
+            give_back(b, &aside, fail, now);
+        }
+        job_turn(j, now);
+    }
+    CHECK(j->done && j->blocks == 41 && failed == 2 && aside.given == 32);
+    CHECK(aside.most > 1 && aside.count == 0);
+    CHECK(b->store->count == a->store->count);
+    pipe_free(ask);
+    pipe_free(answer);
+    bitswap_node_leave(&a->n, 0, now);
+    bitswap_node_leave(&b->n, 0, now);
+    side_free(a);
+    side_free(b);
+    free(j);
+}
+
+/* The peer has left, and another has its number, when its block has been hashed: it counts for
+ * nobody, and its memory is free again. */
+static void a_peer_leaves_before_its_block_is_hashed(void **state)
+{
+    (void)state;
+    struct side *s = side_new();
+    struct aside aside = { .count = 0 };
+    static uint8_t data[2 * BITSWAP_NODE_ASIDE], message[sizeof(data) + 200];
+    struct writer w =
+        writer_of(message + VARINT_FRAME_HEAD_MAX, sizeof(message) - VARINT_FRAME_HEAD_MAX);
+    struct cid c = {
+        .version = 1, .codec = CID_CODEC_RAW, .hash = CID_HASH_SHA2_256, .digest_size = 32
+    };
+    struct bitswap_node_stream st;
+    uint32_t session;
+    size_t taken;
+    bitswap_node_checker(&s->n, aside.checks, put_aside, &aside);
+    sha256(c.digest, span_of(data, sizeof(data)));
+    bitswap_write_block_head(&w, &c, sizeof(data));
+    write_bytes(&w, data, sizeof(data));
+    struct span frame = varint_frame_close(message, w.len);
+    CHECK_OK(bitswap_client_open(&s->n.client, &session));
+    CHECK_OK(bitswap_client_want(&s->n.client, session, &c, 0));
+    for (int round = 0; round < 2; round++) {
+        join(s, 0, (uint8_t)round);
+        bitswap_node_stream_init(&st, 0);
+        CHECK_OK(bitswap_node_read(&s->n, &st, &taken, frame, 0));
+        CHECK(taken == frame.n && st.buffer == BITSWAP_NODE_NONE && aside.count == 1);
+        CHECK(s->n.in.free_count == BUFFERS - 1 && s->peers[0].held == 1);
+        bitswap_node_stream_fini(&s->n, &st);
+        if (round == 0) {
+            bitswap_node_leave(&s->n, 0, 0);
+            join(s, 0, 9);
+        }
+        give_back(s, &aside, false, 0);
+        CHECK(s->n.in.free_count == BUFFERS && s->peers[0].held == 0);
+        CHECK(s->store->count == (size_t)round && (s->n.arrived != 0) == (round == 1));
+        bitswap_node_leave(&s->n, 0, 0);
+    }
+    side_free(s);
+}
+
 /* Blocks that nobody asked for take no memory and no time. */
 static void unasked_blocks_are_passed_over(void **state)
 {
@@ -393,6 +509,8 @@ int main(void)
         cmocka_unit_test(blocks_go_through_a_chain_of_nodes),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped),
         cmocka_unit_test(streams_end_anywhere),
+        cmocka_unit_test(blocks_are_hashed_aside),
+        cmocka_unit_test(a_peer_leaves_before_its_block_is_hashed),
         cmocka_unit_test(unasked_blocks_are_passed_over),
         cmocka_unit_test(a_slow_block_keeps_nobody_else),
     };

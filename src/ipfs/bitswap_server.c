@@ -316,6 +316,15 @@ bool bitswap_server_next(const struct bitswap_server *s, uint32_t *peer)
 
 enum answer { ANSWER_DONE, ANSWER_WAITS, ANSWER_LATER, ANSWER_NO_ROOM };
 
+static size_t head_size(const struct cid *cid, size_t size)
+{
+    uint8_t head[BITSWAP_BLOCK_OVERHEAD];
+    struct writer w = writer_of(head, sizeof(head));
+    bitswap_write_block_head(&w, cid, size);
+    ASSERT(w.err == OK);
+    return w.len;
+}
+
 static enum answer send_block(struct bitswap_server *s, struct writer *w, const struct cid *cid,
                               size_t *blocks)
 {
@@ -328,20 +337,22 @@ static enum answer send_block(struct bitswap_server *s, struct writer *w, const 
     if (mark > 0 && s->source->size != NULL && s->source->size(s->source->ctx, &size, &key) == OK &&
         mark + size + BITSWAP_BLOCK_OVERHEAD > BITSWAP_SERVER_TARGET)
         return ANSWER_NO_ROOM;
-    /* The block is read to where its data will stand if its head is as long as can be. */
     if (w->n - mark < BITSWAP_BLOCK_OVERHEAD + BITSWAP_BLOCK_MAX)
         return ANSWER_NO_ROOM;
-    struct mspan room = { w->p + mark + BITSWAP_BLOCK_OVERHEAD, BITSWAP_BLOCK_MAX };
+    /* It is read to where its data will stand if it is as long as the one before. */
+    struct mspan room = { w->p + mark + head_size(cid, s->usual), BITSWAP_BLOCK_MAX };
     e = dag_block_get(&block, room, s->source, cid);
     if (e == ERR_BUSY)
         return ANSWER_LATER;
     if (e != OK)
         return ANSWER_WAITS;
+    uint8_t *data = w->p + mark + head_size(cid, block.n);
+    if (block.n > 0 && data != block.p)
+        memmove(data, block.p, block.n);
     bitswap_write_block_head(w, cid, block.n);
-    ASSERT(w->err == OK && w->len - mark <= BITSWAP_BLOCK_OVERHEAD);
-    if (block.n > 0)
-        memmove(w->p + w->len, block.p, block.n);
+    ASSERT(w->err == OK && w->p + w->len == data);
     w->len += block.n;
+    s->usual = block.n;
     *blocks += block.n;
     s->blocks_sent++;
     return ANSWER_DONE;

@@ -66,6 +66,7 @@ struct bitswap_server {
     struct digest_hash hash;
     uint32_t want_free;
     uint64_t clock; /* of fairness: where the peer that was served last stood */
+    size_t usual;   /* bytes of the block that was sent last */
     uint64_t blocks_sent, bytes_sent, refused; /* refused: wants dropped for lack of place */
 };
 

@@ -279,6 +279,7 @@ static void turn(void *ctx)
     bool more = true;
     if (x->stopped || x->swarm == NULL)
         return;
+    exchange_check_turn(x->checks, exchange_now(x));
     came_turn(x);
     exchange_credit_turn(x);
     for (int i = 0; i < ROUNDS && more; i++) {
@@ -353,6 +354,7 @@ static enum err begin(struct exchange *x)
     x->sink = (struct block_sink){ .ctx = x, .put = exchange_ask_put };
     random_bytes(&seed, sizeof(seed));
     bitswap_node_init(&x->node, &x->m, &x->source, &x->sink, seed);
+    TRY(exchange_check_open(&x->checks, x->o.loop, &x->node, &x->wake));
     x->node.hours = exchange_credit_hours();
     exchange_credit_load(x);
     TRY(exchange_ask_open(x));
@@ -392,6 +394,7 @@ void exchange_stop(struct exchange *x)
     x->tick = NULL;
     exchange_ask_stop(x);
     exchange_read_stop(x->reads);
+    exchange_check_stop(x->checks);
 }
 
 void exchange_close(struct exchange *x)
@@ -407,6 +410,7 @@ void exchange_close(struct exchange *x)
     if (x->reads != NULL)
         exchange_credit_end(x);
     exchange_read_close(x->reads);
+    exchange_check_close(x->checks);
     free(x->peers);
     free(x->streams);
     free(x->m.server.wants);

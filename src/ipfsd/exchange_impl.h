@@ -5,6 +5,7 @@
 #include "ipfs/bitswap_dag.h"
 #include "ipfs/bitswap_node.h"
 #include "ipfsd/exchange.h"
+#include "ipfsd/exchange_check.h"
 #include "ipfsd/exchange_read.h"
 
 #include <pthread.h>
@@ -57,6 +58,7 @@ struct exchange {
     struct loop_event wake;
     struct loop_timer *tick;
     struct exchange_read *reads;
+    struct exchange_check *checks;
     struct block_source source;
     struct block_sink sink;
     struct bitswap_node_memory m;

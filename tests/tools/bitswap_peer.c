@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PEERS_MAX = 16, CONNECTIONS = 64, SEEN = 1 << 20, MEET_MS = 60000, VANISH_AFTER = 20 };
+enum { PEERS_MAX = 16, CONNECTIONS = 64, SEEN = 1 << 18, MEET_MS = 60000, VANISH_AFTER = 20 };
 
 enum temper { HONEST, SLOW, LYING, STALLING, VANISHING };
 static const char *const tempers[] = { "honest", "slow", "lying", "stalling", "vanishing" };
