@@ -127,9 +127,10 @@ class Api(chain_lib.Chaind):
 
 
 class Network:
-    """accounts: seeds in hex of further accounts with money, for worker_lib."""
+    """accounts: seeds in hex of further accounts with money, for worker_lib; genesis: further members of it."""
 
-    def __init__(self, block_ms, params, nodes=1, disk="400M", agent=(), accounts=()):
+    def __init__(self, block_ms, params, nodes=1, disk="400M", agent=(), accounts=(), genesis=None):
+        more_genesis = genesis or {}
         self.dir = t.temp_dir()
         self.block_ms = block_ms
         self.chain_home, self.user_home = self.dir / "chain", self.dir / "user"
@@ -146,7 +147,7 @@ class Network:
                              capture_output=True, text=True, check=True).stdout.strip()
         genesis = {"chain_id": CHAIN, "time_ms": 1700000000000, "beacon": "07" * 32, "validators": [], "contributors": [key],
                    "params": {"preset": "devnet", "block_ms": str(block_ms), "srd_extent_size": 1 << 20, **params},
-                   "balances": [{"address": a, "amount": str(10**15)} for a in [self.user_account, *more] + [n.account for n in self.nodes]]}
+                   "balances": [{"address": a, "amount": str(10**15)} for a in [self.user_account, *more] + [n.account for n in self.nodes]], **more_genesis}
         (self.chain_home / "genesis.json").write_text(json.dumps(genesis))
         self.chain = Program("crust-chaind", self.chain_home, "--http-port", str(free_port()), "--beacon-key", "beacon.key", "--url-file", "url",
                              "--log-level", "warn")
