@@ -309,7 +309,7 @@ enum err bitswap_read(struct bitswap_reader *r, struct span in, size_t *taken,
     return r->err;
 }
 
-enum err bitswap_block_cid(struct cid *out, struct span prefix, struct span block)
+enum err bitswap_prefix_cid(struct cid *out, struct span prefix)
 {
     struct reader r = reader_of(prefix);
     *out = (struct cid){ 0 };
@@ -323,6 +323,12 @@ enum err bitswap_block_cid(struct cid *out, struct span prefix, struct span bloc
     out->codec = codec;
     out->hash = hash;
     out->digest_size = SHA256_SIZE;
+    return OK;
+}
+
+enum err bitswap_block_cid(struct cid *out, struct span prefix, struct span block)
+{
+    TRY(bitswap_prefix_cid(out, prefix));
     sha256(out->digest, block);
     return OK;
 }

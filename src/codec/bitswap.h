@@ -87,6 +87,9 @@ void bitswap_reader_memory(struct bitswap_reader *r, uint8_t *memory);
  * ERR_FORMAT (no prefix), ERR_UNSUPPORTED (a hash other than sha2-256 over 32 bytes). */
 NODISCARD enum err bitswap_block_cid(struct cid *out, struct span prefix, struct span block);
 
+/* The same but for the digest, which the caller computes; until then it is zeros. */
+NODISCARD enum err bitswap_prefix_cid(struct cid *out, struct span prefix);
+
 /* Writers of the parts of a message, in this order: one wantlist, blocks, presences. */
 void bitswap_write_wantlist(struct writer *w, const struct bitswap_entry *entries, size_t count,
                             bool full);

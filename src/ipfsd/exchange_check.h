@@ -1,10 +1,14 @@
 /* exchange_check: blocks that have come are hashed by a thread of their own, beside the loop, which
- * meanwhile takes and deciphers what comes next. */
+ * meanwhile takes and deciphers what comes next. Two blocks of one length are hashed side by side,
+ * which takes the processor's SHA unit little longer than one: while more is wanted, a block waits
+ * EXCHANGE_CHECK_WAIT_MS for another. */
 #ifndef CRUST_IPFSD_EXCHANGE_CHECK_H
 #define CRUST_IPFSD_EXCHANGE_CHECK_H
 
 #include "ipfs/bitswap_node.h"
 #include "rt/loop.h"
+
+enum { EXCHANGE_CHECK_WAIT_MS = 3 };
 
 struct exchange_check;
 
