@@ -137,7 +137,7 @@ $(B)/tools/%.o: tools/%.c
 	@$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -c -o $@ $<
 BENCH_SRC := $(wildcard bench/*.c)
 BENCH_BINS := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
-$(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)),$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
+$(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lcmocka -lpthread
