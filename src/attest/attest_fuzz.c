@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t zero[32];
     struct ed25519_key key;
     ed25519_keypair(&key, zero);
-    struct attest_context c = { .binding = { key.public_key, zero, zero, zero, zero },
+    struct attest_context c = { .binding = { key.public_key, zero, zero, zero, zero, NULL, NULL },
                                 .allow_software = true };
     uint8_t genuine[ATTEST_SOFTWARE_MAX];
     struct writer w = writer_of(genuine, sizeof(genuine));

@@ -8,7 +8,9 @@ static char plain(uint8_t b)
 {
     if (b >= 'A' && b <= 'Z')
         return (char)(b | 0x20);
-    return b > ' ' && b <= '~' && b != '.' && b != '\\' ? (char)b : '?';
+    if (b > ' ' && b <= '~' && b != '.' && b != '\\')
+        return (char)b;
+    return '?';
 }
 
 /* Adds one label; false when the name gets too long. */

@@ -501,7 +501,7 @@ static void test_evidence_binds_account_and_block(void **state)
     CHECK_OK(fake_ask(&w->host, &r, NULL, &m, (struct span){ NULL, 0 }));
     attest_release_id(release_id, span_str("test"));
     struct attest_context c = { .binding = { w->host.worker, m.u.evidence.account, w->host.chain,
-                                             release_id, m.u.evidence.block_hash },
+                                             release_id, m.u.evidence.block_hash, NULL, NULL },
                                 .allow_software = true };
     struct attest_verdict v;
     CHECK_OK(attest_verify(&v, r.u.evidence.evidence, &c));
