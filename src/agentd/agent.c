@@ -167,8 +167,7 @@ static bool step_worker(struct agent *a)
         send_evidence(a, TX_WORKER_REGISTER);
         return true;
     case PLAN_WORKER_ATTEST:
-        log_info("attestation-shown", "block=%llu",
-                 (unsigned long long)a->worker.evidence_height);
+        log_info("attestation-shown", "block=%llu", (unsigned long long)a->worker.evidence_height);
         send_evidence(a, TX_WORKER_ATTEST);
         return true;
     case PLAN_WORKER_COLLATERAL:
