@@ -6,6 +6,7 @@
 #include "agentd/plan_collateral.h"
 #include "api/chain_client_attest.h"
 #include "attest/attest.h"
+#include "chain/registry.h"
 #include "chain/result.h"
 #include "rt/folder.h"
 #include "rt/log.h"
@@ -45,9 +46,6 @@ struct agent_collateral {
     struct bundle_plan posts;
     uint8_t room[FILES_MAX];
 };
-
-static const char *const kind_names[COLLATERAL_KINDS] = { "tcb-info", "qe-identity", "root-crl",
-                                                          "pck-crl",  "amd-crl",     "amd-ca" };
 
 static uint64_t now_s(const struct agent *a)
 {
@@ -101,7 +99,7 @@ static void warn_of_lapses(struct agent_collateral *c)
         const struct plan_collateral_lapse *l = &lapsing[i];
         log_warn("collateral-lapses",
                  "document=%s state=%s days=%llu next=\"crust attest collateral fetch, into %s\"",
-                 kind_names[l->kind],
+                 registry_kind_name(l->kind),
                  l->lapses == 0        ? "missing"
                  : l->lapses < c->time ? "lapsed"
                                        : "soon",
@@ -264,7 +262,7 @@ void agent_collateral_sent(struct agent *a, enum err e, uint32_t result, uint64_
 {
     struct agent_collateral *c = a->collateral;
     const struct bundle_step *s = &c->posts.steps[c->plan.step];
-    const char *kind = kind_names[s->entry.kind];
+    const char *kind = registry_kind_name(s->entry.kind);
     if (plan_collateral_sent(&c->plan, e, result, agent_now(a)))
         log_info("collateral-posted", "document=%s height=%llu lapses=%llu days=%llu", kind,
                  (unsigned long long)height, (unsigned long long)s->entry.lapses,

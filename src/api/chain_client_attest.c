@@ -1,6 +1,7 @@
 #include "api/chain_client_attest.h"
 
 #include "api/chain_client_read.h"
+#include "chain/registry.h"
 
 void chain_client_documents_path(char out[CHAIN_CLIENT_PATH_MAX], const char *cursor)
 {
@@ -51,10 +52,8 @@ static void read_about(struct chain_client_document *d, struct json_value v)
 
 static enum collateral_kind kind_of(struct json_value v, const char *name)
 {
-    static const char *const names[COLLATERAL_KINDS] = { "tcb-info", "qe-identity", "root-crl",
-                                                         "pck-crl",  "amd-crl",     "amd-ca" };
     for (int k = 0; k < COLLATERAL_KINDS; k++) {
-        if (strcmp(name, names[k]) == 0)
+        if (strcmp(name, registry_kind_name((enum collateral_kind)k)) == 0)
             return (enum collateral_kind)k;
     }
     json_fail(v, ERR_FORMAT, "an unknown kind of document");

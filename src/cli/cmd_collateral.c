@@ -1,5 +1,6 @@
 /* crust attest collateral status|post|fetch|pack: the documents that evidence is judged by. */
 #include "base/hex.h"
+#include "chain/registry.h"
 #include "cli/attest_files.h"
 #include "cli/collateral.h"
 #include "cli/keyring.h"
@@ -159,9 +160,6 @@ static enum cli_exit read_folders(struct cli *c, struct bundle *files)
     return CLI_OK;
 }
 
-static const char *const kind_names[COLLATERAL_KINDS] = { "tcb-info", "qe-identity", "root-crl",
-                                                          "pck-crl",  "amd-crl",     "amd-ca" };
-
 static enum cli_exit send_all(struct cli *c, const struct bundle_plan *plan,
                               const struct ed25519_key *key)
 {
@@ -180,10 +178,10 @@ static enum cli_exit send_all(struct cli *c, const struct bundle_plan *plan,
             break;
         day_of(day, s->entry.lapses);
         if (!c->json)
-            printf("%-12s taken in block %llu; it lapses %s\n", kind_names[s->entry.kind],
+            printf("%-12s taken in block %llu; it lapses %s\n", registry_kind_name(s->entry.kind),
                    (unsigned long long)tx.height, day);
         (void)json_array_append_new(
-            done, json_pack("{s:s, s:I, s:I}", "kind", kind_names[s->entry.kind], "height",
+            done, json_pack("{s:s, s:I, s:I}", "kind", registry_kind_name(s->entry.kind), "height",
                             (json_int_t)tx.height, "lapses", (json_int_t)s->entry.lapses));
     }
     if (exit != CLI_OK || !c->json) {

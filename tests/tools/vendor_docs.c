@@ -20,14 +20,13 @@ static void put(const char *folder, const char *name, struct span bytes)
     CHECK_OK(path_write_file(path, bytes, 0644));
 }
 
-static void put_list(struct vendor *v, const char *folder, const char *name, const char *issuer,
+static void put_list(const char *folder, const char *name, const char *issuer,
                      const struct testcert_key *key, uint64_t from)
 {
     uint8_t room[4096];
     const struct testcert_list spec = {
         .issuer = issuer, .key = key, .from = from, .to = from + 30 * (uint64_t)DAY
     };
-    (void)v;
     put(folder, name, testcert_crl(room, sizeof(room), &spec));
 }
 
@@ -52,8 +51,8 @@ int main(int argc, char **argv)
         put(argv[i], "signer.der", v.signer_cert);
         put(argv[i], "tcb.json", vendor_tcb_info(&v, text, from, to, evaluation, 7));
         put(argv[i], "qe.json", vendor_qe_identity(&v, text, from, to, evaluation));
-        put_list(&v, argv[i], "root.crl", VENDOR_ROOT, &v.root, from);
-        put_list(&v, argv[i], "pck.crl", VENDOR_CA, &v.ca, from);
+        put_list(argv[i], "root.crl", VENDOR_ROOT, &v.root, from);
+        put_list(argv[i], "pck.crl", VENDOR_CA, &v.ca, from);
     }
     vendor_fini(&v);
     return 0;
