@@ -72,6 +72,7 @@ static void on_begin(void *ctx)
 void p2p_find_begin(struct p2p_find *f, struct resolver *r)
 {
     f->resolver = r;
+    seek_resolver(f->seek, r);
     if (f->settings->p2p.dht != DHT_OFF && f->settings->p2p.bootstrap_count > 0)
         loop_timer_start(f->begin, 0, BEGIN_MS);
 }

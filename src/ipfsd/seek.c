@@ -4,6 +4,8 @@
 
 enum { PACED_MS = 5000, RETRY_MS = 500 };
 
+struct place;
+
 /* One who is said to have it. */
 struct provider {
     enum {
@@ -14,15 +16,29 @@ struct provider {
         PROVIDER_THROUGH
     } state;
     struct seek *seek;
+    struct place *place;
     struct peer_id peer;
     uint32_t connection, question; /* who looks for its addresses; 0: nobody */
     uint64_t at_ms;
     size_t addr_count, tried;
     struct multiaddr addrs[ROUTING_ADDRS_MAX];
+    size_t name_count, named; /* named: names that have been asked about */
+    bool resolving;
+    struct multiaddr names[SEEK_NAMES];
+};
+
+/* A name under way. It outlives the content that it was asked for: answers cannot be taken back. */
+struct name_look {
+    bool used;
+    struct seek *seek;
+    struct provider *provider;
+    uint32_t serial; /* of the place then */
+    struct peer_id peer;
 };
 
 struct place {
     bool used, asked; /* asked: routing is through */
+    uint32_t serial;  /* counts the contents that stood here */
     struct seek *seek;
     struct cid cid;
     uint32_t question, connected;
@@ -33,6 +49,8 @@ struct place {
 struct seek {
     struct seek_options o;
     struct swarm *swarm;
+    struct resolver *resolver; /* NULL: names are passed over */
+    struct name_look name_looks[RESOLVE_JOBS];
     bool stopped;
     struct loop_timer *tick;
     struct loop_event event;
@@ -51,23 +69,45 @@ static void wake(struct seek *s)
 
 /* ---- providers ------------------------------------------------------------------------------- */
 
-static void add_addresses(struct provider *v, const struct routing_provider *p)
+static void add_once(struct multiaddr *list, size_t *count, size_t max, const struct multiaddr *a)
 {
-    for (size_t i = 0; i < p->addr_count && v->addr_count < ROUTING_ADDRS_MAX; i++) {
-        bool there = false;
-        struct multiaddr_tcp t;
-        struct multiaddr a = p->addrs[i];
-        if (multiaddr_tcp_of(&t, &a) != OK || (t.host != MULTIADDR_IP4 && t.host != MULTIADDR_IP6))
-            continue; /* what the swarm cannot dial */
-        if (t.peer.size == 0 && multiaddr_add(&a, MULTIADDR_P2P, peer_id_span(&v->peer)) != OK)
-            continue;
-        if (t.peer.size != 0 && !peer_id_eq(&t.peer, &v->peer))
-            continue;
-        for (size_t k = 0; k < v->addr_count; k++)
-            there |= multiaddr_eq(&v->addrs[k], &a);
-        if (!there)
-            v->addrs[v->addr_count++] = a;
+    for (size_t k = 0; k < *count; k++)
+        if (multiaddr_eq(&list[k], a))
+            return;
+    if (*count < max)
+        list[(*count)++] = *a;
+}
+
+static bool is_dnsaddr(const struct multiaddr *a)
+{
+    struct reader r = reader_of(multiaddr_span(a));
+    struct multiaddr_part p;
+    return multiaddr_next(&r, &p) && p.code == MULTIADDR_DNSADDR;
+}
+
+static void add_address(struct provider *v, const struct multiaddr *address)
+{
+    struct multiaddr_tcp t;
+    struct multiaddr a = *address;
+    if (multiaddr_tcp_of(&t, &a) != OK) {
+        if (is_dnsaddr(&a)) /* which peers are under it is seen when it is resolved */
+            add_once(v->names, &v->name_count, SEEK_NAMES, &a);
+        return; /* what the swarm cannot dial */
     }
+    if (t.peer.size == 0 && multiaddr_add(&a, MULTIADDR_P2P, peer_id_span(&v->peer)) != OK)
+        return;
+    if (t.peer.size != 0 && !peer_id_eq(&t.peer, &v->peer))
+        return;
+    if (t.host == MULTIADDR_IP4 || t.host == MULTIADDR_IP6)
+        add_once(v->addrs, &v->addr_count, ROUTING_ADDRS_MAX, &a);
+    else
+        add_once(v->names, &v->name_count, SEEK_NAMES, &a);
+}
+
+static void add_addresses(struct provider *v, const struct multiaddr *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        add_address(v, &list[i]);
     if (v->state == PROVIDER_NAMED && v->addr_count > 0)
         v->state = PROVIDER_WAITING;
 }
@@ -79,9 +119,11 @@ static struct provider *provider_of(struct place *p, const struct peer_id *peer)
         if (v->state != PROVIDER_NONE && peer_id_eq(&v->peer, peer))
             return v;
         if (v->state == PROVIDER_NONE) {
-            *v = (struct provider){
-                .state = PROVIDER_NAMED, .seek = p->seek, .peer = *peer, .connection = GATE_NONE
-            };
+            *v = (struct provider){ .state = PROVIDER_NAMED,
+                                    .seek = p->seek,
+                                    .place = p,
+                                    .peer = *peer,
+                                    .connection = GATE_NONE };
             return v;
         }
     }
@@ -94,7 +136,7 @@ static void on_found(void *ctx, const struct routing_provider *p)
     struct provider *v = provider_of(place, &p->peer);
     if (v == NULL)
         return;
-    add_addresses(v, p);
+    add_addresses(v, p->addrs, p->addr_count);
     wake(place->seek);
 }
 
@@ -110,7 +152,7 @@ static void on_addresses(void *ctx, const struct routing_provider *p)
 {
     struct provider *v = ctx;
     if (peer_id_eq(&p->peer, &v->peer))
-        add_addresses(v, p);
+        add_addresses(v, p->addrs, p->addr_count);
     wake(v->seek);
 }
 
@@ -123,6 +165,39 @@ static void on_no_more(void *ctx)
     wake(v->seek);
 }
 
+static void on_resolved(void *ctx, const struct resolved *found)
+{
+    struct name_look *l = ctx;
+    struct provider *v = l->provider;
+    l->used = false;
+    if (l->seek->stopped || v->place == NULL || !v->place->used || v->place->serial != l->serial ||
+        !peer_id_eq(&v->peer, &l->peer))
+        return;
+    v->resolving = false;
+    if (v->state != PROVIDER_NONE && v->state != PROVIDER_THROUGH)
+        add_addresses(v, found->list, found->count);
+    wake(l->seek);
+}
+
+/* True while a name of the provider's is being looked up, or will be. */
+static bool resolve_names(struct seek *s, struct provider *v)
+{
+    struct name_look *l = NULL;
+    if (s->resolver == NULL || v->resolving || v->named == v->name_count)
+        return v->resolving;
+    for (size_t i = 0; i < RESOLVE_JOBS && l == NULL; i++)
+        if (!s->name_looks[i].used)
+            l = &s->name_looks[i];
+    if (l == NULL)
+        return true;
+    *l =
+        (struct name_look){ .seek = s, .provider = v, .serial = v->place->serial, .peer = v->peer };
+    enum err e = resolve_start(s->resolver, &v->names[v->named], on_resolved, l);
+    l->used = v->resolving = e == OK;
+    v->named += e == OK || e != ERR_BUSY;
+    return true; /* busy, or over: at the next turn */
+}
+
 /* Only its name is known. */
 static void ask_where(struct seek *s, struct provider *v)
 {
@@ -131,6 +206,12 @@ static void ask_where(struct seek *s, struct provider *v)
     };
     if (v->question == 0 && routing_begin(s->o.routing, &v->question, &q) != OK)
         v->state = PROVIDER_THROUGH;
+}
+
+/* Its addresses are used up; others may come of its names. */
+static void dialled(struct seek *s, struct provider *v)
+{
+    v->state = resolve_names(s, v) ? PROVIDER_WAITING : PROVIDER_THROUGH;
 }
 
 static void dial(struct seek *s, struct provider *v)
@@ -149,7 +230,7 @@ static void dial(struct seek *s, struct provider *v)
         }
         v->tried++;
     }
-    v->state = PROVIDER_THROUGH;
+    dialled(s, v);
 }
 
 static void provider_turn(struct place *p, struct provider *v, uint32_t *dials)
@@ -162,7 +243,8 @@ static void provider_turn(struct place *p, struct provider *v, uint32_t *dials)
         p->connected++;
         p->linger_ms = now_of(s) + SEEK_LINGER_MS;
     } else if (v->state == PROVIDER_NAMED) {
-        ask_where(s, v);
+        if (!resolve_names(s, v))
+            ask_where(s, v);
     } else if (v->state == PROVIDER_WAITING && now_of(s) >= v->at_ms && *dials < SEEK_DIALS) {
         dial(s, v);
     }
@@ -220,13 +302,20 @@ enum err seek_begin(struct seek *s, const struct cid *cid)
     }
     if (p == NULL || s->stopped)
         return ERR_LIMIT;
-    *p = (struct place){ .seek = s, .cid = *cid, .deadline_ms = now_of(s) + SEEK_MS };
+    *p = (struct place){
+        .seek = s, .cid = *cid, .serial = p->serial + 1, .deadline_ms = now_of(s) + SEEK_MS
+    };
     const struct routing_question q = {
         .kind = ROUTING_PROVIDERS, .cid = *cid, .ctx = p, .found = on_found, .over = on_over
     };
     TRY(routing_begin(s->o.routing, &p->question, &q));
     p->used = true;
     return OK;
+}
+
+void seek_resolver(struct seek *s, struct resolver *r)
+{
+    s->resolver = r;
 }
 
 void seek_peer(struct seek *s, uint32_t connection)

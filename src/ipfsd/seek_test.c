@@ -3,7 +3,10 @@
 
 #include "base/check.h"
 #include "crypto/random.h"
+#include "ipfsd/fake_dns_test.h"
 #include "rt/clock.h"
+
+#include <stdio.h>
 
 enum { SIDES = 3, PATIENCE_MS = 60000 };
 
@@ -199,6 +202,55 @@ static void a_provider_without_address_is_looked_up(void **state)
     CHECK(cancelled == 1 && overs == 0);
 }
 
+/* Resolves names of the test's own server; what the system knows of localhost is the same. */
+static void a_provider_with_names_only_is_resolved(void **state)
+{
+    (void)state;
+    char row[MULTIADDR_TEXT_MAX], host[MULTIADDR_TEXT_MAX + 16];
+    struct fake_dns_row rows[] = { { "_dnsaddr.peer.example", host } };
+    struct fake_dns dns;
+    struct resolver *resolver;
+    start();
+    struct multiaddr full = sides[1].address;
+    CHECK_OK(multiaddr_add(&full, MULTIADDR_P2P, peer_id_span(&sides[1].id)));
+    multiaddr_format(row, &full);
+    (void)snprintf(host, sizeof(host), "dnsaddr=%s", row);
+    fake_dns_start(&dns, rows, 1);
+    CHECK_OK(resolve_open(&resolver, loop, &dns.at));
+    seek_resolver(seek, resolver);
+    const struct cid cid = content();
+    CHECK_OK(seek_begin(seek, &cid));
+    struct multiaddr_tcp t;
+    struct routing_provider p = provider(2, 2);
+    CHECK_OK(multiaddr_tcp_of(&t, &sides[2].address));
+    (void)snprintf(row, sizeof(row), "/dns4/localhost/tcp/%u", t.port);
+    CHECK_OK(multiaddr_parse(&p.addrs[1], span_str(row)));
+    const uint8_t ip[4] = { 127, 0, 0, 1 };
+    p.addrs[0] = multiaddr_of_ip(span_of(ip, 4), 1); /* nobody is there: then its name */
+    routing_found(routing, source, question, &p);
+    p = provider(1, 2);
+    CHECK_OK(multiaddr_parse(&p.addrs[0], span_str("/dnsaddr/nobody.example")));
+    CHECK_OK(multiaddr_parse(&p.addrs[1], span_str("/dnsaddr/peer.example")));
+    routing_found(routing, source, question, &p);
+    UNTIL(sides[0].peers == 2);
+    CHECK(swarm_find(sides[0].swarm, &sides[1].id) != GATE_NONE);
+    CHECK(swarm_find(sides[0].swarm, &sides[2].id) != GATE_NONE);
+    CHECK(asked == 1); /* nobody had to be asked where they are */
+    /* A name that is of no use, and one that is under way at the end. */
+    struct cid other = cid;
+    other.digest[1] = 9;
+    CHECK_OK(seek_begin(seek, &other));
+    p = provider(1, 1);
+    p.peer.bytes[p.peer.size - 1] ^= 1;
+    CHECK_OK(multiaddr_parse(&p.addrs[0], span_str("/dnsaddr/nobody.example")));
+    routing_found(routing, source, question, &p);
+    UNTIL(asked == 3); /* so it is asked where that one is */
+    seek_stop(seek);
+    resolve_close(resolver);
+    stop();
+    fake_dns_stop(&dns);
+}
+
 static void nobody_and_liars_end_it(void **state)
 {
     (void)state;
@@ -254,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_provider_is_dialled_at_its_second_address),
         cmocka_unit_test(a_provider_without_address_is_looked_up),
+        cmocka_unit_test(a_provider_with_names_only_is_resolved),
         cmocka_unit_test(nobody_and_liars_end_it),
         cmocka_unit_test(many_are_sought_and_named_within_limits),
     };
