@@ -3,6 +3,7 @@
 
 #include "agentd/decisions.h"
 #include "base/hex.h"
+#include "codec/holder_url.h"
 #include "rt/log.h"
 
 #include <stdio.h>
@@ -216,6 +217,17 @@ static void add_source(struct node_seal *rq, const char *url)
         rq->sources[rq->source_count++] = span_str(url);
 }
 
+/* The gateways of one who holds it; crust-ipfsd reads from the chain which peers do. */
+static void add_holder(struct node_seal *rq, const struct chain_client_holder *h)
+{
+    for (uint32_t i = 0; i < h->url_count; i++) {
+        struct holder_url url;
+        holder_url_read(&url, span_str(h->urls[i]));
+        if (url.kind == HOLDER_URL_GATEWAY)
+            add_source(rq, h->urls[i]);
+    }
+}
+
 /* The order's origins, then those who hold it already, then what the operator knows. */
 static void add_sources(const struct agent *a, struct node_seal *rq,
                         const struct chain_client_order *o)
@@ -223,9 +235,8 @@ static void add_sources(const struct agent *a, struct node_seal *rq,
     for (uint32_t i = 0; i < o->origin_count; i++)
         add_source(rq, o->origins[i]);
     for (uint32_t h = 0; h < o->holder_count; h++)
-        for (uint32_t i = 0; i < o->holders[h].url_count; i++)
-            if (memcmp(o->holders[h].lineage, a->view.work.lineage, 32) != 0)
-                add_source(rq, o->holders[h].urls[i]);
+        if (memcmp(o->holders[h].lineage, a->view.work.lineage, 32) != 0)
+            add_holder(rq, &o->holders[h]);
     for (uint32_t i = 0; i < a->settings.gateways.count; i++)
         add_source(rq, a->settings.gateways.urls[i]);
 }

@@ -1,5 +1,6 @@
 #include "cli/gateways.h"
 #include "cli/ledger.h"
+#include "codec/holder_url.h"
 #include "ipfs/dag_block.h"
 #include "rt/http_client.h"
 
@@ -53,10 +54,11 @@ void gateways_root(struct gateways *g, const struct cid *root)
 static void add(struct gateways *g, const char *url, bool allow_private)
 {
     size_t n = strlen(url);
+    struct holder_url h;
+    holder_url_read(&h, span_str(url));
     while (n > 0 && url[n - 1] == '/')
         n--;
-    bool http = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
-    if (!http || n >= GATEWAYS_URL_MAX || g->count == GATEWAYS_MAX)
+    if (h.kind != HOLDER_URL_GATEWAY || n >= GATEWAYS_URL_MAX || g->count == GATEWAYS_MAX)
         return;
     for (size_t i = 0; i < g->count; i++) {
         if (strlen(g->list[i].url) == n && memcmp(g->list[i].url, url, n) == 0)

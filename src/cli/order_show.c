@@ -4,6 +4,7 @@
 #include "cli/market.h"
 #include "cli/order.h"
 #include "cli/put.h"
+#include "codec/holder_url.h"
 #include "codec/ss58.h"
 #include "rt/http_client.h"
 
@@ -213,6 +214,23 @@ static void print_money(const struct cli *c, const struct chain_client_order *o)
     print_split(c);
 }
 
+/* Where its account says that the bytes are. */
+static void print_places(const struct chain_client_holder *h)
+{
+    for (uint32_t i = 0; i < h->url_count; i++) {
+        struct holder_url url;
+        char id[PEER_ID_TEXT_MAX];
+        holder_url_read(&url, span_str(h->urls[i]));
+        if (url.kind == HOLDER_URL_GATEWAY) {
+            printf("    gateway %s\n", h->urls[i]);
+        } else if (url.kind == HOLDER_URL_PEER) {
+            peer_id_format(id, &url.peer);
+            printf("    peer %s%s%s\n", id, url.address.size == 0 ? "" : " at ",
+                   url.address.size == 0 ? "" : h->urls[i]);
+        }
+    }
+}
+
 static void print_holder(const struct cli *c, const struct chain_client_status *now,
                          const struct chain_client_holder *h)
 {
@@ -255,6 +273,13 @@ static void print_holder(const struct cli *c, const struct chain_client_status *
                (unsigned long long)w.next_slot);
 }
 
+static void print_one(const struct cli *c, const struct chain_client_status *now,
+                      const struct chain_client_holder *h)
+{
+    print_holder(c, now, h);
+    print_places(h);
+}
+
 static void print_holders(const struct cli *c, const struct chain_client_status *now,
                           const struct chain_client_order *o)
 {
@@ -262,7 +287,7 @@ static void print_holders(const struct cli *c, const struct chain_client_status 
     page = *o;
     do {
         for (uint32_t i = 0; i < page.holder_count; i++)
-            print_holder(c, now, &page.holders[i]);
+            print_one(c, now, &page.holders[i]);
     } while (next_holders(c, &page, NULL));
 }
 

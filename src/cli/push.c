@@ -2,6 +2,7 @@
 #include "api/car_push.h"
 #include "cli/gateways.h"
 #include "cli/reading.h"
+#include "codec/holder_url.h"
 #include "codec/ss58.h"
 #include "ipfs/car_stream.h"
 #include "rt/clock.h"
@@ -92,7 +93,9 @@ static void add_node(struct push *push, const struct chain_client_account *accou
     struct push_node *n = &push->nodes[push->node_count];
     for (uint32_t i = 0; i < account->url_count; i++) {
         const char *url = account->urls[i];
-        if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        struct holder_url h;
+        holder_url_read(&h, span_str(url));
+        if (h.kind != HOLDER_URL_GATEWAY)
             continue;
         memcpy(n->account, account->id, 32);
         (void)snprintf(n->url, sizeof(n->url), "%s", url);
