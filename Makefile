@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 
 VARIANT ?= release
 B := build/$(VARIANT)
-MODULES := base crypto codec attest proof p2p seal chain ipfs api rt store engine sim
+MODULES := base crypto codec attest proof p2p seal chain ipfs api rt store engine
 PROGRAMS := chaind enclaved ipfsd agentd cli
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
@@ -137,7 +137,7 @@ $(B)/tools/%.o: tools/%.c
 	@$(CCACHE) $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -c -o $@ $<
 BENCH_SRC := $(wildcard bench/*.c)
 BENCH_BINS := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
-$(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
+$(B)/bench/%: bench/%.c $(foreach m,$(MODULES) ipfsd,$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lcmocka -lpthread
@@ -145,7 +145,7 @@ $(B)/bench/%: bench/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(if $(wi
 # Helpers of the end to end tests, linked like the benches.
 TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOL_BINS := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
-$(B)/tools/%: tests/tools/%.c $(foreach m,$(filter-out sim,$(MODULES)) ipfsd,$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
+$(B)/tools/%: tests/tools/%.c $(wildcard tests/tools/*.h) $(foreach m,$(MODULES) ipfsd,$(if $(wildcard src/$(m)/*.c),$(B)/lib/lib$(m).a))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call lastuniq,$(foreach m,$(MODULES),$($(m)_LIBS))) -lcmocka -lpthread

@@ -1,1 +1,0 @@
-sim_DEPS := engine api store rt p2p seal chain ipfs proof attest codec crypto base
