@@ -9,28 +9,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+
+from driver_lib import Driver
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("CRUST_BUILD", "build/release")
 CHAIN = "crust-e2e-1"
 
 
-class Signer:
-    """build/release/tools/chain_driver, one line in, one line out."""
+class Signer(Driver):
+    """Accounts and what they sign, by tests/tools/chain_driver.c."""
 
     def __init__(self):
-        self.p = subprocess.Popen([BUILD / "tools/chain_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.lock = threading.Lock()
-
-    def ask(self, *words):
-        with self.lock:
-            self.p.stdin.write(" ".join(str(w) for w in words) + "\n")
-            self.p.stdin.flush()
-            answer = self.p.stdout.readline().split()
-        assert answer and answer[0] != "error", (words, answer)
-        return answer
+        super().__init__("chain_driver")
 
     def account(self, i):
         seed = hashlib.sha256(b"chain e2e %d" % i).hexdigest()
@@ -40,10 +32,6 @@ class Signer:
     def transfer(self, frm, to_key, amount, nonce, expiry, chain=CHAIN):
         tx, txid = self.ask("transfer", frm["seed"], to_key, amount, nonce, expiry, chain)
         return bytes.fromhex(tx), txid
-
-    def close(self):
-        self.p.stdin.close()
-        self.p.wait()
 
 
 class Chaind:

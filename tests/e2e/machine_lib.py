@@ -1,41 +1,47 @@
 """A made vendor of TEEs (tests/tools/vendor_driver.c) and a machine of his: a tree of files in place of /dev/attestation, over which a real
 crust-enclaved-sgx runs."""
 import os
-import subprocess
 import threading
 import time
 
 import harness as t
+from driver_lib import Driver
 
 DAY = 86400
 PROGRAM = 9  # MRENCLAVE is 32 of these
+GOOD = 7  # the SVN that is up to date
+TCB_INFO, QE_IDENTITY, ROOT_CRL, PCK_CRL = 0, 1, 2, 3  # of documents
 
 
-class Vendor:
+def unhex(word):
+    return b"" if word == "-" else bytes.fromhex(word)
+
+
+
+class Vendor(Driver):
+    """now: his clock when he begins; what he publishes counts from it. root: his root certificate."""
+
     def __init__(self):
-        self.lock = threading.Lock()
+        super().__init__("vendor_driver")
         self.now = int(time.time())
-        self.p = subprocess.Popen([t.build / "../tools/vendor_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.root = self.ask("init", self.now)[0]
+        self.root = unhex(self.ask("init", self.now)[0])
 
-    def ask(self, *words):
-        with self.lock:
-            self.p.stdin.write(" ".join(str(w) for w in words) + "\n")
-            self.p.stdin.flush()
-            return [b"" if w == "-" else bytes.fromhex(w) for w in self.p.stdout.readline().split()]
+    def document(self, kind, issued=-1000, days=30, evaluation=20, good=GOOD, revoked="-"):
+        """(issuer, document) of a kind, issued that many seconds after now, for days from now; good: the SVN that is up to date; revoked: a machine's number."""
+        return tuple(map(unhex, self.ask("document", kind, self.now + issued, self.now + days * DAY, evaluation, good, revoked)))
 
-    def publish(self, folder, issued=-1000, revoked="-"):
-        """His documents as files; revoked: a machine's number."""
+    def quote(self, machine, report_data, program=PROGRAM, svn=GOOD):
+        return unhex(self.ask("quote", machine, program, svn, report_data.hex())[0])
+
+    def publish(self, folder, revoked="-", **when):
+        """His documents and their issuers as files; revoked: a machine's number."""
         folder.mkdir(exist_ok=True)
-        for kind, name in ((0, "tcb.json"), (1, "qe.json"), (2, "root.crl"), (3, "pck.crl")):
-            issuer, document = self.ask("document", kind, self.now + issued, self.now + 30 * DAY, 20, 7, revoked if kind == 3 else "-")
+        for kind, name, by in ((TCB_INFO, "tcb.json", "signer.der"), (QE_IDENTITY, "qe.json", "signer.der"), (ROOT_CRL, "root.crl", None),
+                               (PCK_CRL, "pck.crl", "ca.der")):
+            issuer, document = self.document(kind, revoked=revoked if kind == PCK_CRL else "-", **when)
             (folder / name).write_bytes(document)
-            if issuer:
-                (folder / f"{name}.der").write_bytes(issuer)
-
-    def close(self):
-        self.p.kill()
-        self.p.wait()
+            if by:
+                (folder / by).write_bytes(issuer)
 
 
 class Machine:
@@ -62,7 +68,7 @@ class Machine:
                 continue
             data = asked.read_bytes()
             os.truncate(asked, 0)
-            quote = self.vendor.ask("quote", self.number, PROGRAM, 7, data.hex())[0]
+            quote = self.vendor.quote(self.number, data)
             with open(self.folder / "quote", "wb") as f:
                 f.write(quote)
 

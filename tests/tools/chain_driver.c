@@ -4,15 +4,15 @@
  * - account SEED: key and address.
  * - transfer SEED TO AMOUNT NONCE EXPIRY CHAIN-ID: the transaction and its hash.
  * - sign SEED MESSAGE: the signature. */
+#include "driver.h"
+
 #include "base/hex.h"
 #include "codec/ss58.h"
 #include "codec/tx.h"
 #include "crypto/random.h"
 #include "crypto/sha256.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void account(const struct ed25519_key *key)
 {
@@ -56,42 +56,26 @@ static bool sign(const struct ed25519_key *key, const char *hex)
     return true;
 }
 
-static bool answer(const struct ed25519_key *key, char *words[8], size_t count)
+static bool answer(char *words[DRIVER_WORDS], size_t count)
 {
+    uint8_t seed[32];
+    struct ed25519_key key;
+    if (count < 2 || hex_parse(seed, sizeof(seed), words[1]) != OK)
+        return false;
+    ed25519_keypair(&key, seed);
     if (count == 2 && strcmp(words[0], "account") == 0) {
-        account(key);
+        account(&key);
         return true;
     }
     if (count == 3 && strcmp(words[0], "sign") == 0)
-        return sign(key, words[2]);
-    return count == 7 && strcmp(words[0], "transfer") == 0 && transfer(key, &words[2]);
+        return sign(&key, words[2]);
+    return count == 7 && strcmp(words[0], "transfer") == 0 && transfer(&key, &words[2]);
 }
 
 int main(void)
 {
-    static char line[4096];
     if (random_init() != OK)
         return EXIT_FAILURE;
-    while (fgets(line, sizeof(line), stdin) != NULL) {
-        char *words[8] = { 0 };
-        size_t count = 0;
-        for (char *at = line; count < 8; count++) {
-            at += strspn(at, " \n");
-            if (*at == '\0')
-                break;
-            words[count] = at;
-            at += strcspn(at, " \n");
-            if (*at != '\0')
-                *at++ = '\0';
-        }
-        uint8_t seed[32];
-        struct ed25519_key key;
-        bool good = count >= 2 && hex_parse(seed, sizeof(seed), words[1]) == OK;
-        if (good)
-            ed25519_keypair(&key, seed);
-        if (!good || !answer(&key, words, count))
-            printf("error\n");
-        fflush(stdout);
-    }
+    driver_run(answer);
     return EXIT_SUCCESS;
 }

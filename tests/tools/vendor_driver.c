@@ -5,11 +5,15 @@
  * - document KIND ISSUED NEXT EVALUATION GOOD REVOKED: issuer (or "-") and document of a
  *   collateral.post; GOOD is the SVN that is up to date, REVOKED a machine's number or "-".
  * - quote NUMBER PROGRAM SVN REPORT-DATA: an SGX quote. */
+#include "driver.h"
+
 #include "attest/testmachine.h"
 #include "base/hex.h"
 #include "crypto/random.h"
 
 #include <stdlib.h>
+
+enum { DAY = 86400, VALID_BEFORE = 1000 * DAY, VALID_AFTER = 3000 * DAY };
 
 static struct vendor v;
 
@@ -85,14 +89,14 @@ static bool quote(char *args[4])
 static bool init(const char *text)
 {
     uint64_t now = number(text);
-    if (v.root.pkey != NULL || now < 86400)
+    if (v.root.pkey != NULL || now < VALID_BEFORE)
         return false;
-    vendor_init(&v, now - 86400, now + 3000ull * 86400);
+    vendor_init(&v, now - VALID_BEFORE, now + VALID_AFTER);
     tell(v.root_cert, '\n');
     return true;
 }
 
-static bool answer(char *words[8], size_t count)
+static bool answer(char *words[DRIVER_WORDS], size_t count)
 {
     if (count == 2 && strcmp(words[0], "init") == 0)
         return init(words[1]);
@@ -105,25 +109,9 @@ static bool answer(char *words[8], size_t count)
 
 int main(void)
 {
-    static char line[1024];
     if (random_init() != OK)
         return EXIT_FAILURE;
-    while (fgets(line, sizeof(line), stdin) != NULL) {
-        char *words[8] = { 0 };
-        size_t count = 0;
-        for (char *at = line; count < 8; count++) {
-            at += strspn(at, " \n");
-            if (*at == '\0')
-                break;
-            words[count] = at;
-            at += strcspn(at, " \n");
-            if (*at != '\0')
-                *at++ = '\0';
-        }
-        if (!answer(words, count))
-            printf("error\n");
-        fflush(stdout);
-    }
+    driver_run(answer);
     vendor_fini(&v);
     return EXIT_SUCCESS;
 }
