@@ -1,11 +1,10 @@
 #include "p2p/noise.h"
 
 #include "base/hex.h"
-#include "base/prng.h"
 #include "codec/pb.h"
 #include "crypto/random.h"
 #include "p2p/noise_payload.h"
-#include "p2p/testlink.h"
+#include "p2p/testchannel.h"
 
 #include <stdio.h>
 
@@ -132,11 +131,6 @@ static void test_small_order_key(void **state)
 
 /* ---- libp2p's channel over it -------------------------------------------------------------- */
 
-static const char *const yamux[] = { "/yamux/1.0.0" };
-static const char *const mplex_yamux[] = { "/mplex/6.7.0", "/yamux/1.0.0" };
-static const char *const yamux_mplex[] = { "/yamux/1.0.0", "/mplex/6.7.0" };
-static const char *const mplex[] = { "/mplex/6.7.0" };
-
 struct pair {
     struct testlink link;
     struct ed25519_key identity[2];
@@ -224,43 +218,33 @@ static void test_another_peer_than_dialled(void **state)
     pair_fini(&p);
 }
 
-/* The first of the initiator's list that the responder has, whatever the responder prefers. */
+/* Without one in common a dialer is refused. */
 static void test_early_muxers(void **state)
 {
     (void)state;
-    static const struct {
-        const char *const *lists[2];
-        size_t counts[2];
-        const char *want; /* NULL: none agreed, "": refused */
-    } rows[] = {
-        { { yamux, yamux }, { 1, 1 }, "/yamux/1.0.0" },
-        { { mplex_yamux, yamux_mplex }, { 2, 2 }, "/mplex/6.7.0" },
-        { { yamux_mplex, mplex_yamux }, { 2, 2 }, "/yamux/1.0.0" },
-        { { mplex_yamux, yamux }, { 2, 1 }, "/yamux/1.0.0" },
-        { { yamux, yamux }, { 1, 0 }, NULL },
-        { { yamux, yamux }, { 0, 1 }, NULL },
-        { { yamux, mplex }, { 1, 1 }, "" },
-    };
-    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+    const struct testchannel_muxers *row;
+    for (size_t k = 0; (row = testchannel_muxers(k)) != NULL; k++) {
         struct pair p;
         enum err e[2];
+        bool agreed = row->want != NULL;
         pair_init(&p, k % 2);
         for (int i = 0; i < 2; i++) {
-            p.config[i].muxers = rows[k].lists[i];
-            p.config[i].muxer_count = rows[k].counts[i];
+            p.config[i].muxers = row->lists[i];
+            p.config[i].muxer_count = row->counts[i];
         }
         pair_start(&p);
         run(&p, e);
-        if (rows[k].want != NULL && rows[k].want[0] == 0) {
+        if (row->want != NULL && row->want[0] == 0) {
             CHECK_ERR(e[0], ERR_UNSUPPORTED);
             CHECK(!noise_done(&p.n[1]));
-        } else {
-            CHECK(e[0] == OK && e[1] == OK && noise_done(&p.n[0]) && noise_done(&p.n[1]));
-            for (int i = 0; i < 2; i++) {
-                CHECK(p.n[i].muxer_agreed == (rows[k].want != NULL));
-                if (rows[k].want != NULL)
-                    CHECK(strcmp(rows[k].lists[i][p.n[i].muxer], rows[k].want) == 0);
-            }
+            pair_fini(&p);
+            continue;
+        }
+        CHECK(e[0] == OK && e[1] == OK && noise_done(&p.n[0]) && noise_done(&p.n[1]));
+        for (int i = 0; i < 2; i++) {
+            CHECK(p.n[i].muxer_agreed == agreed);
+            if (agreed)
+                CHECK(strcmp(row->lists[i][p.n[i].muxer], row->want) == 0);
         }
         pair_fini(&p);
     }
@@ -393,40 +377,36 @@ static void test_payloads(void **state)
 
 /* ---- the bytes afterwards -------------------------------------------------------------------- */
 
+static void channel_seal(void *end, struct ring *app_out, struct ring *net_out)
+{
+    noise_seal(end, app_out, net_out);
+}
+
+static enum err channel_open(void *end, struct ring *net_in, struct ring *app_in)
+{
+    return noise_open(end, net_in, app_in);
+}
+
 static void test_transport_carries_everything(void **state)
 {
     (void)state;
-    static uint8_t sent[300000], got[300000], app_memory[2][2][NOISE_FRAME_MAX];
     struct prng g;
+    size_t piece, limit;
     prng_init(&g, 11);
-    prng_fill(&g, sent, sizeof(sent));
-    for (size_t piece = 0; piece < 3000; piece = piece == 0 ? 1 : piece * 53) {
+    for (size_t k = 0; testchannel_pieces(k, &piece, &limit); k++) {
         struct pair p;
         enum err e[2];
-        struct ring app_out[2], app_in[2];
-        size_t limit = piece == 1 ? 5000 : sizeof(sent);
-        size_t put[2] = { 0 }, taken[2] = { 0 };
         pair_init(&p, piece);
         pair_start(&p);
         run(&p, e);
         CHECK(e[0] == OK && e[1] == OK);
-        for (int i = 0; i < 2; i++) {
-            app_out[i] = ring_of(app_memory[i][0], NOISE_FRAME_MAX);
-            app_in[i] = ring_of(app_memory[i][1], NOISE_PLAIN_MAX);
-        }
-        do {
-            for (int i = 0; i < 2; i++) {
-                size_t n = (size_t)prng_below(&g, 90000);
-                put[i] += ring_put(&app_out[i],
-                                   span_of(sent + put[i], n < limit - put[i] ? n : limit - put[i]));
-                noise_seal(&p.n[i], &app_out[i], &p.link.out[i]);
-                CHECK_OK(noise_open(&p.n[i], &p.link.in[i], &app_in[i]));
-                size_t k = ring_get(&app_in[i], got, (size_t)prng_below(&g, 100000));
-                CHECK(memcmp(got, sent + taken[i], k) == 0);
-                taken[i] += k;
-            }
-            testlink_move(&p.link);
-        } while (taken[0] < limit || taken[1] < limit);
+        const struct testchannel c = { .link = &p.link,
+                                       .ends = { &p.n[0], &p.n[1] },
+                                       .seal = channel_seal,
+                                       .open = channel_open,
+                                       .out_size = NOISE_FRAME_MAX,
+                                       .in_size = NOISE_PLAIN_MAX };
+        testchannel_carries(&c, &g, limit);
         pair_fini(&p);
     }
 }

@@ -1,9 +1,8 @@
 #include "p2p/tls.h"
 
 #include "base/hex.h"
-#include "base/prng.h"
+#include "p2p/testchannel.h"
 #include "p2p/testends.h"
-#include "p2p/testlink.h"
 #include "p2p/tls_cert.h"
 
 #include <openssl/ssl.h>
@@ -163,11 +162,6 @@ static void test_own_signature(void **state)
 /* ---- connections
  * ----------------------------------------------------------------------------------- */
 
-static const char *const yamux[] = { "/yamux/1.0.0" };
-static const char *const mplex_yamux[] = { "/mplex/6.7.0", "/yamux/1.0.0" };
-static const char *const yamux_mplex[] = { "/yamux/1.0.0", "/mplex/6.7.0" };
-static const char *const mplex[] = { "/mplex/6.7.0" };
-
 struct pair {
     struct testlink link;
     struct tls t[2];
@@ -261,37 +255,27 @@ static void test_certificate_of_another_time(void **state)
     pair_fini(&p);
 }
 
+/* Without one in common both go on, and agree later. */
 static void test_early_muxers(void **state)
 {
     (void)state;
-    static const struct {
-        const char *const *lists[2];
-        size_t counts[2];
-        const char *want; /* NULL: none agreed */
-    } rows[] = {
-        { { yamux, yamux }, { 1, 1 }, "/yamux/1.0.0" },
-        { { mplex_yamux, yamux_mplex }, { 2, 2 }, "/mplex/6.7.0" },
-        { { yamux_mplex, mplex_yamux }, { 2, 2 }, "/yamux/1.0.0" },
-        { { mplex_yamux, yamux }, { 2, 1 }, "/yamux/1.0.0" },
-        { { yamux, yamux }, { 1, 0 }, NULL },
-        { { yamux, yamux }, { 0, 1 }, NULL },
-        { { yamux, mplex }, { 1, 1 }, NULL },
-    };
-    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+    const struct testchannel_muxers *row;
+    for (size_t k = 0; (row = testchannel_muxers(k)) != NULL; k++) {
         struct pair p;
         enum err e[2];
+        bool agreed = row->want != NULL && row->want[0] != 0;
         pair_init(&p, k % 2);
         for (int i = 0; i < 2; i++) {
-            p.config[i].muxers = rows[k].lists[i];
-            p.config[i].muxer_count = rows[k].counts[i];
+            p.config[i].muxers = row->lists[i];
+            p.config[i].muxer_count = row->counts[i];
         }
         pair_start(&p);
         run(&p, e);
         CHECK(e[0] == OK && e[1] == OK && tls_done(&p.t[0]) && tls_done(&p.t[1]));
         for (int i = 0; i < 2; i++) {
-            CHECK(p.t[i].muxer_agreed == (rows[k].want != NULL));
-            if (rows[k].want != NULL)
-                CHECK(strcmp(rows[k].lists[i][p.t[i].muxer], rows[k].want) == 0);
+            CHECK(p.t[i].muxer_agreed == agreed);
+            if (agreed)
+                CHECK(strcmp(row->lists[i][p.t[i].muxer], row->want) == 0);
         }
         pair_fini(&p);
     }
@@ -391,39 +375,36 @@ static void test_flipped_bits_are_noticed(void **state)
 /* ---- the bytes afterwards
  * ---------------------------------------------------------------------------- */
 
+static void channel_seal(void *end, struct ring *app_out, struct ring *net_out)
+{
+    tls_seal(end, app_out, net_out);
+}
+
+static enum err channel_open(void *end, struct ring *net_in, struct ring *app_in)
+{
+    return tls_open(end, net_in, app_in);
+}
+
 static void test_transport_carries_everything(void **state)
 {
     (void)state;
-    static uint8_t sent[300000], got[300000], app_memory[2][2][40000];
     struct prng g;
+    size_t piece, limit;
     prng_init(&g, 11);
-    prng_fill(&g, sent, sizeof(sent));
-    for (size_t piece = 0; piece < 3000; piece = piece == 0 ? 1 : piece * 53) {
+    for (size_t k = 0; testchannel_pieces(k, &piece, &limit); k++) {
         struct pair p;
         enum err e[2];
-        struct ring app_out[2], app_in[2];
-        size_t limit = piece == 1 ? 5000 : sizeof(sent);
-        size_t put[2] = { 0 }, taken[2] = { 0 };
         pair_init(&p, piece);
         pair_start(&p);
         run(&p, e);
         CHECK(e[0] == OK && e[1] == OK);
-        for (int i = 0; i < 2; i++) {
-            app_out[i] = ring_of(app_memory[i][0], 40000);
-            app_in[i] = ring_of(app_memory[i][1], 1 + (size_t)prng_below(&g, 39999));
-        }
-        do {
-            for (int i = 0; i < 2; i++) {
-                size_t n = (size_t)prng_below(&g, 50000), left = limit - put[i];
-                put[i] += ring_put(&app_out[i], span_of(sent + put[i], n < left ? n : left));
-                tls_seal(&p.t[i], &app_out[i], &p.link.out[i]);
-                CHECK_OK(tls_open(&p.t[i], &p.link.in[i], &app_in[i]));
-                size_t k = ring_get(&app_in[i], got, (size_t)prng_below(&g, 50000));
-                CHECK(memcmp(got, sent + taken[i], k) == 0);
-                taken[i] += k;
-            }
-            testlink_move(&p.link);
-        } while (taken[0] < limit || taken[1] < limit);
+        const struct testchannel c = { .link = &p.link,
+                                       .ends = { &p.t[0], &p.t[1] },
+                                       .seal = channel_seal,
+                                       .open = channel_open,
+                                       .out_size = 40000,
+                                       .in_size = 1 + (size_t)prng_below(&g, 39999) };
+        testchannel_carries(&c, &g, limit);
         for (int i = 0; i < 2; i++) {
             CHECK(!p.t[i].closed);
             tls_close(&p.t[i], &p.link.out[i]);
@@ -431,8 +412,10 @@ static void test_transport_carries_everything(void **state)
         while (testlink_move(&p.link)) {
         }
         for (int i = 0; i < 2; i++) {
-            CHECK_OK(tls_open(&p.t[i], &p.link.in[i], &app_in[i]));
-            CHECK(p.t[i].closed && ring_used(&app_in[i]) == 0);
+            uint8_t memory[64];
+            struct ring app_in = ring_of(memory, sizeof(memory));
+            CHECK_OK(tls_open(&p.t[i], &p.link.in[i], &app_in));
+            CHECK(p.t[i].closed && ring_used(&app_in) == 0);
         }
         pair_fini(&p);
     }
