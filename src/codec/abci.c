@@ -429,6 +429,22 @@ static enum err decode(void *out, enum abci_kind *kind, struct span in, bool req
     return e == OK && !found ? ERR_UNSUPPORTED : e;
 }
 
+enum err abci_request_kind(enum abci_kind *out, struct span in)
+{
+    struct reader r = reader_of(in);
+    struct pb_field f;
+    *out = ABCI_EXCEPTION;
+    if (pb_next(&r, &f)) {
+        for (size_t k = 0; k < ABCI_KIND_COUNT; k++) {
+            if (kinds[k].request_number != f.number)
+                continue;
+            *out = (enum abci_kind)k;
+            return OK;
+        }
+    }
+    return r.err == OK ? ERR_UNSUPPORTED : r.err;
+}
+
 enum err abci_request_decode(struct abci_request *out, struct span in)
 {
     memset(out, 0, sizeof(*out));

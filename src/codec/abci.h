@@ -113,6 +113,11 @@ const char *abci_name(enum abci_kind kind);
  * max), ERR_FORMAT (no length). */
 NODISCARD enum err abci_frame_next(struct span *message, struct span *in, size_t max);
 
+/* abci_request_kind tells of which kind a message is, without reading further: it may be malformed.
+ * Returns: OK; ERR_UNSUPPORTED (its first field is no message that we know); ERR_SHORT, ERR_FORMAT.
+ */
+NODISCARD enum err abci_request_kind(enum abci_kind *out, struct span in);
+
 /* The message of a frame. Returns: OK; ERR_UNSUPPORTED (no message that we know); ERR_SHORT,
  * ERR_FORMAT, ERR_RANGE. *out zeroed on failure. */
 NODISCARD enum err abci_request_decode(struct abci_request *out, struct span in);

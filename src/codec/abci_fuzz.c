@@ -15,6 +15,8 @@ static void check_request(struct span message, uint8_t *a, uint8_t *b, size_t ro
     ASSERT(first.err == OK && first.len == abci_request_size(&m));
     struct span in = writer_span(&first), body;
     ASSERT(abci_frame_next(&body, &in, room) == OK && in.n == 0);
+    enum abci_kind kind;
+    ASSERT(abci_request_kind(&kind, body) == OK && kind == m.kind);
     ASSERT(abci_request_decode(&again, body) == OK && again.kind == m.kind);
     abci_request_encode(&second, &again);
     ASSERT(span_eq(writer_span(&first), writer_span(&second)));

@@ -48,8 +48,11 @@ static void round_trip(const char *what, const char *name, struct span frame)
     CHECK(in.n == 0);
     if (strcmp(what, "request") == 0) {
         struct abci_request m;
+        enum abci_kind kind;
         CHECK_OK(abci_request_decode(&m, body));
-        CHECK(strlen(abci_name(m.kind)) == n && memcmp(abci_name(m.kind), name, n) == 0);
+        CHECK_OK(abci_request_kind(&kind, body));
+        CHECK(kind == m.kind && strlen(abci_name(m.kind)) == n &&
+              memcmp(abci_name(m.kind), name, n) == 0);
         abci_request_encode(&w, &m);
         CHECK(w.len == abci_request_size(&m));
     } else {
@@ -87,6 +90,9 @@ static void cut_and_flip(const char *what, const char *name, struct span frame)
     for (size_t n = 0; n < body.n; n++) {
         uint8_t *exact = check_dup(body.p, n);
         struct span part = span_of(exact, n);
+        enum abci_kind kind;
+        if (request)
+            CHECK_ERR(abci_request_kind(&kind, part), n == 0 ? ERR_UNSUPPORTED : ERR_SHORT);
         enum err e = request ? abci_request_decode(&rq, part) : abci_response_decode(&rs, part);
         CHECK_ERR(e, n == 0 ? ERR_UNSUPPORTED : ERR_SHORT);
         free(exact);

@@ -1,5 +1,6 @@
 #include "engine/abci_server.h"
 
+#include "codec/varint_frame.h"
 #include "rt/clock.h"
 #include "rt/ipc_link.h"
 #include "rt/log.h"
@@ -25,6 +26,14 @@ struct buffer {
     size_t from, to, size;
 };
 
+/* A request that was decoded before its turn: a CheckTx or a Flush. Where its transaction stands is
+ * counted from the frame's first byte, as the input moves in memory. */
+struct seen {
+    enum abci_kind kind;
+    int32_t type;
+    size_t frame, tx, tx_size;
+};
+
 struct conn {
     struct abci_server *server;
     struct conn *next;
@@ -33,9 +42,10 @@ struct conn {
     int fd;
     struct buffer in, out;
     size_t checks; /* CheckTx answered in the last turn */
-    size_t ahead;  /* requests at the head of `in` that were looked at */
-    bool waiting;  /* for the disk: the first request in `in` is asked again */
-    bool ending;   /* closed once the output is written */
+    struct seen seen[ABCI_APP_AHEAD_MAX];
+    size_t turn, ahead; /* seen[turn] to seen[ahead - 1] stand at the head of `in` */
+    bool waiting;       /* for the disk: the first request in `in` is asked again */
+    bool ending;        /* closed once the output is written */
 };
 
 struct abci_server {
@@ -178,37 +188,31 @@ static void server_timed(struct abci_server *s, enum abci_kind kind, uint64_t st
         s->o.timed(s->o.ctx, kind, clock_mono_us() - start_us, e);
 }
 
-/* Answers one message. ERR_BUSY: it is asked again later. */
-static enum err conn_answer(struct conn *c, struct span message)
+/* Answers one request. ERR_BUSY: it is asked again later. */
+static enum err conn_answer(struct conn *c, struct abci_request *rq)
 {
     struct abci_server *s = c->server;
-    struct abci_request rq;
     struct abci_response rs;
-    enum err e = abci_request_decode(&rq, message);
-    if (e != OK) {
-        conn_refuse(c, e == ERR_UNSUPPORTED ? "unknown request" : "malformed request");
-        return OK;
-    }
-    c->checks += rq.kind == ABCI_CHECK_TX;
+    c->checks += rq->kind == ABCI_CHECK_TX;
     uint64_t start = clock_mono_us();
-    e = abci_app_answer(s->o.app, &rs, &rq);
-    server_timed(s, rq.kind, start, e);
+    enum err e = abci_app_answer(s->o.app, &rs, rq);
+    server_timed(s, rq->kind, start, e);
     if (e == ERR_FULL || e == ERR_BUSY || e == ERR_MEMORY) {
         if (!c->waiting)
             log_error("abci-waits", "call=%s reason=\"%s\" next=\"%sit is tried again\"",
-                      abci_name(rq.kind), err_text(e), e == ERR_FULL ? "make room; " : "");
+                      abci_name(rq->kind), err_text(e), e == ERR_FULL ? "make room; " : "");
         c->waiting = true;
         return ERR_BUSY;
     }
     if (e == ERR_STATE) {
-        log_error("abci-refused", "call=%s reason=\"%.*s\"", abci_name(rq.kind),
+        log_error("abci-refused", "call=%s reason=\"%.*s\"", abci_name(rq->kind),
                   (int)rs.exception.error.n, (const char *)rs.exception.error.p);
         c->ending = true;
         /* SPEC abci 6.4: "A node that has refused InitChain ends itself, with an error, when
          * CometBFT has gone." */
-        s->refused = s->refused || rq.kind == ABCI_INIT_CHAIN;
+        s->refused = s->refused || rq->kind == ABCI_INIT_CHAIN;
     } else if (e != OK) {
-        log_error("ledger-stopped", "call=%s reason=\"%s\"", abci_name(rq.kind), err_text(e));
+        log_error("ledger-stopped", "call=%s reason=\"%s\"", abci_name(rq->kind), err_text(e));
         c->ending = true;
         if (s->o.failed != NULL)
             s->o.failed(s->o.ctx, e);
@@ -218,7 +222,7 @@ static enum err conn_answer(struct conn *c, struct span message)
     s->refused = s->refused && rs.kind != ABCI_INIT_CHAIN;
     server_note(s, &rs);
     if (conn_send(c, &rs) != OK) {
-        log_error("abci-answer-lost", "call=%s reason=\"out of memory\"", abci_name(rq.kind));
+        log_error("abci-answer-lost", "call=%s reason=\"out of memory\"", abci_name(rq->kind));
         c->ending = true;
     }
     return OK;
@@ -227,18 +231,11 @@ static enum err conn_answer(struct conn *c, struct span message)
 /* How many bytes the frame at the head still needs, so that it is read in large steps. */
 static size_t wanted(const struct conn *c)
 {
-    struct reader r = reader_of(buffer_span(&c->in));
-    uint64_t size = 0;
-    unsigned shift = 0;
-    uint8_t b = 0x80;
-    while ((b & 0x80) != 0 && r.n != 0 && shift < 28) {
-        b = read_u8(&r);
-        size |= (uint64_t)(b & 0x7f) << shift;
-        shift += 7;
-    }
-    if (size <= r.n || size > c->server->o.frame_max)
+    struct span in = buffer_span(&c->in);
+    size_t size, head;
+    if (varint_frame_head(&size, &head, in, c->server->o.frame_max) != OK || size <= in.n - head)
         return INPUT_FIRST / 2;
-    return (size_t)size - r.n;
+    return size - (in.n - head);
 }
 
 static enum err conn_read(struct conn *c)
@@ -262,26 +259,80 @@ static void conn_drain(struct conn *c)
         ;
 }
 
-/* CheckTx of many at once: their signatures are checked together. */
+/* Decodes the next request if it is one of those that are looked at before their turn. */
+static bool see(struct seen *out, struct span *tx, struct span *left, size_t frame_max)
+{
+    const uint8_t *start = left->p;
+    struct span message;
+    struct abci_request rq;
+    if (abci_frame_next(&message, left, frame_max) != OK ||
+        abci_request_kind(&rq.kind, message) != OK ||
+        (rq.kind != ABCI_CHECK_TX && rq.kind != ABCI_FLUSH) ||
+        abci_request_decode(&rq, message) != OK)
+        return false;
+    *out = (struct seen){ .kind = rq.kind, .frame = (size_t)(message.p - start) + message.n };
+    *tx = (struct span){ NULL, 0 };
+    if (rq.kind == ABCI_FLUSH)
+        return true;
+    *tx = rq.check_tx.tx;
+    out->type = rq.check_tx.type;
+    out->tx_size = tx->n;
+    out->tx = tx->n == 0 ? 0 : (size_t)(tx->p - start);
+    return true;
+}
+
+/* CheckTx of many at once: their signatures are checked together. Not beyond other requests: after
+ * a Commit, another state answers. */
 static void conn_look_ahead(struct conn *c)
 {
-    struct span left = buffer_span(&c->in), message, txs[ABCI_APP_AHEAD_MAX];
-    struct abci_request rq;
+    struct span left = buffer_span(&c->in), tx, txs[ABCI_APP_AHEAD_MAX];
     size_t count = 0;
+    c->turn = c->ahead = 0;
     while (c->ahead < ABCI_APP_AHEAD_MAX &&
-           abci_frame_next(&message, &left, c->server->o.frame_max) == OK &&
-           abci_request_decode(&rq, message) == OK) {
-        c->ahead++;
-        if (rq.kind == ABCI_CHECK_TX && rq.check_tx.type == ABCI_CHECK_NEW)
-            txs[count++] = rq.check_tx.tx;
-        else if (rq.kind != ABCI_FLUSH)
-            break; /* after a Commit, another state answers */
+           see(&c->seen[c->ahead], &tx, &left, c->server->o.frame_max)) {
+        struct seen *s = &c->seen[c->ahead++];
+        if (s->kind != ABCI_CHECK_TX)
+            continue;
+        if (s->type != ABCI_CHECK_NEW)
+            break;
+        txs[count++] = tx;
     }
     if (count < 2)
         return;
     uint64_t start = clock_mono_us();
     abci_app_ahead(c->server->o.app, txs, count);
     server_timed(c->server, ABCI_CHECK_TX, start, OK);
+}
+
+/* Decodes the request at the head of the input, or takes it as it was seen.
+ * Returns: OK and its frame's size; ERR_SHORT (it has not come yet); else it is refused. */
+static enum err conn_request(struct conn *c, struct abci_request *rq, size_t *frame)
+{
+    if (c->turn == c->ahead)
+        conn_look_ahead(c);
+    struct span in = buffer_span(&c->in), left = in, message;
+    if (c->turn != c->ahead) {
+        const struct seen *s = &c->seen[c->turn];
+        *rq = (struct abci_request){ .kind = s->kind };
+        if (s->kind == ABCI_CHECK_TX) {
+            rq->check_tx.type = s->type;
+            rq->check_tx.tx = span_sub(in, s->tx, s->tx_size);
+        }
+        *frame = s->frame;
+        return OK;
+    }
+    enum err e = abci_frame_next(&message, &left, c->server->o.frame_max);
+    if (e == ERR_SHORT)
+        return e;
+    if (e != OK) {
+        conn_refuse(c, e == ERR_LIMIT ? "frame too long" : "malformed length");
+        return e;
+    }
+    *frame = in.n - left.n;
+    e = abci_request_decode(rq, message);
+    if (e != OK)
+        conn_refuse(c, e == ERR_UNSUPPORTED ? "unknown request" : "malformed request");
+    return e == ERR_SHORT ? ERR_FORMAT : e;
 }
 
 /* True when whole frames may be left and the turn's share is used up. */
@@ -293,22 +344,16 @@ static bool conn_answers(struct conn *c)
             return false;
         if (i % REQUESTS_PER_READ == REQUESTS_PER_READ - 1)
             conn_drain(c);
-        if (c->ahead == 0)
-            conn_look_ahead(c);
-        struct span left = buffer_span(&c->in), message;
-        enum err e = abci_frame_next(&message, &left, c->server->o.frame_max);
-        if (e == ERR_SHORT)
+        struct abci_request rq;
+        size_t frame;
+        if (conn_request(c, &rq, &frame) != OK)
             return false;
-        if (e != OK) {
-            conn_refuse(c, e == ERR_LIMIT ? "frame too long" : "malformed length");
-            return false;
-        }
-        if (conn_answer(c, message) == ERR_BUSY) {
+        if (conn_answer(c, &rq) == ERR_BUSY) {
             loop_timer_start(c->again, ABCI_SERVER_RETRY_MS, 0);
             return false;
         }
-        c->in.from = c->in.to - left.n;
-        c->ahead -= c->ahead != 0;
+        c->in.from += frame;
+        c->turn += c->turn != c->ahead;
     }
     return true;
 }
