@@ -224,11 +224,19 @@ enum err kubo_rpc_guard(const struct kubo_guard *g)
     /* A page whose name is turned to our address afterwards still says the name. */
     if (g->tokens != NULL ? !kubo_tokens_allow(g->tokens, g->authorization) : !is_own_host(g->host))
         return ERR_DENIED;
-    if (g->origin != NULL || g->referer != NULL)
+    if (g->origin != NULL && !kubo_origins_allow(g->origins, g->origin))
         return ERR_DENIED;
-    if (g->user_agent != NULL && strncmp(g->user_agent, "Mozilla", 7) == 0)
+    if (g->referer != NULL && kubo_origins_of_referer(g->origins, g->referer) == NULL)
+        return ERR_DENIED;
+    /* A browser names the origin of whatever a page of another one sends by POST. */
+    if (g->origin == NULL && g->user_agent != NULL && strncmp(g->user_agent, "Mozilla", 7) == 0)
         return ERR_DENIED;
     return OK;
+}
+
+bool kubo_rpc_preflight(const struct kubo_guard *g)
+{
+    return kubo_origins_allow(g->origins, g->origin) && (g->tokens != NULL || is_own_host(g->host));
 }
 
 /* ---- the query ---- */

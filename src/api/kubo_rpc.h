@@ -6,6 +6,7 @@
 #ifndef CRUST_API_KUBO_RPC_H
 #define CRUST_API_KUBO_RPC_H
 
+#include "api/kubo_origins.h"
 #include "api/kubo_tokens.h"
 #include "base/err.h"
 #include "base/span.h"
@@ -124,13 +125,18 @@ struct kubo_plan {
 /* The headers that decide whether a request is let in; absent ones NULL. */
 struct kubo_guard {
     const char *host, *origin, *referer, *user_agent, *authorization;
-    const struct kubo_tokens *tokens; /* one of them is required; NULL: none */
+    const struct kubo_tokens *tokens;   /* one of them is required; NULL: none */
+    const struct kubo_origins *origins; /* pages that are let in; NULL: none */
 };
 
 /* kubo_rpc_guard: OK, or ERR_DENIED: without a token that is required; and for what a web page can
- * send: anything with an Origin or a Referer, from a browser, or, where no token protects us,
- * under a host name that is not this machine's own. */
+ * send: anything with an Origin or a Referer that is not of origins, from a browser without such an
+ * Origin, or, where no token protects us, under a host name that is not this machine's own. */
 NODISCARD enum err kubo_rpc_guard(const struct kubo_guard *g);
+
+/* kubo_rpc_preflight: whether a browser that asks by OPTIONS is told that its page may: its Origin
+ * is one of them, and, where no token protects us, the host name is our own. */
+bool kubo_rpc_preflight(const struct kubo_guard *g);
 
 /* kubo_rpc_parse makes the plan of a request; path and query as sent.
  * Out:     *out, which points into itself: do not copy. why: what is wrong, for people.

@@ -21,17 +21,17 @@ static void a_page_is_not_let_in(void **state)
         struct kubo_guard guard;
         enum err e;
     } rows[] = {
-        { { "127.0.0.1:5001", NULL, NULL, "curl/8", NULL, NULL }, OK },
-        { { "localhost", NULL, NULL, NULL, NULL, NULL }, OK },
-        { { "[::1]:5001", NULL, NULL, "kubo/0.42.0", NULL, NULL }, OK },
-        { { NULL, NULL, NULL, NULL, NULL, NULL }, OK },
-        { { "evil.example:5001", NULL, NULL, "curl/8", NULL, NULL }, ERR_DENIED },
-        { { "localhost.evil.example", NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1.evil.example", NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1", "http://127.0.0.1:5001", NULL, NULL, NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1", "null", NULL, NULL, NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1", NULL, "http://evil.example/", NULL, NULL, NULL }, ERR_DENIED },
-        { { "127.0.0.1", NULL, NULL, "Mozilla/5.0", NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1:5001", NULL, NULL, "curl/8", NULL, NULL, NULL }, OK },
+        { { "localhost", NULL, NULL, NULL, NULL, NULL, NULL }, OK },
+        { { "[::1]:5001", NULL, NULL, "kubo/0.42.0", NULL, NULL, NULL }, OK },
+        { { NULL, NULL, NULL, NULL, NULL, NULL, NULL }, OK },
+        { { "evil.example:5001", NULL, NULL, "curl/8", NULL, NULL, NULL }, ERR_DENIED },
+        { { "localhost.evil.example", NULL, NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1.evil.example", NULL, NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", "http://127.0.0.1:5001", NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", "null", NULL, NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", NULL, "http://evil.example/", NULL, NULL, NULL, NULL }, ERR_DENIED },
+        { { "127.0.0.1", NULL, NULL, "Mozilla/5.0", NULL, NULL, NULL }, ERR_DENIED },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         CHECK_ERR(kubo_rpc_guard(&rows[i].guard), rows[i].e);
@@ -56,6 +56,40 @@ static void a_token_lets_in_from_anywhere(void **state)
     g = (struct kubo_guard){ .host = "127.0.0.1", .tokens = &tokens };
     CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED); /* nor without one from here */
     g.authorization = "Bearer a-token-of-at-least-24-bytez";
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+}
+
+static void a_page_of_the_list_is_let_in(void **state)
+{
+    (void)state;
+    static const char page[] = "http://a.example:3000", browser[] = "Mozilla/5.0";
+    struct kubo_origins list;
+    CHECK_OK(kubo_origins_parse(&list, span_str(page)));
+    struct kubo_guard g = { .host = "127.0.0.1:5001", .origins = &list };
+    CHECK_OK(kubo_rpc_guard(&g));
+    CHECK(!kubo_rpc_preflight(&g));
+    g.user_agent = browser;
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED); /* a browser has to name it */
+    g.referer = "http://a.example:3000/page";
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+    g.origin = page;
+    CHECK_OK(kubo_rpc_guard(&g));
+    CHECK(kubo_rpc_preflight(&g));
+    g.referer = "http://evil.example/";
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+    g.referer = NULL;
+    g.host = "evil.example"; /* a name that was turned to our address */
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+    CHECK(!kubo_rpc_preflight(&g));
+    g.host = "127.0.0.1:5001";
+    g.origin = "http://a.example";
+    CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
+    CHECK(!kubo_rpc_preflight(&g));
+    struct kubo_tokens tokens = { .count = 1 };
+    g = (struct kubo_guard){
+        .host = "node.example", .origin = page, .origins = &list, .tokens = &tokens
+    };
+    CHECK(kubo_rpc_preflight(&g)); /* a preflight carries no token */
     CHECK_ERR(kubo_rpc_guard(&g), ERR_DENIED);
 }
 
@@ -204,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_is_not_let_in),
         cmocka_unit_test(a_token_lets_in_from_anywhere),
+        cmocka_unit_test(a_page_of_the_list_is_let_in),
         cmocka_unit_test(commands_are_found_whole),
         cmocka_unit_test(arguments_and_options_are_decoded),
         cmocka_unit_test(what_we_do_not_do_is_refused_and_not_ignored),

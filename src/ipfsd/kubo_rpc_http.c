@@ -23,6 +23,7 @@ struct kubo_io {
     bool sending; /* the answer is a stream that has begun */
     enum err result;
     enum kubo_answer kind;
+    const char *origin; /* of the page that asks, in the settings; NULL: no page */
     struct kubo_call call;
     struct kubo_plan plan;
     char content_type[KUBO_RPC_TYPE_MAX];
@@ -39,23 +40,37 @@ struct kubo_rpc {
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
-static void answer_error(struct http_request *rq, uint16_t status, const char *message)
+/* SPEC kubo-rpc 5.3: "Every answer to it names the origin" */
+static void add_origin(struct http_response *r, const char *origin)
+{
+    if (origin == NULL)
+        return;
+    (void)http_response_add(r, "Access-Control-Allow-Origin", origin);
+    (void)http_response_add(r, "Access-Control-Expose-Headers",
+                            "X-Chunked-Output, X-Stream-Output");
+    (void)http_response_add(r, "Vary", "Origin");
+}
+
+static void answer_error(struct http_request *rq, const char *origin, uint16_t status,
+                         const char *message)
 {
     uint8_t body[KUBO_RPC_ERROR_MAX];
     struct http_response r = { .status = status, .body = kubo_rpc_error(body, message) };
     (void)http_response_add(&r, "Content-Type", "application/json");
     if (status == 503)
         (void)http_response_add(&r, "Retry-After", "5");
+    add_origin(&r, origin);
     (void)http_request_respond(rq, &r);
 }
 
-static void add_headers(struct http_response *r, enum kubo_answer kind)
+static void add_headers(struct http_response *r, const struct kubo_io *s)
 {
-    bool json = kind == KUBO_ANSWER_JSON;
+    bool json = s->kind == KUBO_ANSWER_JSON;
     r->status = 200;
     (void)http_response_add(r, "Content-Type", json ? "application/json" : "text/plain");
     (void)http_response_add(r, json ? "X-Chunked-Output" : "X-Stream-Output", "1");
     (void)http_response_add(r, "X-Content-Type-Options", "nosniff");
+    add_origin(r, s->origin);
 }
 
 /* The answer of a command that has ended before any of it was sent. */
@@ -64,11 +79,11 @@ static void answer_whole(void *ctx, struct http_request *rq)
     struct kubo_io *s = ctx;
     const char *why = s->call.why[0] == '\0' ? err_text(s->result) : s->call.why;
     if (s->result != OK) {
-        answer_error(rq, 500, why);
+        answer_error(rq, s->origin, 500, why);
         return;
     }
     struct http_response r = { .kind = HTTP_BODY_BUFFER, .body = { s->answer, s->answer_end } };
-    add_headers(&r, s->kind);
+    add_headers(&r, s);
     (void)http_request_respond(rq, &r);
 }
 
@@ -98,7 +113,7 @@ static void answer_stream(struct kubo_io *s)
     struct http_response r = {
         .kind = HTTP_BODY_STREAM, .size = HTTP_SIZE_UNKNOWN, .read = body_read, .read_ctx = s
     };
-    add_headers(&r, s->kind);
+    add_headers(&r, s);
     (void)http_request_respond(s->body.rq, &r);
 }
 
@@ -261,16 +276,47 @@ static struct kubo_io *slot_of(struct kubo_rpc *k, const void *data)
     return NULL;
 }
 
-static bool is_let_in(const struct kubo_rpc *k, struct http_request *rq)
+static struct kubo_guard guard_of(const struct kubo_rpc *k, struct http_request *rq)
 {
     const struct kubo_tokens *tokens = &k->node->tokens;
-    const struct kubo_guard g = { .host = http_request_header(rq, "Host"),
-                                  .origin = http_request_header(rq, "Origin"),
-                                  .referer = http_request_header(rq, "Referer"),
-                                  .user_agent = http_request_header(rq, "User-Agent"),
-                                  .authorization = http_request_header(rq, "Authorization"),
-                                  .tokens = tokens->count == 0 ? NULL : tokens };
+    return (struct kubo_guard){ .host = http_request_header(rq, "Host"),
+                                .origin = http_request_header(rq, "Origin"),
+                                .referer = http_request_header(rq, "Referer"),
+                                .user_agent = http_request_header(rq, "User-Agent"),
+                                .authorization = http_request_header(rq, "Authorization"),
+                                .tokens = tokens->count == 0 ? NULL : tokens,
+                                .origins = &k->node->settings.kubo_origins };
+}
+
+static bool is_let_in(const struct kubo_rpc *k, struct http_request *rq)
+{
+    const struct kubo_guard g = guard_of(k, rq);
     return kubo_rpc_guard(&g) == OK;
+}
+
+/* The origin of the page that asks, when it is one of the settings'; it outlives the request. */
+static const char *origin_of(const struct kubo_rpc *k, struct http_request *rq)
+{
+    const struct kubo_origins *o = &k->node->settings.kubo_origins;
+    const char *origin = http_request_header(rq, "Origin");
+    return kubo_origins_allow(o, origin) ? kubo_origins_of_referer(o, origin) : NULL;
+}
+
+/* SPEC kubo-rpc 5.4: "`OPTIONS` of such a page" */
+static bool answer_preflight(const struct kubo_rpc *k, struct http_request *rq)
+{
+    const struct kubo_guard g = guard_of(k, rq);
+    struct http_response r = { .status = 204 };
+    if (http_request_method(rq) != HTTP_OPTIONS || !kubo_rpc_preflight(&g))
+        return false;
+    add_origin(&r, origin_of(k, rq));
+    (void)http_response_add(&r, "Access-Control-Allow-Methods", "POST");
+    (void)http_response_add(&r, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+    (void)http_response_add(&r, "Access-Control-Max-Age", "600");
+    if (http_request_header(rq, "Access-Control-Request-Private-Network") != NULL)
+        (void)http_response_add(&r, "Access-Control-Allow-Private-Network", "true");
+    (void)http_request_respond(rq, &r);
+    return true;
 }
 
 static bool is_post(const struct http_request *rq)
@@ -278,11 +324,14 @@ static bool is_post(const struct http_request *rq)
     return http_request_method(rq) == HTTP_POST;
 }
 
-static void answer_method(struct http_request *rq)
+static void answer_text(struct http_request *rq, const char *origin, uint16_t status,
+                        const char *text)
 {
-    struct http_response r = { .status = 405, .body = span_str("405 - Method Not Allowed\n") };
-    (void)http_response_add(&r, "Allow", "POST");
+    struct http_response r = { .status = status, .body = span_str(text) };
     (void)http_response_add(&r, "Content-Type", "text/plain");
+    add_origin(&r, origin);
+    if (status == 405)
+        (void)http_response_add(&r, "Allow", "POST");
     (void)http_request_respond(rq, &r);
 }
 
@@ -291,17 +340,20 @@ static void answer_refusal(const struct kubo_rpc *k, struct http_request *rq)
 {
     struct kubo_plan plan;
     char why[KUBO_RPC_WHY_MAX];
+    const char *origin = origin_of(k, rq);
     enum err e = kubo_rpc_parse(&plan, why, http_request_path(rq), http_request_query(rq));
+    if (answer_preflight(k, rq))
+        return;
     if (!is_let_in(k, rq))
-        (void)http_request_respond_text(rq, 403, "403 - Forbidden\n");
+        answer_text(rq, origin, 403, "403 - Forbidden\n");
     else if (!is_post(rq))
-        answer_method(rq);
+        answer_text(rq, origin, 405, "405 - Method Not Allowed\n");
     else if (e == ERR_NOT_FOUND)
-        (void)http_request_respond_text(rq, 404, "404 page not found\n");
+        answer_text(rq, origin, 404, "404 page not found\n");
     else if (e != OK)
-        answer_error(rq, 400, why);
+        answer_error(rq, origin, 400, why);
     else
-        answer_error(rq, 503, "too many commands at once");
+        answer_error(rq, origin, 503, "too many commands at once");
 }
 
 static bool is_a_command(const struct http_request *rq)
@@ -320,6 +372,7 @@ static void begin(void *ctx, struct http_request *rq)
     if (s != NULL) {
         bool same = plan_slot(s, rq);
         ASSERT(same); /* as it was just now */
+        s->origin = origin_of(k, rq);
     }
     if (s != NULL && s->plan.takes_body)
         body_slot_start(&s->body);

@@ -90,6 +90,8 @@ static const struct config_key keys[] = {
       "address to serve it at; another one than 127.0.0.1 needs tokens" },
     { "kubo-rpc-tokens", CONFIG_STRING, "",
       "file of hashes of the tokens that may use it; empty: none, at 127.0.0.1 only" },
+    { "kubo-rpc-origins", CONFIG_STRING, "",
+      "web pages that may use it: origins like https://webui.ipfs.io, with commas; empty: none" },
     { "kubo-rpc-port", CONFIG_U64, "5001", "its port; 0: any free one" },
     { "kubo-rpc-port-tries", CONFIG_U64, "1", "how many following ports to try when it is in use" },
     { "pinning", CONFIG_BOOL, "false",
@@ -255,6 +257,22 @@ static enum err pinning_of(struct settings *s, const struct config *c, char erro
     return OK;
 }
 
+static enum err kubo_of(struct settings *s, const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    TRY(config_port(&s->kubo_port, error, c, "kubo-rpc"));
+    s->kubo_rpc = config_bool(c, "kubo-rpc");
+    if (config_copy(s->kubo_host, sizeof(s->kubo_host), c, "kubo-rpc-host") != OK ||
+        config_path_or_none(s->kubo_tokens, sizeof(s->kubo_tokens), c, "kubo-rpc-tokens") != OK)
+        return config_refuse(error, "kubo-rpc-host or kubo-rpc-tokens is too long");
+    if (s->kubo_tokens[0] == '\0' && strcmp(s->kubo_host, "127.0.0.1") != 0)
+        return config_refuse(error, "kubo-rpc-host: at other addresses than 127.0.0.1 Kubo's RPC "
+                                    "is served with tokens only; see kubo-rpc-tokens");
+    if (kubo_origins_parse(&s->kubo_origins, span_str(config_text(c, "kubo-rpc-origins"))) != OK)
+        return config_refuse(error, "kubo-rpc-origins: at most 16 like https://page.example or "
+                                    "http://localhost:3000, without a slash at the end");
+    return OK;
+}
+
 /* They fetch from the gateway what is signed with the identity. */
 static enum err indexers_of(struct settings *s, const struct config *c,
                             char error[CONFIG_ERROR_MAX])
@@ -300,14 +318,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return config_refuse(error, "routing-endpoints: at most 4 URLs like https://cid.contact");
     TRY(pinning_of(out, c, error));
     TRY(indexers_of(out, c, error));
-    TRY(config_port(&out->kubo_port, error, c, "kubo-rpc"));
-    out->kubo_rpc = config_bool(c, "kubo-rpc");
-    if (config_copy(out->kubo_host, sizeof(out->kubo_host), c, "kubo-rpc-host") != OK ||
-        config_path_or_none(out->kubo_tokens, sizeof(out->kubo_tokens), c, "kubo-rpc-tokens") != OK)
-        return config_refuse(error, "kubo-rpc-host or kubo-rpc-tokens is too long");
-    if (out->kubo_tokens[0] == '\0' && strcmp(out->kubo_host, "127.0.0.1") != 0)
-        return config_refuse(error, "kubo-rpc-host: at other addresses than 127.0.0.1 Kubo's RPC "
-                                    "is served with tokens only; see kubo-rpc-tokens");
+    TRY(kubo_of(out, c, error));
     out->gateway_remote = config_bool(c, "gateway-remote");
     if (config_urls(&out->chains, c, "chain") != OK)
         return config_refuse(error, "chain: at most 8 URLs like http://127.0.0.1:7001");

@@ -2,6 +2,7 @@
 #ifndef CRUST_IPFSD_SETTINGS_H
 #define CRUST_IPFSD_SETTINGS_H
 
+#include "api/kubo_origins.h"
 #include "codec/multiaddr.h"
 #include "rt/config.h"
 #include "store/volume.h"
@@ -88,8 +89,9 @@ struct settings {
     char kubo_host[64];
     char kubo_tokens[SETTINGS_PATH_MAX]; /* file of tokens; "": none, and 127.0.0.1 only */
     struct config_port kubo_port;
-    bool pinning_on;                 /* serve the pinning API */
-    char pinning[SETTINGS_PATH_MAX]; /* folder of its tokens, key and requests */
+    struct kubo_origins kubo_origins; /* pages that may use it */
+    bool pinning_on;                  /* serve the pinning API */
+    char pinning[SETTINGS_PATH_MAX];  /* folder of its tokens, key and requests */
     char pinning_host[64];
     struct config_port pinning_port;
     uint64_t pinning_size_max, pinning_patience_ms;

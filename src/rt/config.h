@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 enum {
-    CONFIG_KEYS_MAX = 64,
+    CONFIG_KEYS_MAX = 80,
     CONFIG_FILE_MAX = 64 * 1024,
     CONFIG_VALUE_MAX = 1024, /* with its NUL */
     CONFIG_ERROR_MAX = 320,

@@ -34,6 +34,11 @@ await check('id', async () => {
   assert.ok(ida.addresses.length > 0 && ida.protocols.includes('/ipfs/bitswap/1.2.0') && ida.agentVersion.startsWith('crust/'))
   assert.notEqual(ida.id.toString(), idb.id.toString())
 })
+await check('a page that is let in, and one that is not', async () => {
+  const paged = origin => create({ url: urls[0], timeout: 120000, headers: { origin } })
+  assert.match((await paged('http://page.example').version()).version, /^\d/)
+  await fails(paged('http://other.example').version(), /403|Forbidden/i)
+})
 await check('isOnline', async () => assert.equal(await a.isOnline(), true))
 await check('add of a file, with progress', async () => {
   file = await a.add(big, { cidVersion: 1, progress: () => {} })
