@@ -153,7 +153,7 @@ $(B)/tools/%: tests/tools/%.c $(wildcard tests/tools/*.h) $(foreach m,$(MODULES)
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)
 
 # ---- goals ---------------------------------------------------------------------------------
-.PHONY: all tests fuzzers benches deps enclaves measure guest-image test check check-peers check-engines run lint format fuzz soak tidy tcb bench clean
+.PHONY: all tests fuzzers benches deps enclaves measure guest-image test check check-peers check-engines suites run lint format fuzz soak tidy tcb bench clean
 all: $(BINARIES) $(ENCLAVES)
 tests: $(TEST_BINS) $(TOOL_BINS)
 fuzzers: $(FUZZ_BINS)
@@ -164,7 +164,9 @@ deps:
 	@tools/install-packages
 check-peers:
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
-	@tools/check-peers
+	@tools/check-peers $(SUITES)
+suites:
+	@tools/suites --page
 check-engines:
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests
 	@tools/check-engines
