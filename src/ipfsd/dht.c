@@ -1,6 +1,8 @@
 #include "ipfsd/dht_impl.h"
 
 #include "crypto/random.h"
+#include "ipfsd/dht_addr.h"
+#include "ipfsd/dht_values.h"
 #include "rt/log.h"
 
 #include <stdlib.h>
@@ -251,11 +253,14 @@ static void on_tick(void *ctx)
     if (d->stopped || d->swarm == NULL)
         return;
     for (size_t i = 0; i < DHT_NETS; i++)
-        if (d->nets[i].records != NULL)
+        if (d->nets[i].on) {
             kad_server_expire(&d->nets[i].server, 16, now);
+            kad_values_expire(&d->nets[i].values, 16, dht_wall_s());
+        }
     if (now >= d->save_ms) {
         d->save_ms = now + DHT_SAVE_MS;
         dht_file_save(d, false);
+        dht_values_save(d, false);
     }
     decide(d);
     turn(d);
@@ -281,7 +286,7 @@ static enum err net_begin(struct dht *d, size_t net)
     random_bytes(&seed, sizeof(seed));
     const struct kad_server_memory memory = { n->records, DHT_RECORDS };
     kad_server_init(&n->server, &n->table, &memory, n->keep, seed);
-    return OK;
+    return dht_values_begin(n);
 }
 
 static enum err begin(struct dht *d)
@@ -293,6 +298,7 @@ static enum err begin(struct dht *d)
         TRY(net_begin(d, i));
     TRY(dht_look_sources(d));
     dht_file_load(d);
+    dht_values_load(d);
     d->save_ms = dht_now(d) + DHT_SAVE_MS;
     d->tick = loop_timer_new(d->o.loop, on_tick, d);
     if (d->tick == NULL)
@@ -343,6 +349,7 @@ void dht_figures(const struct dht *d, struct dht_figures *out)
         out->nets[i].serving = d->nets[i].serving;
         out->nets[i].nodes = d->nets[i].table.count;
         out->nets[i].records = (uint32_t)d->nets[i].server.used;
+        out->nets[i].values = (uint32_t)d->nets[i].values.used;
     }
     for (size_t i = 0; i < DHT_LOOKS; i++)
         out->looks += d->looks[i].used;
@@ -361,8 +368,10 @@ void dht_stop(struct dht *d)
         dht_ask_abort(&d->asks[i]);
     for (uint32_t i = 0; i < d->o.connections; i++)
         dht_serve_gone(d, i);
-    if (d->swarm != NULL)
+    if (d->swarm != NULL) {
         dht_file_save(d, true);
+        dht_values_save(d, true);
+    }
     d->stopped = true;
     loop_timer_free(d->tick);
     d->tick = NULL;
@@ -378,8 +387,10 @@ void dht_close(struct dht *d)
     /* A posted event finds nothing to do: it runs while we are still here. */
     while (d->event.queued)
         loop_run_once(d->o.loop, 0);
-    for (size_t i = 0; i < DHT_NETS; i++)
+    for (size_t i = 0; i < DHT_NETS; i++) {
         free(d->nets[i].records);
+        dht_values_end(&d->nets[i]);
+    }
     free(d->conns);
     free(d);
 }

@@ -22,6 +22,8 @@ enum {
     DHT_REQUEST_MAX = 16384, /* bytes of what others ask; a value is 10,240 */
     DHT_SEEDS = 128,         /* nodes of an earlier life that are asked again */
     DHT_RECORDS = 32768,     /* provider records of others, 250 bytes each */
+    DHT_VALUES = 2048,       /* records of names, of a net */
+    DHT_VALUE_CHUNKS = 4096, /* and their room: 2 MiB */
     DHT_REACHED = 2,         /* strangers from outside, of different networks, make a server */
     DHT_TICK_MS = 250,
     DHT_SAVE_MS = 600 * 1000,
@@ -37,6 +39,7 @@ struct dht_options {
     bool lan, wan;        /* which of the two */
     bool loopback;        /* addresses of this machine count in the local network (tests) */
     const char *file;     /* kept: where tables are kept between lives; NULL: nowhere */
+    const char *values;   /* the same for records of names */
     uint32_t connections; /* of the swarm: numbers are below */
 };
 
@@ -57,7 +60,8 @@ struct dht_figures {
     struct {
         bool on, serving;
         uint32_t nodes;   /* in the table */
-        uint32_t records; /* kept for others */
+        uint32_t records; /* kept for others: of providers */
+        uint32_t values;  /* and of names */
     } nets[DHT_NETS];
     uint32_t looks, asks, streams; /* under way */
     uint64_t looked, asked, failed, served, refused;

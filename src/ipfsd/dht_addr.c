@@ -1,5 +1,6 @@
 /* Which addresses belong to which of the two nets. SPEC: docs/spec/kad.md 1.6. */
-#include "ipfsd/dht_impl.h"
+#include "ipfsd/dht_addr.h"
+
 #include "rt/netaddr.h"
 
 static enum netaddr_class class_of(uint32_t host, const uint8_t *ip)
@@ -86,6 +87,18 @@ static uint64_t group(struct span addr)
 uint64_t dht_addr_group(const struct multiaddr *a)
 {
     return group(multiaddr_span(a));
+}
+
+uint64_t dht_addr_sender(const struct multiaddr *a)
+{
+    struct reader r = reader_of(multiaddr_span(a));
+    struct multiaddr_part part;
+    uint64_t g = dht_addr_group(a);
+    if (g != 0 || !multiaddr_next(&r, &part))
+        return g;
+    if (part.code == MULTIADDR_IP4)
+        return UINT64_C(8) << 32 | load_be32(part.value.p);
+    return part.code == MULTIADDR_IP6 ? UINT64_C(1) << 63 | load_be64(part.value.p) >> 1 : 0;
 }
 
 uint64_t dht_addr_group_of(const struct kad_contact *c)

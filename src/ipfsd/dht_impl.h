@@ -6,6 +6,7 @@
 #include "ipfsd/dht.h"
 #include "p2p/kad_query.h"
 #include "p2p/kad_server.h"
+#include "p2p/kad_values.h"
 
 enum {
     DHT_OUT_MAX = 12288,   /* a PUT_VALUE with key and value */
@@ -117,6 +118,8 @@ struct dht_net {
     struct kad_table table;
     struct kad_server server;
     struct kad_server_record *records;
+    struct kad_values values; /* of names */
+    struct kad_values_memory values_memory;
     uint32_t seed_count;
     struct kad_contact seeds[DHT_SEEDS];
     uint64_t refill_ms;
@@ -152,15 +155,6 @@ void dht_self(const struct dht *d, size_t net, struct kad_contact *out);
 /* A node has answered, or has not. */
 void dht_good(struct dht *d, size_t net, const struct kad_contact *c);
 void dht_bad(struct dht *d, size_t net, const struct kad_contact *c);
-
-/* dht_addr.c: which addresses belong to which net. */
-struct kad_filter dht_addr_filter(struct dht_net *n);
-struct kad_filter dht_addr_keep(struct dht_net *n);
-bool dht_addr_inside(const struct dht_net *n, const struct multiaddr *a);
-/* The network of a global IP address; 0: it is none. */
-uint64_t dht_addr_group(const struct multiaddr *a);
-/* That of the first global address of a contact; 0: it has none. */
-uint64_t dht_addr_group_of(const struct kad_contact *c);
 
 /* dht_ask.c */
 struct dht_ask *dht_ask_begin(struct dht *d, size_t net, const struct kad_contact *who,

@@ -1,26 +1,12 @@
 #include "ipfsd/dht_names.h"
 
 #include "codec/ipns.h"
-#include "ipfsd/dht_impl.h"
-#include "rt/clock.h"
+#include "ipfsd/dht_values.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #define PREFIX "/ipns/"
-
-/* A thread that waits, on its stack; in the list until it is over. */
-struct wait {
-    struct wait *next;
-    struct dht_names *owner;
-    struct peer_id name;
-    bool begun, over;
-    uint32_t looks; /* under way */
-    uint64_t deadline_ms;
-    enum err result;
-    size_t size; /* of the best record so far; 0: none */
-    uint8_t best[IPNS_RECORD_MAX];
-};
 
 struct dht_names {
     struct loop *loop;
@@ -30,55 +16,77 @@ struct dht_names {
     struct loop_timer *tick;
     pthread_mutex_t lock; /* of the list, count and over */
     pthread_cond_t done;
-    struct wait *waits;
+    struct dht_names_ask *waits;
     uint32_t count;
 };
 
 /* SPEC kad 3.5: "each is judged by the owner (IPNS: signature, then the highest sequence)" */
+static bool consider(struct dht_names_ask *w, struct span value)
+{
+    struct ipns_record found, best;
+    if (value.n == 0 || value.n > sizeof(w->best) || ipns_decode(&found, value) != OK ||
+        ipns_verify(&found, &w->name, dht_wall_s()) != OK)
+        return false;
+    if (w->size > 0 && ipns_decode(&best, span_of(w->best, w->size)) == OK &&
+        ipns_compare(&found, &best) <= 0)
+        return true;
+    memcpy(w->best, value.p, value.n);
+    w->size = value.n;
+    return true;
+}
+
 static void on_answered(void *ctx, struct dht_look *l, const struct dht_ask *a, enum err result,
                         struct span value)
 {
-    struct wait *w = ctx;
-    struct ipns_record found, best;
     (void)a;
-    if (result != OK || value.n == 0 || value.n > sizeof(w->best) ||
-        ipns_decode(&found, value) != OK ||
-        ipns_verify(&found, &w->name, (int64_t)(clock_wall_ms() / 1000)) != OK)
-        return;
-    kad_query_good(&l->q);
-    if (w->size > 0 && ipns_decode(&best, span_of(w->best, w->size)) == OK &&
-        ipns_compare(&found, &best) <= 0)
-        return;
-    memcpy(w->best, value.p, value.n);
-    w->size = value.n;
+    if (result == OK && l->q.goal == KAD_FIND_VALUE && consider(ctx, value))
+        kad_query_good(&l->q);
 }
 
 static void on_done(void *ctx, struct dht_look *l)
 {
-    struct wait *w = ctx;
-    (void)l;
+    struct dht_names_ask *w = ctx;
     w->looks--;
+    w->nodes += l->q.stored;
     loop_post_event(w->owner->loop, &w->owner->event);
 }
 
 static const struct dht_looker looker = { on_answered, on_done };
 
-static void begin(struct dht_names *n, struct wait *w)
+/* SPEC kad 8.7: "A node asks itself too, and keeps what it publishes" */
+static void own(struct dht_names_ask *w, struct dht_net *net, struct span key)
+{
+    uint8_t bytes[IPNS_RECORD_MAX];
+    size_t size;
+    if (w->record.n > 0)
+        (void)!kad_values_put(&net->values, key, w->record, DHT_VALUES_OWN, dht_wall_s());
+    else if (kad_values_get(&net->values, &size, (struct mspan){ bytes, sizeof(bytes) }, key,
+                            dht_wall_s()) == OK)
+        (void)consider(w, span_of(bytes, size));
+}
+
+static void begin(struct dht_names *n, struct dht_names_ask *w)
 {
     uint8_t key[sizeof(PREFIX) + PEER_ID_SIZE_MAX];
     struct writer k = writer_of(key, sizeof(key));
+    bool put = w->record.n > 0;
     w->begun = true;
     write_span(&k, span_str(PREFIX));
     write_span(&k, peer_id_span(&w->name));
     for (size_t i = 0; i < DHT_NETS; i++) {
-        struct kad_query_start start = { .goal = KAD_FIND_VALUE, .key = writer_span(&k) };
+        struct dht_net *net = &n->dht->nets[i];
+        struct kad_query_start start = { .goal = put ? KAD_PUT : KAD_FIND_VALUE,
+                                         .key = writer_span(&k),
+                                         .value = w->record };
         struct dht_look *l;
-        if (n->dht->nets[i].on && dht_look_begin(&l, n->dht, i, &start, &looker, w) == OK)
+        if (net->on)
+            own(w, net, start.key);
+        if (net->on && dht_look_begin(&l, n->dht, i, &start, &looker, w) == OK)
             w->looks++;
     }
 }
 
-static void give_up(struct dht_names *n, const struct wait *w)
+static void give_up(struct dht_names *n, const struct dht_names_ask *w)
 {
     for (size_t i = 0; i < DHT_LOOKS && w->looks > 0; i++) {
         struct dht_look *l = &n->dht->looks[i];
@@ -91,8 +99,8 @@ static void turn(void *ctx)
 {
     struct dht_names *n = ctx;
     pthread_mutex_lock(&n->lock);
-    for (struct wait **at = &n->waits; *at != NULL;) {
-        struct wait *w = *at;
+    for (struct dht_names_ask **at = &n->waits; *at != NULL;) {
+        struct dht_names_ask *w = *at;
         if (!n->stopped && !w->begun)
             begin(n, w);
         bool late = loop_now_ms(n->loop) >= w->deadline_ms;
@@ -101,7 +109,7 @@ static void turn(void *ctx)
             continue;
         }
         give_up(n, w);
-        w->result = n->stopped ? ERR_CLOSED : w->size > 0 ? OK : ERR_NOT_FOUND;
+        w->result = n->stopped ? ERR_CLOSED : w->size > 0 || w->nodes > 0 ? OK : ERR_NOT_FOUND;
         *at = w->next;
         n->count--;
         w->over = true;
@@ -110,33 +118,43 @@ static void turn(void *ctx)
     pthread_mutex_unlock(&n->lock);
 }
 
-enum err dht_names_get(struct dht_names *n, size_t *size, struct mspan buf,
-                       const struct peer_id *name)
+enum err dht_names_begin(struct dht_names *n, struct dht_names_ask *w, const struct peer_id *name,
+                         struct span record)
 {
-    struct wait w;
-    memset(&w, 0, offsetof(struct wait, best));
-    w.owner = n;
-    w.name = *name;
-    w.deadline_ms = clock_mono_ms() + DHT_NAMES_MS;
-    *size = 0;
+    memset(w, 0, offsetof(struct dht_names_ask, best));
+    w->owner = n;
+    w->name = *name;
+    w->record = record;
+    w->deadline_ms = clock_mono_ms() + (record.n > 0 ? DHT_NAMES_PUT_MS : DHT_NAMES_MS);
     pthread_mutex_lock(&n->lock);
     enum err e = n->stopped ? ERR_CLOSED : n->count == DHT_NAMES_MAX ? ERR_BUSY : OK;
     if (e == OK) {
-        w.next = n->waits;
-        n->waits = &w;
+        w->next = n->waits;
+        n->waits = w;
         n->count++;
         loop_post_event(n->loop, &n->event);
-        while (!w.over)
-            pthread_cond_wait(&n->done, &n->lock);
-        e = w.result;
     }
     pthread_mutex_unlock(&n->lock);
-    if (e == OK && w.size > buf.n)
-        return ERR_LIMIT;
-    if (e == OK) {
-        memcpy(buf.p, w.best, w.size);
-        *size = w.size;
-    }
+    return e;
+}
+
+enum err dht_names_end(struct dht_names *n, struct dht_names_ask *w, uint64_t wait_ms)
+{
+    uint64_t until = clock_mono_ms() + wait_ms;
+    pthread_mutex_lock(&n->lock);
+    if (until < w->deadline_ms)
+        w->deadline_ms = until;
+    while (!w->over)
+        pthread_cond_wait(&n->done, &n->lock);
+    pthread_mutex_unlock(&n->lock);
+    return w->result;
+}
+
+enum err dht_names_over(struct dht_names *n, const struct dht_names_ask *w)
+{
+    pthread_mutex_lock(&n->lock);
+    enum err e = w->over ? w->result : ERR_BUSY;
+    pthread_mutex_unlock(&n->lock);
     return e;
 }
 

@@ -1,6 +1,7 @@
 /* Answers to others: streams that they open, a request behind its length, an answer behind its own,
  * as often as they like. */
-#include "ipfsd/dht_impl.h"
+#include "ipfsd/dht_addr.h"
+#include "ipfsd/dht_values.h"
 
 #include <stdlib.h>
 
@@ -35,14 +36,37 @@ static enum err flush(struct dht *d, struct dht_stream *v)
     return OK;
 }
 
-/* SPEC kad 4.3: "PUT_VALUE and GET_VALUE are answered by the owner, who can judge records" */
-static enum err answer_value(struct dht_net *n, struct span request, struct writer *w)
+/* SPEC kad 8.1: "The record's key MUST be the message's" */
+static enum err take_value(struct dht *d, const struct dht_stream *v, const struct kad_message *m)
 {
+    struct multiaddr from;
+    uint64_t group = 0;
+    if (!m->has_record || !span_eq(m->record_key, m->key))
+        return ERR_FORMAT;
+    if (swarm_remote(d->swarm, v->connection, &from) == OK)
+        group = dht_addr_sender(&from);
+    return kad_values_put(&d->nets[v->net].values, m->key, m->value, group, dht_wall_s());
+}
+
+/* SPEC kad 8.5: "GET_VALUE is answered with the record, if one is kept, and the 20 closest nodes;
+ * PUT_VALUE with the record itself" */
+static enum err answer_value(struct dht *d, const struct dht_stream *v, struct span request,
+                             struct writer *w)
+{
+    uint8_t bytes[KAD_VALUE_MAX];
+    const struct dht_net *n = &d->nets[v->net];
     struct kad_message m;
+    struct span value = { NULL, 0 };
+    size_t size;
     TRY(kad_decode(&m, request));
-    if (m.type != KAD_GET_VALUE)
-        return ERR_UNSUPPORTED; /* no records are kept for others */
-    kad_server_value(&n->server, &m, (struct span){ NULL, 0 }, w);
+    if (m.type == KAD_PUT_VALUE) {
+        TRY(take_value(d, v, &m));
+        value = m.value;
+    } else if (kad_values_get(&n->values, &size, (struct mspan){ bytes, sizeof(bytes) }, m.key,
+                              dht_wall_s()) == OK) {
+        value = span_of(bytes, size);
+    }
+    kad_server_value(&n->server, &m, value, w);
     return w->err;
 }
 
@@ -55,8 +79,10 @@ static enum err answer(struct dht *d, struct dht_stream *v)
     struct span from = peer_id_span(&d->conns[v->connection].peer);
     enum err e = kad_server_answer(&n->server, from, request, &w, dht_now(d));
     if (e == ERR_UNSUPPORTED)
-        e = answer_value(n, request, &w);
+        e = answer_value(d, v, request, &w);
     dht_frame_drop(&v->in);
+    if (e == ERR_SHORT)
+        return ERR_FORMAT; /* of the message, which is whole: nothing more will come */
     TRY(e);
     d->figures.served++;
     v->moved_ms = dht_now(d);

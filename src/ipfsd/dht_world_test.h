@@ -29,7 +29,7 @@ struct world_node {
     } lies[WORLD_LIES]; /* how far it is told on each stream */
     bool lie_ends;
     uint32_t asked;
-    const char *file;
+    const char *file, *values;
     enum dht_mode mode;
 };
 
@@ -120,6 +120,7 @@ static void world_start(size_t i, bool liar)
                                        .lan = true,
                                        .loopback = true,
                                        .file = n->file,
+                                       .values = n->values,
                                        .connections = o.limits.connections };
         CHECK_OK(dht_open(&n->dht, &d));
     }

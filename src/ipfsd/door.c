@@ -128,16 +128,6 @@ static enum err open_behind(struct ipfsd *n)
                                        .ask = push_ask_chain,
                                        .ctx = &n->chain };
     TRY(push_open(&n->push, &push));
-    const struct names_options names = { .folder = s->names,
-                                         .dnslinks = s->dnslinks,
-                                         .dns = s->gateway_remote };
-    enum err e = names_open(&n->names, &names);
-    if (e != OK)
-        log_error("dnslinks-refused", "reason=\"%s\" want=\"DOMAIN or DOMAIN:/ipfs/CID\"",
-                  err_text(e));
-    TRY(e);
-    if (n->p2p != NULL && s->p2p.dht != DHT_OFF)
-        names_finder(n->names, p2p_node_name, n->p2p);
     n->source = n->local;
     if (!s->gateway_remote)
         return OK;
@@ -202,8 +192,6 @@ void door_close(struct ipfsd *n)
     gateway_http_close(n->gateway);
     push_close(n->push);
     remote_close(n->remote);
-    names_close(n->names);
-    n->names = NULL;
     n->gateway = NULL;
     n->push = NULL;
     n->remote = NULL;

@@ -19,6 +19,7 @@ struct gateway_http;
 struct kubo_rpc;
 struct find_http;
 struct ipni_publish;
+struct name_net;
 struct names;
 struct p2p_node;
 struct fetch_ranks;
@@ -36,12 +37,13 @@ struct ipfsd {
     struct http_client *http;
     struct fetch_ranks *ranks; /* of those we fetch from; NULL: out of memory, nothing is kept */
     struct ipc_server *ipc;
-    struct block_source local;         /* everything this node holds */
-    struct block_source source;        /* the gateway's: the same, and what it can fetch */
-    struct chain_read chain;           /* for push and remote */
-    struct push *push;                 /* with the gateway */
-    struct remote *remote;             /* NULL: the gateway fetches nothing */
-    struct names *names;               /* with the gateway */
+    struct block_source local;  /* everything this node holds */
+    struct block_source source; /* the gateway's: the same, and what it can fetch */
+    struct chain_read chain;    /* for push and remote */
+    struct push *push;          /* with the gateway */
+    struct remote *remote;      /* NULL: the gateway fetches nothing */
+    struct names *names;
+    struct name_net *name_net;         /* where names are asked for, and told */
     struct gateway_http *gateway;      /* NULL: not serving */
     struct kubo_rpc *kubo_rpc;         /* NULL: off */
     struct kubo_tokens tokens;         /* of Kubo's RPC; count 0: none are required */

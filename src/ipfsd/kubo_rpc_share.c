@@ -167,9 +167,9 @@ static enum err name_value(struct kubo_call *c, char out[KUBO_RPC_PATH_MAX], con
     size_t size;
     enum err e;
     bool online = kubo_rpc_option(c->plan, KUBO_OPT_OFFLINE, 0) == 0;
-    if (c->node->names == NULL)
-        return kubo_call_fail(c, ERR_UNSUPPORTED, "names need the gateway, which is off");
     if (peer_id_parse(&key, span_str(name)) == OK) {
+        if (online)
+            names_find(c->node->names, &key);
         e = names_record(c->node->names, &size, (struct mspan){ buf, sizeof(buf) }, &key);
         if (e == OK)
             e = ipns_decode(&record, span_of(buf, size));

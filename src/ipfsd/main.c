@@ -6,6 +6,8 @@
 #include "ipfsd/host.h"
 #include "ipfsd/ipni_publish.h"
 #include "ipfsd/kubo_rpc_http.h"
+#include "ipfsd/name_net.h"
+#include "ipfsd/names.h"
 #include "ipfsd/p2p_node.h"
 #include "ipfsd/pin_http.h"
 #include "ipfsd/remote.h"
@@ -94,6 +96,24 @@ static enum err open_p2p(struct ipfsd *n)
     return OK;
 }
 
+static enum err open_names(struct ipfsd *n)
+{
+    const struct settings *s = &n->settings;
+    const struct names_options names = { .folder = s->names,
+                                         .dnslinks = s->dnslinks,
+                                         .dns = s->gateway_remote };
+    struct dht_names *dht = n->p2p == NULL ? NULL : p2p_node_names(n->p2p);
+    enum err e = names_open(&n->names, &names);
+    if (e != OK)
+        log_error("dnslinks-refused", "reason=\"%s\" want=\"DOMAIN or DOMAIN:/ipfs/CID\"",
+                  err_text(e));
+    TRY(e);
+    TRY(name_net_open(&n->name_net, dht, &s->routers));
+    if ((n->p2p != NULL && s->p2p.dht != DHT_OFF) || s->routers.count > 0)
+        names_finder(n->names, name_net_get, n->name_net);
+    return OK;
+}
+
 static enum err start(struct ipfsd *n)
 {
     TRY(path_make_dirs(n->settings.home, 0700));
@@ -118,6 +138,7 @@ static enum err start(struct ipfsd *n)
         TRY(find_http_open(&n->find_http, n->loop, &n->settings.routers));
     if (n->settings.p2p.on)
         TRY(open_p2p(n));
+    TRY(open_names(n));
     TRY(door_open(n)); /* first, so that its URL is known to whoever connects */
     TRY(open_ipni(n));
     TRY(kubo_rpc_open(&n->kubo_rpc, n));
@@ -136,6 +157,7 @@ static void stop(struct ipfsd *n)
     find_http_stop(n->find_http);
     if (n->storer.started)
         storer_watch(&n->storer, NULL, NULL);
+    name_net_stop(n->name_net);
     p2p_node_stop(n->p2p); /* those who wait for blocks of peers wait for this thread */
     if (n->ipc != NULL)
         service_close(n);
@@ -156,6 +178,8 @@ static void stop(struct ipfsd *n)
     jobs_stop(&n->maintain);
     jobs_stop(&n->control);
     find_http_close(n->find_http);
+    names_close(n->names);
+    name_net_close(n->name_net);
     p2p_node_close(n->p2p);
     storer_stop(&n->storer);
     while (n->calls > 0)

@@ -28,7 +28,8 @@ struct p2p_find {
     struct seek *seek;
     struct loop_timer *begin;
     size_t protocols[DHT_NETS];
-    char file[SETTINGS_PATH_MAX + 32], provided[SETTINGS_PATH_MAX + 32];
+    char file[SETTINGS_PATH_MAX + 32], values[SETTINGS_PATH_MAX + 32];
+    char provided[SETTINGS_PATH_MAX + 32];
 };
 
 /* ---- peers to begin with --------------------------------------------------------------------- */
@@ -114,6 +115,7 @@ static enum err begin(struct p2p_find *f, struct loop *l, const struct peer_id *
     const struct settings *s = f->settings;
     TRY(routing_open(&f->routing, l));
     (void)snprintf(f->file, sizeof(f->file), "%s/dht-table", s->p2p.folder);
+    (void)snprintf(f->values, sizeof(f->values), "%s/dht-values", s->p2p.folder);
     TRY(path_make_dirs(s->p2p.folder, 0700));
     const struct dht_options d = { .loop = l,
                                    .routing = f->routing,
@@ -123,6 +125,7 @@ static enum err begin(struct p2p_find *f, struct loop *l, const struct peer_id *
                                    .wan = true,
                                    .loopback = listens_within(&s->p2p),
                                    .file = f->file,
+                                   .values = f->values,
                                    .connections = s->p2p.connections };
     TRY(dht_open(&f->dht, &d));
     TRY(dht_names_open(&f->names, l, f->dht));
@@ -188,10 +191,9 @@ struct routing *p2p_find_routing(struct p2p_find *f)
     return f->routing;
 }
 
-enum err p2p_find_name(void *find, size_t *size, struct mspan buf, const struct peer_id *name)
+struct dht_names *p2p_find_names(struct p2p_find *f)
 {
-    const struct p2p_find *f = find;
-    return dht_names_get(f->names, size, buf, name);
+    return f->names;
 }
 
 static void write_net(struct json_out *j, const struct dht_figures *d,
@@ -202,6 +204,7 @@ static void write_net(struct json_out *j, const struct dht_figures *d,
     json_out_member_bool(j, "serves", d->nets[net].serving);
     json_out_member_u64(j, "nodes", d->nets[net].nodes);
     json_out_member_u64(j, "records", d->nets[net].records);
+    json_out_member_u64(j, "names", d->nets[net].values);
     json_out_member_u64(j, "told", p->nets[net].told);
     json_out_member_u64(j, "regions", p->nets[net].regions);
     json_out_member_u64(j, "regions_failed", p->nets[net].failed);

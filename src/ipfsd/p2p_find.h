@@ -30,9 +30,8 @@ NODISCARD enum err p2p_find_provide(struct p2p_find *f, const struct blocks *b);
 
 struct routing *p2p_find_routing(struct p2p_find *f);
 
-/* dht_names_get of the node's DHT. */
-NODISCARD enum err p2p_find_name(void *find, size_t *size, struct mspan buf,
-                                 const struct peer_id *name);
+/* Names in the node's DHT. Kept by f until p2p_find_close. */
+struct dht_names *p2p_find_names(struct p2p_find *f);
 
 /* Writes the members of an object: both nets, what is under way, what has been told. */
 void p2p_find_write(void *find, struct json_out *j);

@@ -250,10 +250,9 @@ enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b)
     return p2p_find_provide(n->find, b);
 }
 
-enum err p2p_node_name(void *node, size_t *size, struct mspan buf, const struct peer_id *name)
+struct dht_names *p2p_node_names(const struct p2p_node *n)
 {
-    const struct p2p_node *n = node;
-    return p2p_find_name(n->find, size, buf, name);
+    return p2p_find_names(n->find);
 }
 
 struct routing *p2p_node_routing(const struct p2p_node *n)

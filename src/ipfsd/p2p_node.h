@@ -8,6 +8,7 @@
 #include "rt/loop.h"
 
 struct call;
+struct dht_names;
 struct p2p_node;
 struct swarm;
 struct blocks;
@@ -28,9 +29,8 @@ struct swarm *p2p_node_swarm(const struct p2p_node *n);
 /* Tells others what b holds, as the settings say; b is kept. Once. ERR_MEMORY. */
 NODISCARD enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b);
 
-/* The newest IPNS record of a name in the DHT: a names_find_fn of n. Not the loop's thread. */
-NODISCARD enum err p2p_node_name(void *node, size_t *size, struct mspan buf,
-                                 const struct peer_id *name);
+/* Names in its DHT. Kept by n until p2p_node_close. */
+struct dht_names *p2p_node_names(const struct p2p_node *n);
 
 /* Whom to ask where something is. Kept by n until p2p_node_close. */
 struct routing *p2p_node_routing(const struct p2p_node *n);
