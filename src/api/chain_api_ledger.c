@@ -406,6 +406,8 @@ static void events(struct chain_api_call *call)
                          "use the id of the last event");
         return;
     }
+    if (at.height == 0)
+        at = (struct chain_api_position){ .height = 1 }; /* there is no block 0 */
     call->plan->kind = CHAIN_API_STREAM;
     call->plan->content_type = "text/event-stream";
     call->plan->position = at;

@@ -420,6 +420,9 @@ static void the_last_event_id_wins_over_from(void **state)
         CHECK_OK(chain_api_plan(&plan, &w, &source->src, &rq));
         CHECK(plan.kind == CHAIN_API_BODY && plan.status == 400);
     }
+    rq.last_event_id = span_str("0.2"); /* there is no block 0: it begins with block 1 */
+    CHECK_OK(chain_api_plan(&plan, &w, &source->src, &rq));
+    CHECK(plan.kind == CHAIN_API_STREAM && plan.position.height == 1 && plan.position.number == 0);
     rq.last_event_id = (struct span){ NULL, 0 };
     rq.query = span_str("");
     CHECK_OK(chain_api_plan(&plan, &w, &source->src, &rq));
