@@ -129,18 +129,48 @@ static void remove_want(struct bitswap_server *s, uint32_t i)
     unlink_want(s, i);
 }
 
-/* Makes place for a want of this priority; false when everything is worth more. */
+/* Where the want stands that a peer misses least: one whose block is not here, each in its turn;
+ * else a leaf of the heap with a low priority. Looking at all of them would make a flood of wants
+ * dear. */
+static uint32_t least(struct bitswap_server_peer *p)
+{
+    if (p->ready_count < p->count)
+        return p->ready_count + p->turn++ % (p->count - p->ready_count);
+    uint32_t worst = p->count - 1;
+    for (uint32_t i = 1; i < BITSWAP_SERVER_SAMPLE && i < p->count; i++)
+        if (before(&p->list[worst], &p->list[p->count - 1 - i]))
+            worst = p->count - 1 - i;
+    return worst;
+}
+
+/* Whose want goes when the table is full: that of a peer with more than its part of it. */
+static struct bitswap_server_peer *payer(struct bitswap_server *s, struct bitswap_server_peer *p)
+{
+    size_t part = s->m.want_count / s->peers_used;
+    if (p->count >= part)
+        return p;
+    for (size_t i = 0; i <= s->m.peer_count; i++) {
+        struct bitswap_server_peer *q = &s->m.peers[s->fullest];
+        if (q->used && q->count > part)
+            return q;
+        s->fullest = (uint32_t)((s->fullest + 1) % s->m.peer_count);
+    }
+    return p;
+}
+
+/* SPEC bitswap 3.1: "A new want takes the place of one whose block is not here, else of one of
+ * lower priority, else it is dropped." */
 static bool make_place(struct bitswap_server *s, struct bitswap_server_peer *p, int32_t priority)
 {
     if (p->count < BITSWAP_SERVER_WANTS && s->want_free != NONE)
         return true;
-    uint32_t worst = 0;
-    for (uint32_t i = 1; i < p->count; i++)
-        if (before(&p->list[worst], &p->list[i]))
-            worst = i;
-    if (p->count == 0 || p->list[worst].priority >= priority)
+    struct bitswap_server_peer *q = p->count < BITSWAP_SERVER_WANTS ? payer(s, p) : p;
+    if (q->count == 0)
         return false;
-    remove_want(s, p->list[worst].want);
+    uint32_t at = least(q);
+    if (q == p && at < p->ready_count && p->list[at].priority >= priority)
+        return false;
+    remove_want(s, q->list[at].want);
     return true;
 }
 
@@ -156,9 +186,10 @@ enum err bitswap_server_join(struct bitswap_server *s, uint32_t *peer, enum bits
         p->used = true;
         p->held = false;
         p->rank = rank;
-        p->count = p->ready_count = p->order = p->message = 0;
+        p->count = p->ready_count = p->order = p->message = p->turn = 0;
         p->served = s->clock;
         p->under_way = 0;
+        s->peers_used++;
         *peer = i;
         return OK;
     }
@@ -177,6 +208,7 @@ void bitswap_server_leave(struct bitswap_server *s, uint32_t peer)
     while (p->count > 0)
         remove_want(s, p->list[p->count - 1].want);
     p->used = false;
+    s->peers_used--;
 }
 
 void bitswap_server_rank(struct bitswap_server *s, uint32_t peer, enum bitswap_rank rank)

@@ -16,6 +16,7 @@
 enum {
     BITSWAP_SERVER_WANTS = 1024,        /* of one peer, as boxo has it */
     BITSWAP_SERVER_CID = 72,            /* bytes of a CID that is kept: sha2-512 fits */
+    BITSWAP_SERVER_SAMPLE = 32,         /* wants that are compared to find one to give up */
     BITSWAP_SERVER_INLINE = 1024,       /* a want-have for so small a block gets the block */
     BITSWAP_SERVER_TARGET = 16384,      /* bytes of answers in a message */
     BITSWAP_SERVER_UNDER_WAY = 1 << 20, /* bytes handed out for a peer and not yet sent */
@@ -46,6 +47,7 @@ struct bitswap_server_peer {
     enum bitswap_rank rank;
     uint32_t count, ready_count;
     uint32_t order, message;
+    uint32_t turn;      /* which of those that wait makes place next */
     uint64_t served;    /* the peer's clock of fairness, in bytes */
     uint64_t under_way; /* bytes */
     struct bitswap_server_slot list[BITSWAP_SERVER_WANTS];
@@ -65,8 +67,10 @@ struct bitswap_server {
     const struct block_source *source;
     struct digest_hash hash;
     uint32_t want_free;
-    uint64_t clock; /* of fairness: where the peer that was served last stood */
-    size_t usual;   /* bytes of the block that was sent last */
+    uint32_t peers_used;
+    uint32_t fullest; /* a peer that had more than its part of the wants */
+    uint64_t clock;   /* of fairness: where the peer that was served last stood */
+    size_t usual;     /* bytes of the block that was sent last */
     uint64_t blocks_sent, bytes_sent, refused; /* refused: wants dropped for lack of place */
 };
 

@@ -365,6 +365,101 @@ static void floods_take_no_memory(void **state)
     rig_free(r);
 }
 
+static struct bitswap_entry stranger(uint8_t bin[36], struct prng *g, int32_t priority)
+{
+    static const uint8_t head[4] = { 0x01, 0x55, 0x12, 0x20 };
+    memcpy(bin, head, sizeof(head));
+    prng_fill(g, bin + 4, 32);
+    return (struct bitswap_entry){ .cid = span_of(bin, 36), .priority = priority };
+}
+
+/* What a peer has asked for in vain long ago does not stand in the way of what it asks for now,
+ * although its numbers are lower, as Kubo's become with time. */
+static void what_is_not_here_makes_place(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct prng g;
+    uint8_t bin[36];
+    uint32_t p = join(r);
+    struct cid here[40];
+    prng_init(&g, 3);
+    for (uint64_t i = 0; i < 40; i++)
+        here[i] = put(r, i, 5000);
+    for (int i = 0; i < 3 * BITSWAP_SERVER_WANTS; i++) {
+        struct bitswap_entry e = stranger(bin, &g, 1000000 - i);
+        bitswap_server_want(&r->s, p, &e);
+        CHECK(take(r, p).frame == 0);
+    }
+    CHECK(r->peers[p].count == BITSWAP_SERVER_WANTS);
+    for (int i = 0; i < 40; i++)
+        want(r, p, &here[i], (struct bitswap_entry){ .priority = -i });
+    int got = 0;
+    for (int i = 0; i < 40; i++)
+        got += take(r, p).blocks;
+    CHECK(got == 40 && r->s.refused == 0);
+    rig_free(r);
+}
+
+/* What is still to be looked at gives way to what is more urgent only. */
+static void urgent_wants_take_places_of_others(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct prng g;
+    uint8_t bin[36];
+    uint32_t p = join(r);
+    struct cid urgent = put(r, 1, 5000), late = put(r, 2, 5000);
+    prng_init(&g, 4);
+    for (int i = 0; i < BITSWAP_SERVER_WANTS; i++) {
+        struct bitswap_entry e = stranger(bin, &g, 10);
+        bitswap_server_want(&r->s, p, &e);
+    }
+    want(r, p, &late, (struct bitswap_entry){ .priority = 10 });
+    CHECK(r->s.refused == 1);
+    want(r, p, &urgent, (struct bitswap_entry){ .priority = 11 });
+    CHECK(r->s.refused == 1 && r->peers[p].count == BITSWAP_SERVER_WANTS);
+    struct got got = take(r, p);
+    CHECK(got.blocks == 1 && cid_eq(&got.last, &urgent));
+    rig_free(r);
+}
+
+/* Peers that fill the table keep no other from its equal part of it. */
+static void a_full_table_is_shared(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct prng g;
+    uint8_t bin[36];
+    uint32_t bad[6], good;
+    struct cid here[WANTS / PEERS];
+    prng_init(&g, 9);
+    for (int k = 0; k < 6; k++)
+        bad[k] = join(r);
+    for (int i = 0; i < 60000; i++) {
+        struct bitswap_entry e = stranger(bin, &g, INT32_MAX);
+        bitswap_server_want(&r->s, bad[i % 6], &e);
+        (void)take(r, bad[(i / 7) % 6]);
+    }
+    CHECK(r->s.want_free == BITSWAP_SERVER_NONE);
+    good = join(r);
+    for (uint64_t i = 0; i < WANTS / PEERS; i++) {
+        here[i] = put(r, i, 20);
+        want(r, good, &here[i], (struct bitswap_entry){ .priority = -1 });
+        struct bitswap_entry e = stranger(bin, &g, INT32_MAX);
+        bitswap_server_want(&r->s, bad[i % 6], &e);
+    }
+    CHECK(r->peers[good].count == WANTS / PEERS);
+    int got = 0;
+    for (int n = 1; n > 0; got += n)
+        n = take(r, good).blocks;
+    CHECK(got == WANTS / PEERS);
+    /* Nobody else has less than its part either. */
+    for (int k = 0; k < 6; k++)
+        CHECK(r->peers[bad[k]].count >= WANTS / 8);
+    rig_free(r);
+}
+
 /* Against a list that is searched from end to end. */
 static void random_wants_as_a_simple_model_has_them(void **state)
 {
@@ -455,6 +550,9 @@ int main(void)
         cmocka_unit_test(messages_have_a_size),
         cmocka_unit_test(the_line_is_shared),
         cmocka_unit_test(floods_take_no_memory),
+        cmocka_unit_test(what_is_not_here_makes_place),
+        cmocka_unit_test(urgent_wants_take_places_of_others),
+        cmocka_unit_test(a_full_table_is_shared),
         cmocka_unit_test(random_wants_as_a_simple_model_has_them),
         cmocka_unit_test(credit_is_kept_and_fades),
     };

@@ -1,13 +1,12 @@
 /* A hostile libp2p peer, for tests of what a node does with one:
  *
- *   p2p_flood MULTIADDR wants COUNT      asks for COUNT random contents, as fast as they are taken
  *   p2p_flood MULTIADDR identify BYTES   pushes identify messages that never end
  *   p2p_flood MULTIADDR garbage BYTES    random bytes to each protocol that a node may speak
  *   p2p_flood MULTIADDR streams COUNT    opens streams and leaves them
  *
- * It goes on until the count is reached, the peer has thrown it out, or a minute is over, comes
- * back when it was thrown out (at most TRIES times), and prints what it got rid of as one line of
- * JSON. */
+ * It goes on until the count is reached, the peer has thrown it out, or five seconds are over,
+ * comes back when it was thrown out (at most TRIES times), and prints what it got rid of as one
+ * line of JSON. */
 #include "codec/bitswap.h"
 #include "crypto/random.h"
 #include "ipfsd/swarm.h"
@@ -15,10 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TRIES = 200, ENTRIES = 1000, ENTRY_SIZE = 64, LIMIT_MS = 5000, MESSAGE = 128 * 1024 };
+enum { TRIES = 200, LIMIT_MS = 5000, MESSAGE = 128 * 1024 };
 
-enum mode { WANTS, IDENTIFY, GARBAGE, STREAMS, MODES };
-static const char *const modes[MODES] = { "wants", "identify", "garbage", "streams" };
+enum mode { IDENTIFY, GARBAGE, STREAMS, MODES };
+static const char *const modes[MODES] = { "identify", "garbage", "streams" };
 static const char *const protocols[] = {
     BITSWAP_ID,         "/ipfs/id/push/1.0.0", "/ipfs/kad/1.0.0", "/ipfs/lan/kad/1.0.0",
     "/ipfs/ping/1.0.0", "/ipfs/id/1.0.0",
@@ -29,7 +28,7 @@ static struct {
     struct swarm *swarm;
     struct loop *loop;
     enum mode mode;
-    uint64_t wanted, sent; /* contents, bytes or streams, as the mode says */
+    uint64_t wanted, sent; /* bytes or streams, as the mode says */
     uint64_t thrown_out, refused, answered;
     uint32_t connection, stream;
     bool connected, asked, open; /* asked: for a stream, not agreed yet */
@@ -40,32 +39,9 @@ static struct {
 
 /* ---- what is sent ---- */
 
-static void fill_wants(void)
-{
-    static uint8_t body[ENTRIES * ENTRY_SIZE], cids[ENTRIES][36];
-    static struct bitswap_entry entries[ENTRIES];
-    for (size_t i = 0; i < ENTRIES; i++) {
-        memcpy(cids[i], "\x01\x55\x12\x20", 4);
-        random_bytes(cids[i] + 4, 32);
-        entries[i] = (struct bitswap_entry){
-            .cid = span_of(cids[i], 36), .priority = 1, .have = i % 2 == 0, .send_dont_have = true
-        };
-    }
-    struct writer b = writer_of(body, sizeof(body)), w = writer_of(f.message, MESSAGE);
-    bitswap_write_wantlist(&b, entries, ENTRIES, false);
-    write_uvarint(&w, writer_span(&b).n);
-    write_bytes(&w, body, writer_span(&b).n);
-    f.size = writer_span(&w).n;
-    f.entries = ENTRIES;
-}
-
 static void fill(void)
 {
     f.at = 0;
-    if (f.mode == WANTS) {
-        fill_wants();
-        return;
-    }
     random_bytes(f.message, MESSAGE);
     f.size = f.entries = MESSAGE;
     if (f.mode != IDENTIFY)
@@ -112,7 +88,7 @@ static void on_stream(void *ctx, uint32_t connection, const struct conn_event *e
     (void)ctx;
     if (c == NULL || connection != f.connection)
         return;
-    if (ev->kind == CONN_OPENED && f.mode != WANTS) { /* it asks us: it gets nothing */
+    if (ev->kind == CONN_OPENED) { /* it asks us: it gets nothing */
         swarm_end(f.swarm, connection, ev->stream, false);
         return;
     }
