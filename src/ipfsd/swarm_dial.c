@@ -122,17 +122,19 @@ static void on_accept(void *ctx, int events)
     for (int i = 0; i < ACCEPTS_EACH; i++) {
         struct sockaddr_storage sa;
         socklen_t n = sizeof(sa);
-        uint32_t index;
+        uint32_t index, late;
         uint16_t port;
         int fd = accept4(l->fd, (struct sockaddr *)&sa, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
             return;
         struct span ip = sockaddr_ip(&sa, &port);
-        if (gate_admit(&s->gate, &index, ip, loop_now_ms(s->loop)) != OK) {
+        if (gate_admit(&s->gate, &index, &late, ip, loop_now_ms(s->loop)) != OK) {
             s->figures.refused++;
             close(fd);
             continue;
         }
+        if (late != GATE_NONE)
+            swarm_drop(s, late, ERR_TIMEOUT);
         struct swarm_peer *p = swarm_peer_take(s, index, fd, true);
         if (p == NULL)
             continue;

@@ -205,23 +205,56 @@ static uint32_t place(struct gate *g, bool inbound, uint64_t host, uint64_t now_
     return GATE_NONE;
 }
 
-enum err gate_admit(struct gate *g, uint32_t *index, struct span ip, uint64_t now_ms)
+static void not_pending(struct gate *g, const struct gate_connection *c)
+{
+    if (!c->late)
+        *(c->inbound ? &g->pending_in : &g->pending_out) -= 1;
+}
+
+/* The inbound connection whose upgrade takes longest; GATE_NONE: none takes too long. */
+static uint32_t slowest(const struct gate *g, uint64_t now_ms)
+{
+    uint32_t best = GATE_NONE;
+    for (uint32_t i = 0; i < g->limits.connections; i++) {
+        const struct gate_connection *c = &g->connections[i];
+        if (!c->used || !c->inbound || c->ready || c->late ||
+            c->since_ms + GATE_UPGRADE_MS > now_ms)
+            continue;
+        if (best == GATE_NONE || c->since_ms < g->connections[best].since_ms)
+            best = i;
+    }
+    return best;
+}
+
+enum err gate_admit(struct gate *g, uint32_t *index, uint32_t *late, struct span ip,
+                    uint64_t now_ms)
 {
     uint8_t wide[16];
     uint64_t wait;
-    *index = GATE_NONE;
+    *index = *late = GATE_NONE;
     widen(wide, ip);
     const struct gate_rule *rule = rule_for(g, wide, NULL);
     if (denied(rule))
         return ERR_DENIED;
     uint64_t host = host_key(g, wide);
     if (g->used >= g->limits.connections || g->inbound >= g->limits.inbound ||
-        g->pending_in >= g->limits.pending || count_host(g, host) >= g->limits.per_host)
+        count_host(g, host) >= g->limits.per_host)
+        return ERR_LIMIT;
+    /* SPEC gate 1.5: "When 32 are not ready, the one that has been so for longest gives way to a
+     * new one" */
+    bool full = g->pending_in >= g->limits.pending;
+    uint32_t slow = full ? slowest(g, now_ms) : GATE_NONE;
+    if (full && slow == GATE_NONE)
         return ERR_LIMIT;
     uint64_t key = key_of(g, wide, is_ip4(wide) ? 120 : 48, WHAT_NETWORK);
     struct gate_memory_slot *s = slot_of(g, key, true, now_ms);
     if (!rate_take(&s->rate, g->limits.network_burst, g->limits.network_every_ms, now_ms, &wait))
         return ERR_BUSY;
+    if (full) {
+        not_pending(g, &g->connections[slow]);
+        g->connections[slow].late = true;
+    }
+    *late = slow;
     *index = place(g, true, host, now_ms);
     ASSERT(*index != GATE_NONE);
     g->connections[*index].allowed = rule != NULL;
@@ -286,9 +319,10 @@ enum err gate_ready(struct gate *g, uint32_t index, const struct peer_id *peer, 
         same += g->connections[i].ready && peer_id_eq(&g->connections[i].peer, peer);
     if (same >= g->limits.per_peer)
         return ERR_LIMIT;
-    *(c->inbound ? &g->pending_in : &g->pending_out) -= 1;
+    not_pending(g, c);
     g->ready++;
     c->ready = true;
+    c->late = false;
     c->peer = *peer;
     c->since_ms = c->active_ms = now_ms;
     return OK;
@@ -312,7 +346,7 @@ void gate_closed(struct gate *g, uint32_t index)
     if (c->ready)
         g->ready--;
     else
-        *(c->inbound ? &g->pending_in : &g->pending_out) -= 1;
+        not_pending(g, c);
     *c = (struct gate_connection){ 0 };
 }
 

@@ -17,6 +17,7 @@ enum {
     GATE_BACKOFF_FIRST_MS = 5000,
     GATE_BACKOFF_LAST_MS = 3600000, /* doubled at each failure up to an hour */
     GATE_GRACE_MS = 20000,          /* a younger connection is not trimmed, as in Kubo */
+    GATE_UPGRADE_MS = 2000,         /* an upgrade of four round trips of half a second */
 };
 
 #define GATE_NONE UINT32_MAX
@@ -42,6 +43,7 @@ struct gate_rate {
 
 struct gate_connection {
     bool used, inbound, ready, kept;
+    bool late;     /* it is to be closed, and is not counted as pending any more */
     bool allowed;  /* its address is in an allow rule */
     uint64_t host; /* hash of the address up to the per_host prefix */
     uint64_t since_ms, active_ms;
@@ -85,8 +87,10 @@ NODISCARD enum err gate_rule_peer(struct gate *g, bool allow, const struct peer_
 
 /* gate_admit: somebody has connected to us from this address.
  * Returns: OK and *index of the pending connection; ERR_DENIED (a rule); ERR_LIMIT (a cap);
- * ERR_BUSY (its network comes too often). *index is GATE_NONE then: close it. */
-NODISCARD enum err gate_admit(struct gate *g, uint32_t *index, struct span ip, uint64_t now_ms);
+ * ERR_BUSY (its network comes too often). *index is GATE_NONE then: close it.
+ * *late, else GATE_NONE: a connection that is to be closed for it, as its upgrade takes so long. */
+NODISCARD enum err gate_admit(struct gate *g, uint32_t *index, uint32_t *late, struct span ip,
+                              uint64_t now_ms);
 
 struct gate_target {
     struct span ip; /* 4 or 16 bytes */

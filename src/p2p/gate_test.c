@@ -35,7 +35,10 @@ static enum err admit(uint32_t ip, uint32_t *index, uint64_t now)
 {
     uint8_t b[4];
     store_be32(b, ip);
-    return gate_admit(&g, index, span_of(b, 4), now);
+    uint32_t late;
+    enum err e = gate_admit(&g, index, &late, span_of(b, 4), now);
+    CHECK(late == GATE_NONE);
+    return e;
 }
 
 static struct gate_target target(uint8_t *ip4, uint16_t port, uint8_t who)
@@ -72,6 +75,45 @@ static void test_caps_of_inbound(void **state)
     CHECK(g.used == 7 && g.inbound == 7 && g.ready == 3 && g.pending_in == 4);
 }
 
+/* Who connects and then says nothing, or a byte now and then, keeps nobody out for long. */
+static void test_slow_upgrades_give_way(void **state)
+{
+    (void)state;
+    uint32_t i[4], n, late, again;
+    struct peer_id p = peer(1);
+    uint8_t ip[4] = { 5, 6, 7, 8 };
+    start();
+    for (uint32_t k = 0; k < 4; k++)
+        CHECK_OK(admit(0x01020304 + (k << 16), &i[k], 1000 + k));
+    uint64_t now = 1000 + GATE_UPGRADE_MS;
+    CHECK_ERR(gate_admit(&g, &n, &late, span_of(ip, 4), now - 1), ERR_LIMIT);
+    CHECK(n == GATE_NONE && late == GATE_NONE);
+    CHECK_OK(gate_admit(&g, &n, &late, span_of(ip, 4), now));
+    CHECK(late == i[0] && n != i[0] && g.pending_in == 4 && g.used == 5);
+    /* It is named once, although it is still there. */
+    ip[1] = 7;
+    CHECK_ERR(gate_admit(&g, &again, &late, span_of(ip, 4), now), ERR_LIMIT);
+    CHECK_OK(gate_ready(&g, n, &p, now));
+    CHECK(g.pending_in == 3);
+    gate_closed(&g, i[0]);
+    CHECK(g.pending_in == 3 && g.used == 4);
+    /* One that was to go and became ready at the last moment counts as ready. */
+    CHECK_OK(gate_admit(&g, &again, &late, span_of(ip, 4), now + 10));
+    CHECK(late == GATE_NONE);
+    ip[1] = 8;
+    CHECK_OK(gate_admit(&g, &n, &late, span_of(ip, 4), now + 10));
+    CHECK(late == i[1]);
+    p = peer(2);
+    CHECK_OK(gate_ready(&g, i[1], &p, now + 10));
+    CHECK(g.ready == 2 && g.pending_in == 4);
+    gate_closed(&g, i[1]);
+    CHECK(g.ready == 1 && g.pending_in == 4 && g.used == 5);
+    /* Who may not come for another reason displaces nobody. */
+    CHECK_OK(gate_rule_ip(&g, false, span_of(ip, 4), 32));
+    CHECK_ERR(gate_admit(&g, &n, &late, span_of(ip, 4), now + 90000), ERR_DENIED);
+    CHECK(late == GATE_NONE && g.pending_in == 4);
+}
+
 static void test_rate_of_a_network(void **state)
 {
     (void)state;
@@ -95,16 +137,17 @@ static void test_rate_of_a_network(void **state)
         gate_closed(&g, i);
     }
     CHECK_ERR(admit(0x01020300, &i, 8000), ERR_BUSY);
+    uint32_t late;
     uint8_t six[16] = { 0x20, 1, 0xd, 0xb8, 0, 1 };
     for (uint8_t k = 0; k < 5; k++) {
         six[7] = k; /* the same /48 */
-        CHECK_OK(gate_admit(&g, &i, span_of(six, 16), 8000));
+        CHECK_OK(gate_admit(&g, &i, &late, span_of(six, 16), 8000));
         gate_closed(&g, i);
     }
     six[7] = 99;
-    CHECK_ERR(gate_admit(&g, &i, span_of(six, 16), 8000), ERR_BUSY);
+    CHECK_ERR(gate_admit(&g, &i, &late, span_of(six, 16), 8000), ERR_BUSY);
     six[5] = 2;
-    CHECK_OK(gate_admit(&g, &i, span_of(six, 16), 8000));
+    CHECK_OK(gate_admit(&g, &i, &late, span_of(six, 16), 8000));
 }
 
 static void test_dials_are_deduplicated_and_paced(void **state)
@@ -166,7 +209,7 @@ static void test_rules(void **state)
     (void)state;
     const uint8_t net[4] = { 10, 1, 0, 0 }, one[4] = { 10, 1, 2, 3 }, six[16] = { 0xfd };
     uint8_t ip[4] = { 10, 1, 9, 9 };
-    uint32_t i;
+    uint32_t i, late;
     uint64_t retry;
     struct peer_id bad = peer(66), good = peer(7), other = peer(8);
     start();
@@ -178,7 +221,7 @@ static void test_rules(void **state)
     CHECK_OK(admit(0x0a010203, &i, 1)); /* the first that fits */
     gate_closed(&g, i);
     CHECK_ERR(admit(0x0a010204, &i, 1), ERR_DENIED);
-    CHECK_ERR(gate_admit(&g, &i, span_of(six, 16), 1), ERR_DENIED);
+    CHECK_ERR(gate_admit(&g, &i, &late, span_of(six, 16), 1), ERR_DENIED);
     CHECK_OK(admit(0x0a020204, &i, 1));
     CHECK_ERR(gate_ready(&g, i, &bad, 1), ERR_DENIED);
     gate_closed(&g, i);
@@ -234,14 +277,15 @@ static void test_random_lives(void **state)
     start();
     uint64_t now = 1;
     for (int step = 0; step < 60000; step++) {
-        uint32_t i = (uint32_t)prng_below(&r, 12), index;
+        uint32_t i = (uint32_t)prng_below(&r, 12), index, late;
         uint8_t ip[4] = { (uint8_t)prng_below(&r, 3), 1, (uint8_t)prng_below(&r, 2), 1 };
         uint64_t retry;
         now += prng_below(&r, 200);
         struct gate_target t = target(ip, (uint16_t)prng_below(&r, 3), (uint8_t)prng_below(&r, 9));
         switch (prng_below(&r, 5)) {
         case 0:
-            (void)!gate_admit(&g, &index, span_of(ip, 4), now);
+            (void)!gate_admit(&g, &index, &late, span_of(ip, 4), now);
+            CHECK(late == GATE_NONE || g.connections[late].late);
             break;
         case 1:
             (void)!gate_dial(&g, &index, &retry, &t, now);
@@ -261,14 +305,15 @@ static void test_random_lives(void **state)
             gate_dial_result(&g, &t, prng_below(&r, 4) != 0, now);
             break;
         }
-        uint32_t used = 0, inbound = 0, ready = 0;
+        uint32_t used = 0, inbound = 0, ready = 0, going = 0;
         for (uint32_t k = 0; k < GATE_CONNECTIONS_MAX; k++) {
             used += g.connections[k].used;
             inbound += g.connections[k].used && g.connections[k].inbound;
             ready += g.connections[k].ready;
+            going += g.connections[k].late;
         }
         CHECK(used == g.used && inbound == g.inbound && ready == g.ready);
-        CHECK(g.pending_in + g.pending_out + g.ready == g.used);
+        CHECK(g.pending_in + g.pending_out + g.ready + going == g.used);
         CHECK(used <= 12 && inbound <= 8 && g.pending_in <= 4 && g.pending_out <= 4);
     }
 }
@@ -277,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_caps_of_inbound),
+        cmocka_unit_test(test_slow_upgrades_give_way),
         cmocka_unit_test(test_rate_of_a_network),
         cmocka_unit_test(test_dials_are_deduplicated_and_paced),
         cmocka_unit_test(test_back_off),
