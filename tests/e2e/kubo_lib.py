@@ -28,6 +28,24 @@ def _stop_all():
 atexit.register(_stop_all)
 
 
+class Repo:
+    """A repository without a daemon, which says the CIDs that `ipfs add` gives: Kubo as it comes (unixfs-v0-2015), or after `ipfs config profile apply unixfs-v1-2025`."""
+
+    def __init__(self, profile):
+        self.path = tempfile.mkdtemp(prefix="crust-kubo-")
+        atexit.register(shutil.rmtree, self.path, ignore_errors=True)
+        self.env = dict(os.environ, IPFS_PATH=self.path, IPFS_TELEMETRY="off")
+        subprocess.run([kubo, "init", "--profile=test"], env=self.env, check=True, capture_output=True, timeout=DEADLINE)
+        if profile == "unixfs-v1-2025":
+            subprocess.run([kubo, "config", "profile", "apply", profile], env=self.env, check=True, capture_output=True, timeout=DEADLINE)
+
+    def add(self, path, *flags):
+        """The CID of a path, or why there is none. With modes or times Kubo needs the blocks that --only-hash does not keep."""
+        kept = "--pin=false" if any(f.startswith("--preserve") for f in flags) else "--only-hash"
+        p = subprocess.run([kubo, "add", "-r", "-Q", kept, "--progress=false", *flags, "--", path], env=self.env, capture_output=True, text=True, timeout=10 * DEADLINE)
+        return p.stdout.strip() if p.returncode == 0 else f"failed: {p.stderr.strip()}"
+
+
 class Kubo:
     """settings: {"Swarm.Transports.Security.TLS": False}: what is set before the daemon starts."""
 

@@ -83,9 +83,13 @@ class Lines:
 
     def address(self, node, other):
         """Where the node reaches the other one; what Network asks for."""
-        line = self.lines[node.number, other.number] = Line(other.p2p)
+        return f"127.0.0.1:{self.open((node.number, other.number), other.p2p).port}"
+
+    def open(self, name, port):
+        """A line to a port of this machine."""
+        line = self.lines[name] = Line(port)
         asyncio.run_coroutine_threadsafe(asyncio.start_server(line.accept, "127.0.0.1", line.port), self.loop).result(30)
-        return f"127.0.0.1:{line.port}"
+        return line
 
     def between(self, a, b):
         return [self.lines[a, b], self.lines[b, a]]

@@ -4,9 +4,10 @@
  *   bitswap_peer serve HOME noise|tls|any early|plain [slow|lying|stalling|vanishing]
  *   bitswap_peer fetch ADDRESS[,ADDRESS...] CID noise|tls|any early|plain [HOME|-|FILE]
  *
- * The first serves the block store of HOME and prints its address; it ends with standard input.
- * The second fetches a DAG depth first, into the store of HOME, or its raw leaves into FILE, or to
- * nowhere. Each prints one line of JSON. Addresses are like /ip4/127.0.0.1/tcp/4001/p2p/ID. */
+ * The first serves the block store of HOME and prints its address, a line when it is asked for its
+ * first block, and how many it was asked for at the end; it ends with standard input. The second
+ * fetches a DAG depth first, into the store of HOME, or its raw leaves into FILE, or to nowhere.
+ * Each prints one line of JSON. Addresses are like /ip4/127.0.0.1/tcp/4001/p2p/ID. */
 #include "codec/cid.h"
 #include "codec/multiaddr.h"
 #include "crypto/random.h"
@@ -61,6 +62,10 @@ static enum err get(void *ctx, size_t *size, struct mspan buf, const struct bloc
 {
     (void)ctx;
     unsigned n = atomic_fetch_add(&me.gets, 1);
+    if (n == 0) {
+        printf("{\"asked\": 1}\n");
+        fflush(stdout);
+    }
     if (me.temper == VANISHING && n >= VANISH_AFTER)
         _exit(0);
     for (int i = 0; me.temper == STALLING && !atomic_load(&me.over) && i < 600; i++)
@@ -175,6 +180,7 @@ static int serve(char **arg, int count)
     while (!atomic_load(&me.over))
         loop_run_once(me.loop, 100);
     pthread_join(thread, NULL);
+    printf("{\"asked\": %u}\n", atomic_load(&me.gets));
     close_swarm();
     return 0;
 }
