@@ -1,4 +1,5 @@
 #include "ipfsd/dht_impl.h"
+#include "ipfsd/save.h"
 
 #include "crypto/random.h"
 #include "ipfsd/dht_addr.h"
@@ -259,8 +260,8 @@ static void on_tick(void *ctx)
         }
     if (now >= d->save_ms) {
         d->save_ms = now + DHT_SAVE_MS;
-        dht_file_save(d, false);
-        dht_values_save(d, false);
+        dht_file_save(d);
+        dht_values_save(d);
     }
     decide(d);
     turn(d);
@@ -299,6 +300,10 @@ static enum err begin(struct dht *d)
     TRY(dht_look_sources(d));
     dht_file_load(d);
     dht_values_load(d);
+    if (d->o.file != NULL)
+        TRY(save_open(&d->save, d->o.loop, d->o.file, "dht-table-not-written"));
+    if (d->o.values != NULL)
+        TRY(save_open(&d->values_save, d->o.loop, d->o.values, "dht-values-not-written"));
     d->save_ms = dht_now(d) + DHT_SAVE_MS;
     d->tick = loop_timer_new(d->o.loop, on_tick, d);
     if (d->tick == NULL)
@@ -369,9 +374,12 @@ void dht_stop(struct dht *d)
     for (uint32_t i = 0; i < d->o.connections; i++)
         dht_serve_gone(d, i);
     if (d->swarm != NULL) {
-        dht_file_save(d, true);
-        dht_values_save(d, true);
+        dht_file_save(d);
+        dht_values_save(d);
     }
+    save_close(d->save);
+    save_close(d->values_save);
+    d->save = d->values_save = NULL;
     d->stopped = true;
     loop_timer_free(d->tick);
     d->tick = NULL;

@@ -3,6 +3,7 @@
 #include "ipfsd/dht_impl.h"
 #include "ipfsd/save.h"
 #include "rt/log.h"
+#include "rt/path.h"
 
 #include <stdlib.h>
 
@@ -62,18 +63,18 @@ static void write_net(struct writer *w, const struct dht_net *n, uint8_t net)
         }
 }
 
-void dht_file_save(struct dht *d, bool now)
+void dht_file_save(struct dht *d)
 {
-    if (d->o.file == NULL || d->nets[DHT_LAN].table.count + d->nets[DHT_WAN].table.count == 0)
+    if (d->save == NULL || d->nets[DHT_LAN].table.count + d->nets[DHT_WAN].table.count == 0)
         return;
-    struct save *s = save_new(d->o.file, "dht-table-not-written", FILE_MAX);
-    if (s == NULL)
+    struct save_content *c = save_content_new(FILE_MAX);
+    if (c == NULL)
         return;
-    struct writer w = writer_of(s->bytes, FILE_MAX);
+    struct writer w = writer_of(c->bytes, FILE_MAX);
     write_span(&w, span_str(HEAD));
     for (uint8_t i = 0; i < DHT_NETS; i++)
         write_net(&w, &d->nets[i], i);
     ASSERT(w.err == OK);
-    s->size = w.len;
-    save_go(s, d->o.loop, now);
+    c->size = w.len;
+    save_go(d->save, c);
 }

@@ -131,6 +131,7 @@ struct dht {
     bool stopped;
     struct loop_event event;
     struct loop_timer *tick;
+    struct save *save, *values_save; /* NULL: without a file */
     uint64_t save_ms, server_ms;
     uint32_t checks;
     uint64_t reached[DHT_REACHED]; /* networks of strangers that came in */
@@ -184,6 +185,6 @@ void dht_serve_turn(struct dht *d);
 
 /* dht_file.c: tables between lives. docs/spec/kad.md 6. */
 void dht_file_load(struct dht *d);
-void dht_file_save(struct dht *d, bool now);
+void dht_file_save(struct dht *d);
 
 #endif

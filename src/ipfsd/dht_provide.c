@@ -1,6 +1,7 @@
 #include "ipfsd/dht_provide.h"
 
 #include "ipfsd/dht_impl.h"
+#include "ipfsd/save.h"
 #include "p2p/kad_sweep.h"
 #include "rt/clock.h"
 #include "rt/log.h"
@@ -29,6 +30,7 @@ struct dht_provide {
     bool stopped, listing, listed, changed;
     atomic_bool enough; /* the list is given up */
     enum err list_result;
+    struct save *save;
     uint64_t list_ms, list_began_ms, save_ms;
     struct loop_timer *tick;
     struct loop_event event;
@@ -267,7 +269,7 @@ static void run_turn(struct run *r)
         run_over(r, false);
 }
 
-static void save(struct dht_provide *p);
+static void write_told(struct dht_provide *p);
 
 static void turn(void *ctx)
 {
@@ -284,27 +286,24 @@ static void turn(void *ctx)
     if (!p->listing && !p->listed && now_of(p) >= p->list_ms)
         list_begin(p);
     if (p->changed && now_of(p) >= p->save_ms && idle)
-        save(p);
+        write_told(p);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* SPEC kad 7.5: "the first 8 bytes of its place, and for each net when it was told, u32" */
-static void save(struct dht_provide *p)
+static void write_told(struct dht_provide *p)
 {
-    size_t size = strlen(HEAD) + p->sweep.count * KAD_SWEEP_SAVED;
-    uint8_t *bytes = malloc(size);
+    struct save_content *c = save_content_new(strlen(HEAD) + p->sweep.count * KAD_SWEEP_SAVED);
     p->changed = false;
     p->save_ms = now_of(p) + DHT_PROVIDE_SAVE_MS;
-    if (bytes == NULL)
+    if (c == NULL)
         return;
-    struct writer w = writer_of(bytes, size);
+    struct writer w = writer_of(c->bytes, c->max);
     write_span(&w, span_str(HEAD));
     kad_sweep_save(&p->sweep, &w);
-    enum err e = path_write_file(p->o.file, writer_span(&w), 0600);
-    if (e != OK)
-        log_warn("provided-not-written", "path=\"%s\" reason=\"%s\"", p->o.file, err_text(e));
-    free(bytes);
+    c->size = w.len;
+    save_go(p->save, c);
 }
 
 static void load(struct dht_provide *p)
@@ -332,9 +331,12 @@ enum err dht_provide_open(struct dht_provide **out, const struct dht_provide_opt
     for (size_t i = 0; i < 2; i++)
         p->memory[i] = malloc(DHT_PROVIDE_MAX * sizeof(*p->memory[i]));
     p->tick = loop_timer_new(o->loop, turn, p);
-    if (p->memory[0] == NULL || p->memory[1] == NULL || p->tick == NULL) {
+    enum err e = save_open(&p->save, o->loop, o->file, "provided-not-written");
+    if (p->memory[0] == NULL || p->memory[1] == NULL || p->tick == NULL)
+        e = ERR_MEMORY;
+    if (e != OK) {
         dht_provide_close(p);
-        return ERR_MEMORY;
+        return e;
     }
     kad_sweep_init(&p->sweep, p->memory[0], p->memory[1], DHT_PROVIDE_MAX, KAD_SWEEP_INTERVAL_S);
     for (size_t i = 0; i < DHT_NETS; i++) {
@@ -363,7 +365,9 @@ void dht_provide_stop(struct dht_provide *p)
         loop_run_once(p->o.loop, 50);
     p->stopped = true;
     if (p->changed)
-        save(p);
+        write_told(p);
+    save_close(p->save);
+    p->save = NULL;
     loop_timer_free(p->tick);
     p->tick = NULL;
 }

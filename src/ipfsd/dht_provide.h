@@ -26,7 +26,7 @@ struct dht_provide_options {
     const char *file; /* kept: what has been told, between two lives */
 };
 
-/* ERR_MEMORY. */
+/* ERR_MEMORY; ERR_LIMIT (the path of the file is too long). */
 NODISCARD enum err dht_provide_open(struct dht_provide **out, const struct dht_provide_options *o);
 
 struct dht_provide_figures {

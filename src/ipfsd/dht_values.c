@@ -4,6 +4,7 @@
 
 #include "ipfsd/save.h"
 #include "rt/log.h"
+#include "rt/path.h"
 
 #include <stdlib.h>
 
@@ -83,24 +84,24 @@ static void write_net(struct writer *w, const struct dht_net *n, uint8_t net)
     }
 }
 
-void dht_values_save(struct dht *d, bool now)
+void dht_values_save(struct dht *d)
 {
     size_t max = 32;
     for (size_t i = 0; i < DHT_NETS; i++)
         if (d->nets[i].on)
             max += d->nets[i].values.used * ENTRY_MAX +
                    d->nets[i].values.chunks_used * KAD_VALUES_CHUNK;
-    if (d->o.values == NULL || max == 32)
+    if (d->values_save == NULL || max == 32)
         return;
-    struct save *s = save_new(d->o.values, "dht-values-not-written", max);
-    if (s == NULL)
+    struct save_content *c = save_content_new(max);
+    if (c == NULL)
         return;
-    struct writer w = writer_of(s->bytes, max);
+    struct writer w = writer_of(c->bytes, max);
     write_span(&w, span_str(HEAD));
     for (uint8_t i = 0; i < DHT_NETS; i++)
         if (d->nets[i].on)
             write_net(&w, &d->nets[i], i);
     ASSERT(w.err == OK);
-    s->size = w.len;
-    save_go(s, d->o.loop, now);
+    c->size = w.len;
+    save_go(d->values_save, c);
 }

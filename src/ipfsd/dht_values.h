@@ -18,6 +18,6 @@ static inline int64_t dht_wall_s(void)
 NODISCARD enum err dht_values_begin(struct dht_net *n); /* its memory. ERR_MEMORY */
 void dht_values_end(struct dht_net *n);
 void dht_values_load(struct dht *d);
-void dht_values_save(struct dht *d, bool now);
+void dht_values_save(struct dht *d);
 
 #endif

@@ -356,7 +356,7 @@ static enum err begin(struct exchange *x)
     bitswap_node_init(&x->node, &x->m, &x->source, &x->sink, seed);
     TRY(exchange_check_open(&x->checks, x->o.loop, &x->node, &x->wake));
     x->node.hours = exchange_credit_hours();
-    exchange_credit_load(x);
+    TRY(exchange_credit_load(x));
     TRY(exchange_ask_open(x));
     x->tick = loop_timer_new(x->o.loop, turn, x);
     if (x->tick == NULL)

@@ -16,13 +16,11 @@ uint64_t exchange_credit_hours(void)
     return clock_wall_ms() / 3600000 - clock_mono_ms() / 3600000;
 }
 
-void exchange_credit_load(struct exchange *x)
+/* What is there; without it all are strangers. */
+static void read_ledger(struct exchange *x)
 {
     struct mspan file;
     struct bitswap_credit c;
-    x->credit_ms = exchange_now(x) + SAVE_MS;
-    if (x->o.credit_file == NULL)
-        return;
     enum err e = path_read_file(&file, x->o.credit_file, FILE_MAX);
     if (e == ERR_NOT_FOUND)
         return;
@@ -38,33 +36,44 @@ void exchange_credit_load(struct exchange *x)
     free(file.p);
 }
 
-static void write_ledger(struct exchange *x, bool now)
+enum err exchange_credit_load(struct exchange *x)
 {
-    struct save *s = save_new(x->o.credit_file, "credit-not-written", FILE_MAX);
-    if (s == NULL)
+    x->credit_ms = exchange_now(x) + SAVE_MS;
+    if (x->o.credit_file == NULL)
+        return OK;
+    read_ledger(x);
+    return save_open(&x->credit_save, x->o.loop, x->o.credit_file, "credit-not-written");
+}
+
+static void write_ledger(struct exchange *x)
+{
+    struct save_content *f = save_content_new(FILE_MAX);
+    if (f == NULL)
         return;
     for (size_t i = 0; i < x->node.ledger.count; i++) {
         const struct bitswap_credit *c = &x->node.ledger.list[i];
         if (c->sent + c->received + c->kept + c->broken == 0)
             continue;
-        bitswap_credit_encode(s->bytes + s->size, c);
-        s->size += BITSWAP_CREDIT_SIZE;
+        bitswap_credit_encode(f->bytes + f->size, c);
+        f->size += BITSWAP_CREDIT_SIZE;
     }
-    save_go(s, x->o.loop, now);
+    save_go(x->credit_save, f);
 }
 
 void exchange_credit_turn(struct exchange *x)
 {
-    if (x->o.credit_file == NULL || exchange_now(x) < x->credit_ms)
+    if (x->credit_save == NULL || exchange_now(x) < x->credit_ms)
         return;
     x->credit_ms = exchange_now(x) + SAVE_MS;
-    write_ledger(x, false);
+    write_ledger(x);
 }
 
 void exchange_credit_end(struct exchange *x)
 {
-    if (x->o.credit_file == NULL)
+    if (x->credit_save == NULL)
         return;
     bitswap_node_settle(&x->node, exchange_now(x));
-    write_ledger(x, true);
+    write_ledger(x);
+    save_close(x->credit_save);
+    x->credit_save = NULL;
 }

@@ -78,6 +78,7 @@ struct exchange {
     uint8_t came[EXCHANGE_CAME][BLOCK_DIGEST_SIZE];
     size_t came_count; /* more than there is place for: any */
     uint64_t credit_ms;
+    struct save *credit_save; /* NULL: without a file */
     exchange_seek_fn seek;
     void *seek_ctx;
 };
@@ -96,7 +97,7 @@ enum err exchange_ask_put(void *ctx, const struct block_key *key, struct span da
 
 /* exchange_credit.c: the ledger in its file. */
 uint64_t exchange_credit_hours(void);
-void exchange_credit_load(struct exchange *x);
+NODISCARD enum err exchange_credit_load(struct exchange *x);
 void exchange_credit_turn(struct exchange *x);
 void exchange_credit_end(struct exchange *x);
 
