@@ -3,6 +3,8 @@
  * keyctl, perf_event_open, userfaultfd). */
 #include "ipfsd/confinement.h"
 
+#include <sys/socket.h>
+
 const struct sandbox_rule confinement_calls[] = {
     /* files */
     { "openat", SANDBOX_ANY },
@@ -47,7 +49,6 @@ const struct sandbox_rule confinement_calls[] = {
     { "renameat", SANDBOX_ANY },
     { "renameat2", SANDBOX_ANY },
     { "fchmod", SANDBOX_ANY },
-    { "fchmodat", SANDBOX_ANY },
     { "flock", SANDBOX_ANY },
     { "fcntl", SANDBOX_ANY },
     { "ioctl", SANDBOX_ANY },
@@ -77,8 +78,12 @@ const struct sandbox_rule confinement_calls[] = {
     { "munlock", SANDBOX_ANY },
     { "membarrier", SANDBOX_ANY },
     /* sockets, and waiting for them */
-    { "socket", SANDBOX_ANY },
-    { "socketpair", SANDBOX_ANY },
+    { "socket", AF_UNIX },
+    { "socket", AF_INET },
+    { "socket", AF_INET6 },
+    { "socket", AF_NETLINK }, /* which addresses this machine has */
+    { "socket", AF_VSOCK },   /* an enclave in a guest */
+    { "socketpair", AF_UNIX },
     { "bind", SANDBOX_ANY },
     { "listen", SANDBOX_ANY },
     { "accept", SANDBOX_ANY },
@@ -116,8 +121,7 @@ const struct sandbox_rule confinement_calls[] = {
     { "gettimeofday", SANDBOX_ANY },
     { "time", SANDBOX_ANY },
     /* threads and signals */
-    { "clone", SANDBOX_ANY },
-    { "clone3", SANDBOX_ANY },
+    { "clone", SANDBOX_NO_NAME_SPACE },
     { "futex", SANDBOX_ANY },
     { "futex_waitv", SANDBOX_ANY },
     { "set_robust_list", SANDBOX_ANY },

@@ -2,11 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+
+static const scmp_datum_t name_spaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                        CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
 static enum err add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *r)
 {
@@ -15,7 +19,9 @@ static enum err add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *r)
         return ERR_FORMAT;
     if (number < 0)
         return OK; /* exists, but not on this machine's architecture */
-    const struct scmp_arg_cmp first = { .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)r->fd };
+    struct scmp_arg_cmp first = { .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)r->fd };
+    if (r->fd == SANDBOX_NO_NAME_SPACE)
+        first = (struct scmp_arg_cmp){ .op = SCMP_CMP_MASKED_EQ, .datum_a = name_spaces };
     unsigned count = r->fd == SANDBOX_ANY ? 0 : 1;
     return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, number, count, &first) == 0 ? OK
                                                                                    : ERR_FORMAT;

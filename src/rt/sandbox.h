@@ -7,12 +7,17 @@
 
 #include <stddef.h>
 
-enum { SANDBOX_ANY = -1 };
+enum {
+    SANDBOX_ANY = -1,
+    /* Of clone: its flags make no name space. Whoever makes one of users is root in it, and meets
+     * parts of the kernel that are full of holes. (The flags of clone3 no filter can see.) */
+    SANDBOX_NO_NAME_SPACE = -2,
+};
 
 /* One system call that is allowed. Several rules for one call are alternatives. */
 struct sandbox_rule {
     const char *call;
-    int fd; /* what its first argument must be, or SANDBOX_ANY */
+    int fd; /* what its first argument must be, or one of the above */
 };
 
 /* What becomes of a call that no rule names. */
