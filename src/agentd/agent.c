@@ -3,6 +3,7 @@
 
 #include "agentd/decisions.h"
 #include "agentd/evidence.h"
+#include "agentd/plan_urls.h"
 #include "agentd/status.h"
 #include "attest/attest.h"
 #include "chain/result.h"
@@ -175,8 +176,9 @@ static bool step_worker(struct agent *a)
         break;
     case PLAN_WORKER_URLS:
         call.kind = TX_MERCHANT_URLS;
-        if (plan_worker_urls(&call.urls, &a->view)) {
-            log_info("gateway-announced", "url=\"%s\"", a->view.gateway);
+        if (plan_urls_make(&call.urls, &a->view)) {
+            log_info("places-announced", "url=\"%s\" peer=\"%s\"", a->view.gateway,
+                     a->view.texts.list[0]);
             keep_urls(a, &call.urls);
         }
         submit(a, TX_LANE_WORKER, &call, expiry_soon(a));

@@ -1,6 +1,7 @@
 /* Reading chain and crust-ipfsd into the view. */
 #include "agentd/agent.h"
 
+#include "agentd/plan_urls.h"
 #include "base/arena.h"
 #include "base/hex.h"
 #include "rt/log.h"
@@ -357,6 +358,7 @@ static void take_node(struct agent *a, const struct node_status *in)
     }
     v->node_session = a->node.session;
     memcpy(v->gateway, a->node.gateway, sizeof(v->gateway));
+    plan_urls_see(v, in->peers, in->peer_count);
     v->node_known = true;
     v->node_fresh = true;
     plan_order_node_seen(&a->orders, v);

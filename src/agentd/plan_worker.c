@@ -1,5 +1,6 @@
 #include "agentd/plan_worker.h"
 
+#include "agentd/plan_urls.h"
 #include "chain/result.h"
 
 #include <stdio.h>
@@ -99,22 +100,6 @@ static struct plan_worker_effect renewal(struct plan_worker *p, const struct vie
     return out;
 }
 
-bool plan_worker_urls(struct tx_urls *out, const struct view *v)
-{
-    *out = (struct tx_urls){ 0 };
-    if (v->gateway[0] == '\0')
-        return false;
-    uint32_t from = v->money.url_count == TX_URLS_MAX ? 1 : 0;
-    for (uint32_t i = 0; i < v->money.url_count; i++) {
-        if (strcmp(v->money.urls[i], v->gateway) == 0)
-            return false;
-        if (i >= from)
-            out->urls[out->count++] = span_str(v->money.urls[i]);
-    }
-    out->urls[out->count++] = span_str(v->gateway);
-    return true;
-}
-
 /* Deposits first, then what others are told. */
 static struct plan_worker_effect deposits(struct plan_worker *p, const struct view *v,
                                           const struct plan_worker_rules *rules)
@@ -135,8 +120,7 @@ static struct plan_worker_effect deposits(struct plan_worker *p, const struct vi
     }
     struct tx_urls urls;
     if (amount_is_zero(out.amount)) {
-        bool tell =
-            plan_worker_urls(&urls, v) && amount_cmp(v->money.usable, v->params.fee_base) > 0;
+        bool tell = plan_urls_make(&urls, v) && amount_cmp(v->money.usable, v->params.fee_base) > 0;
         out.what = tell ? PLAN_WORKER_URLS : PLAN_WORKER_NOTHING;
         if (!tell)
             return out;

@@ -42,7 +42,7 @@ enum plan_worker_do {
     PLAN_WORKER_ATTEST,       /* worker.attest with the evidence */
     PLAN_WORKER_DEPOSIT,      /* worker.deposit of amount */
     PLAN_WORKER_COLLATERAL,   /* merchant.deposit of amount */
-    PLAN_WORKER_URLS,         /* merchant.urls: see plan_worker_urls */
+    PLAN_WORKER_URLS,         /* merchant.urls: see plan_urls_make */
 };
 
 struct plan_worker_effect {
@@ -57,10 +57,6 @@ struct plan_worker_effect plan_worker_next(struct plan_worker *p, const struct v
  * time for which the chain takes one is left, and the last one is not of just now. Never for
  * software, which does not lapse. */
 bool plan_worker_renews(const struct view *v);
-
-/* The account's URLs with view's gateway added, which is missing there; of four the oldest goes.
- * The spans borrow from v. False when it is there, or crust-ipfsd names none. */
-bool plan_worker_urls(struct tx_urls *out, const struct view *v);
 
 /* Evidence about worker has come, or not (e, why). */
 void plan_worker_evidence(struct plan_worker *p, const uint8_t worker[32], enum err e,

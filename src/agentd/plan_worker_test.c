@@ -3,6 +3,7 @@
 
 #include "agentd/evidence.h"
 #include "agentd/plan_room.h"
+#include "agentd/plan_urls.h"
 #include "attest/attest_made.h"
 #include "base/check.h"
 #include "chain/result.h"
@@ -292,13 +293,13 @@ static void the_gateway_is_told_to_others(void **unused)
     CHECK(next(0).what == PLAN_WORKER_NOTHING); /* crust-ipfsd names none */
     snprintf(v.gateway, sizeof(v.gateway), "http://me");
     CHECK(next(0).what == PLAN_WORKER_URLS);
-    CHECK(plan_worker_urls(&urls, &v) && urls.count == 1);
+    CHECK(plan_urls_make(&urls, &v) && urls.count == 1);
     plan_worker_sent(&p, OK, RESULT_OK, 10, 0);
     v.money.url_count = 4;
     for (int i = 0; i < 4; i++)
         snprintf(v.money.urls[i], sizeof(v.money.urls[i]), "http://%d", i);
     CHECK(next(0).what == PLAN_WORKER_URLS);
-    CHECK(plan_worker_urls(&urls, &v) && urls.count == 4);
+    CHECK(plan_urls_make(&urls, &v) && urls.count == 4);
     CHECK(span_eq(urls.urls[0], span_str("http://1")) &&
           span_eq(urls.urls[3], span_str("http://me")));
     plan_worker_sent(&p, OK, RESULT_OK, 10, 0);

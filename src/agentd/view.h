@@ -37,6 +37,12 @@ struct view_peer {
     uint64_t free_bytes; /* proven free space: its sealed random data */
 };
 
+/* Texts that name crust-ipfsd's peer. */
+struct view_texts {
+    uint32_t count;
+    char list[NODE_PEERS_MAX][CHAIN_CLIENT_ORIGIN_MAX];
+};
+
 struct view {
     uint8_t account[32]; /* ours */
 
@@ -52,6 +58,10 @@ struct view {
     uint64_t node_session;
     struct view_node node;
     char gateway[CHAIN_CLIENT_ORIGIN_MAX]; /* URL of crust-ipfsd's gateway for others; or "" */
+
+    struct view_texts texts; /* what others should be told, of plan_urls_see; count 0: nothing */
+    struct view_texts texts_next; /* what it says now, and */
+    uint64_t texts_since;         /* since which height */
 
     bool worker_asked; /* the chain has been asked about node.worker, and said ... */
     bool worker_known; /* ... that it is registered */

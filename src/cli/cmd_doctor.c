@@ -502,6 +502,45 @@ static void found_dials(struct doctor *d, const json_t *story)
         found(d, GOOD, "provider", NULL, "%zu peers offer it, %zu addresses answered", count, good);
 }
 
+/* The entry of a list of objects whose member "peer" is id; NULL: there is none. */
+static const json_t *peer_in(const json_t *list, const char *id)
+{
+    size_t i;
+    const json_t *p;
+    json_array_foreach(list, i, p)
+    {
+        if (strcmp(peers_text(p, "peer"), id) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+/* Those whom the chain names: whether they are reached, how they stand, and what they did when they
+ * were asked just now. after: P2P_PEERS from behind that, NULL when it could not be had. */
+static void found_holders(struct doctor *d, const json_t *story, const json_t *after)
+{
+    const json_t *p;
+    size_t i;
+    json_array_foreach(json_object_get(story, "chain"), i, p)
+    {
+        const json_t *now = peer_in(json_object_get(after, "peers"), peers_text(p, "peer"));
+        bool refuses = now != NULL && peers_number(now, "broken") > peers_number(p, "broken");
+        bool gives = now != NULL && peers_number(now, "kept") > peers_number(p, "kept");
+        const json_t *best = now == NULL ? p : now;
+        found(d, now == NULL || refuses ? NOTE : GOOD, "holder", NULL,
+              "the chain names %s, %s; %s; promises kept %llu, broken %llu (%s)",
+              peers_text(p, "peer"),
+              json_is_true(json_object_get(p, "verified")) ? "which has proven to hold it"
+                                                           : "which has only reported it",
+              now == NULL ? "not connected"
+              : refuses   ? "asked just now, it does not give it"
+              : gives     ? "asked just now, it gives it"
+                          : "connected",
+              (unsigned long long)peers_number(best, "kept"),
+              (unsigned long long)peers_number(best, "broken"), peers_text(best, "rank"));
+    }
+}
+
 /* Who was asked for it, who answered, how each dial went; and whether a peer gives it. */
 static void check_peers(struct doctor *d, const struct cid *root, const char *text)
 {
@@ -531,6 +570,10 @@ static void check_peers(struct doctor *d, const struct cid *root, const char *te
         else
             found(d, NOTE, "bitswap", NULL, "no connected peer gives its first block: %s%s",
                   err_text(e), peers == 0 ? "; there was none before this question" : "");
+        json_t *after = NULL;
+        (void)!peers_ask(&daemon, &after, NODE_P2P_PEERS, NULL);
+        found_holders(d, d->story, after);
+        json_decref(after);
     }
     ipc_sink_close(&daemon);
 }

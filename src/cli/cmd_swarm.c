@@ -67,10 +67,18 @@ static void show_peers(const json_t *answer)
     size_t i;
     const json_t *p, *all = json_object_get(answer, "peers");
     json_array_foreach(all, i, p)
-        printf("%s/p2p/%s  %s  %s  %llu s\n", peers_text(p, "address"), peers_text(p, "peer"),
+    {
+        char got[24], given[24];
+        cli_format_size(got, peers_number(p, "received"));
+        cli_format_size(given, peers_number(p, "sent"));
+        printf("%s/p2p/%s  %s  %s  %llu s  %s  kept %llu, broken %llu  got %s, given %s\n",
+               peers_text(p, "address"), peers_text(p, "peer"),
                json_is_true(json_object_get(p, "inbound")) ? "in " : "out",
                peers_text(p, "agent")[0] == '\0' ? "-" : peers_text(p, "agent"),
-               (unsigned long long)peers_number(p, "seconds"));
+               (unsigned long long)peers_number(p, "seconds"), peers_text(p, "rank"),
+               (unsigned long long)peers_number(p, "kept"),
+               (unsigned long long)peers_number(p, "broken"), got, given);
+    }
     if (json_array_size(all) == 0)
         printf("connected with nobody\n");
 }

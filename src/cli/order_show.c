@@ -3,6 +3,7 @@
 #include "cli/keyring.h"
 #include "cli/market.h"
 #include "cli/order.h"
+#include "cli/peers.h"
 #include "cli/put.h"
 #include "codec/holder_url.h"
 #include "codec/ss58.h"
@@ -98,14 +99,63 @@ static bool next_holders(const struct cli *c, struct chain_client_order *page, j
     return good && (said == NULL || *said != NULL);
 }
 
+/* What the running node knows of its peers (P2P_PEERS); NULL: none runs, or it has no peers. */
+static json_t *ask_peers(const struct cli *c)
+{
+    struct ipc_sink daemon = { 0 };
+    char socket[CONFIG_HOME_MAX + 16];
+    json_t *answer = NULL;
+    local_socket(c, socket);
+    if (ipc_sink_connect(&daemon, socket) == OK)
+        (void)!peers_ask(&daemon, &answer, NODE_P2P_PEERS, NULL);
+    ipc_sink_close(&daemon);
+    return answer;
+}
+
+/* How asking this peer has gone; NULL: this node is not connected with it. */
+static const json_t *peer_of(const json_t *answer, const struct peer_id *id)
+{
+    char text[PEER_ID_TEXT_MAX];
+    size_t i;
+    const json_t *p;
+    peer_id_format(text, id);
+    json_array_foreach(json_object_get(answer, "peers"), i, p)
+    {
+        if (strcmp(peers_text(p, "peer"), text) == 0)
+            return p;
+    }
+    return NULL;
+}
+
 /* ---- JSON ----------------------------------------------------------------------------------- */
+
+/* The peers that its account names, with what the running node knows of them. */
+static json_t *peers_json(const json_t *answer, const struct chain_client_holder *h)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < h->url_count; i++) {
+        struct holder_url url;
+        char id[PEER_ID_TEXT_MAX];
+        holder_url_read(&url, span_str(h->urls[i]));
+        if (url.kind != HOLDER_URL_PEER)
+            continue;
+        peer_id_format(id, &url.peer);
+        const json_t *p = peer_of(answer, &url.peer);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:O?}", "peer", id, "address",
+                                              url.address.size == 0 ? "" : h->urls[i], "connected",
+                                              p != NULL, "standing", p));
+    }
+    return list;
+}
 
 static void add_reports(const struct cli *c, const struct chain_client_status *now,
                         const struct chain_client_order *o, json_t *holders)
 {
+    json_t *peers = ask_peers(c);
     for (size_t i = 0; i < o->holder_count && i < json_array_size(holders); i++) {
         struct chain_client_worker w;
         json_t *h = json_array_get(holders, i);
+        json_object_set_new(h, "peers", peers_json(peers, &o->holders[i]));
         if (!worker_of(c, &w, &o->holders[i])) {
             json_object_set_new(h, "next_report", json_null());
             continue;
@@ -115,6 +165,7 @@ static void add_reports(const struct cli *c, const struct chain_client_status *n
                             json_pack("{s:I, s:I, s:I}", "slot", (json_int_t)due.slot, "from",
                                       (json_int_t)due.from, "to", (json_int_t)due.to));
     }
+    json_decref(peers);
 }
 
 /* What the chain says, with all holders, when each reports next, and what agents say. */
@@ -214,20 +265,32 @@ static void print_money(const struct cli *c, const struct chain_client_order *o)
     print_split(c);
 }
 
+static void print_peer(const json_t *answer, const struct holder_url *url, const char *text)
+{
+    char id[PEER_ID_TEXT_MAX];
+    peer_id_format(id, &url->peer);
+    printf("    peer %s%s%s", id, url->address.size == 0 ? "" : " at ",
+           url->address.size == 0 ? "" : text);
+    const json_t *p = peer_of(answer, &url->peer);
+    if (p != NULL)
+        printf(": connected, has kept %llu promises to this node and broken %llu (%s)",
+               (unsigned long long)peers_number(p, "kept"),
+               (unsigned long long)peers_number(p, "broken"), peers_text(p, "rank"));
+    else if (answer != NULL)
+        printf(": this node is not connected with it");
+    printf("\n");
+}
+
 /* Where its account says that the bytes are. */
-static void print_places(const struct chain_client_holder *h)
+static void print_places(const json_t *peers, const struct chain_client_holder *h)
 {
     for (uint32_t i = 0; i < h->url_count; i++) {
         struct holder_url url;
-        char id[PEER_ID_TEXT_MAX];
         holder_url_read(&url, span_str(h->urls[i]));
-        if (url.kind == HOLDER_URL_GATEWAY) {
+        if (url.kind == HOLDER_URL_GATEWAY)
             printf("    gateway %s\n", h->urls[i]);
-        } else if (url.kind == HOLDER_URL_PEER) {
-            peer_id_format(id, &url.peer);
-            printf("    peer %s%s%s\n", id, url.address.size == 0 ? "" : " at ",
-                   url.address.size == 0 ? "" : h->urls[i]);
-        }
+        else if (url.kind == HOLDER_URL_PEER)
+            print_peer(peers, &url, h->urls[i]);
     }
 }
 
@@ -273,22 +336,19 @@ static void print_holder(const struct cli *c, const struct chain_client_status *
                (unsigned long long)w.next_slot);
 }
 
-static void print_one(const struct cli *c, const struct chain_client_status *now,
-                      const struct chain_client_holder *h)
-{
-    print_holder(c, now, h);
-    print_places(h);
-}
-
 static void print_holders(const struct cli *c, const struct chain_client_status *now,
                           const struct chain_client_order *o)
 {
     static struct chain_client_order page;
+    json_t *peers = ask_peers(c);
     page = *o;
     do {
-        for (uint32_t i = 0; i < page.holder_count; i++)
-            print_one(c, now, &page.holders[i]);
+        for (uint32_t i = 0; i < page.holder_count; i++) {
+            print_holder(c, now, &page.holders[i]);
+            print_places(peers, &page.holders[i]);
+        }
     } while (next_holders(c, &page, NULL));
+    json_decref(peers);
 }
 
 static void print_agent(const json_t *agent)

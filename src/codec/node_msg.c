@@ -77,6 +77,26 @@ static void read_sources(struct cbor_reader *c, void *message)
     }
 }
 
+static void write_peers(struct writer *w, const void *message)
+{
+    const struct node_status *in = message;
+    cbor_write_array(w, in->peer_count);
+    for (uint32_t i = 0; i < in->peer_count; i++)
+        cbor_write_text(w, in->peers[i]);
+}
+
+static void read_peers(struct cbor_reader *c, void *message)
+{
+    struct node_status *out = message;
+    size_t n = cbor_read_array(c);
+    cbor_require(c, n <= NODE_PEERS_MAX, ERR_LIMIT);
+    for (size_t i = 0; i < n && c->r.err == OK; i++) {
+        out->peers[i] = cbor_read_text(c);
+        cbor_require(c, out->peers[i].n <= NODE_URL_MAX, ERR_LIMIT);
+        out->peer_count++;
+    }
+}
+
 static void write_owed(struct writer *w, const struct node_owed *in)
 {
     cbor_write_array(w, 3);
@@ -252,6 +272,7 @@ static const struct field status_fields[] = {
     { "seq", U64, offsetof(struct node_status, seq), NULL, NULL },
     { "disks", PART, 0, write_disks, read_disks },
     { "files", U64, offsetof(struct node_status, files), NULL, NULL },
+    { "peers", PART, 0, write_peers, read_peers },
     { "worker", HASH, offsetof(struct node_status, worker), NULL, NULL },
     { "extents", U64, offsetof(struct node_status, extents), NULL, NULL },
     { "lineage", HASH, offsetof(struct node_status, lineage), NULL, NULL },

@@ -18,6 +18,7 @@ enum {
     NODE_TEXT_MAX = 512,
     NODE_OWED_MAX = 16,
     NODE_DISKS_MAX = 16,
+    NODE_PEERS_MAX = 2, /* texts for the chain, of the four that an account may have there */
 };
 
 /* Request -> reply. A reply body of {} is written "-". */
@@ -106,6 +107,8 @@ struct node_status {
     uint64_t files, file_bytes, extents, extent_bytes;
     uint32_t disk_count;
     struct node_disk disks[NODE_DISKS_MAX];
+    uint32_t peer_count; /* 0: no libp2p, or not known yet */
+    struct span peers[NODE_PEERS_MAX]; /* texts of docs/spec/market.md 5.6 that name this node */
 };
 
 struct node_seal {

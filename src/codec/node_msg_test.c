@@ -122,7 +122,11 @@ static void messages_of_the_agent_are_canonical(void **state)
                                   .disk_count = 2,
                                   .disks = {
                                       { span_str("/a"), span_str("ok"), 0, 1, 2, 3, 4 },
-                                      { span_str("/b"), span_str("dead"), 1, 5, 6, 7, 8 } } };
+                                      { span_str("/b"), span_str("dead"), 1, 5, 6, 7, 8 } },
+                                  .peer_count = 2,
+                                  .peers = { span_str("/p2p/x"), span_str("/ip4/x") } };
+    CHECK_MESSAGE(status, status);
+    status.peer_count = 0;
     CHECK_MESSAGE(status, status);
 }
 
@@ -145,6 +149,14 @@ static void counts_and_texts_are_bounded(void **state)
     node_msg_encode_seal(&w, &seal);
     CHECK_ERR(node_msg_decode_seal(&got, writer_span(&w)), ERR_LIMIT);
     CHECK(got.source_count == 0);
+    struct node_status status = { .peer_count = 1 }, back;
+    for (size_t extra = 0; extra < 2; extra++) {
+        status.peers[0] = span_of(url, NODE_URL_MAX + extra);
+        w = writer_of(buf, sizeof(buf));
+        node_msg_encode_status(&w, &status);
+        CHECK_ERR(node_msg_decode_status(&back, writer_span(&w)), extra == 0 ? OK : ERR_LIMIT);
+    }
+    CHECK(back.peer_count == 0);
 }
 
 int main(void)

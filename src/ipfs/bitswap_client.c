@@ -1,6 +1,7 @@
 #include "ipfs/bitswap_client.h"
 
 #include "codec/varint_frame.h"
+#include "ipfs/bitswap_pace.h"
 #include "ipfs/dag_block.h"
 
 #define NONE BITSWAP_CLIENT_NONE
@@ -9,8 +10,6 @@ enum {
     NOBODY = 255,
     STEP_MS = 50,
     WINDOW_START = 8,
-    QUEUE_FEW = 8,
-    QUEUE_MANY = 16,
     AGAIN = 2, /* times that those who were late are asked once more */
 };
 
@@ -120,21 +119,26 @@ static void drop_when_silent(struct bitswap_client *c, uint32_t i)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-static uint64_t cost(const struct bitswap_client *c, const struct bitswap_client_provider *p)
+/* SPEC bitswap 4.2: "FIRST in a session: the chain says that the peer has proven to hold its
+ * content" */
+static enum bitswap_rank rank_of(const struct bitswap_client *c,
+                                 const struct bitswap_client_provider *p)
 {
-    uint32_t latency = c->m.peers[p->peer].latency_ms;
-    return ((uint64_t)p->under_way + 1) * (latency == 0 ? 200 : latency) * (p->donts + 1);
+    enum bitswap_rank rank = c->m.peers[p->peer].rank;
+    return rank != BITSWAP_LAST && p->proven ? BITSWAP_FIRST : rank;
 }
 
 /* SPEC bitswap 5.2: "one that has said HAVE before one that has said nothing, one that has shown
- * blocks in the session before one that has not, by rank, then by (blocks under way + 1) times its
- * usual time to answer, times (DONT_HAVEs in a row + 1)" */
+ * blocks in the session before one that has not, by rank, one that has broken no promise before
+ * one that has, then by (blocks under way + 1) times its usual time to answer, times (DONT_HAVEs
+ * in a row + 1)" */
 static bool better(const struct bitswap_client *c, const struct bitswap_client_want *w, size_t a,
                    size_t b)
 {
     const struct bitswap_client_provider *list = c->sessions[w->session].providers;
     const struct bitswap_client_provider *pa = &list[a], *pb = &list[b];
-    enum bitswap_rank ra = c->m.peers[pa->peer].rank, rb = c->m.peers[pb->peer].rank;
+    const struct bitswap_client_peer *qa = &c->m.peers[pa->peer], *qb = &c->m.peers[pb->peer];
+    enum bitswap_rank ra = rank_of(c, pa), rb = rank_of(c, pb);
     if ((ra == BITSWAP_LAST) != (rb == BITSWAP_LAST))
         return rb == BITSWAP_LAST;
     if ((w->flags[a] & AT_HAS) != (w->flags[b] & AT_HAS))
@@ -143,7 +147,9 @@ static bool better(const struct bitswap_client *c, const struct bitswap_client_w
         return pa->shown;
     if (ra != rb)
         return ra < rb;
-    return cost(c, pa) < cost(c, pb);
+    if (qa->doubted != qb->doubted)
+        return qb->doubted;
+    return bitswap_pace_cost(pa, qa->latency_ms) < bitswap_pace_cost(pb, qb->latency_ms);
 }
 
 static bool may_ask(const struct bitswap_client_want *w, const struct bitswap_client_provider *p,
@@ -206,13 +212,6 @@ static void ask_haves(struct bitswap_client *c, struct bitswap_client_want *w)
         }
 }
 
-/* SPEC bitswap 5.5: "One that has failed is left alone for 1 s, 2 s, 4 s and so on, up to 32 s" */
-static bool resting(const struct bitswap_client_provider *p, uint64_t now_ms)
-{
-    uint32_t doublings = p->fails < 6 ? p->fails : 6;
-    return p->fails > 0 && now_ms < p->failed_ms + ((uint64_t)500 << doublings);
-}
-
 /* SPEC bitswap 5.3: "Those who only did not deliver in time are asked once more each, twice" */
 static bool forgive(struct bitswap_client_want *w)
 {
@@ -232,7 +231,7 @@ static void assign(struct bitswap_client *c, uint32_t i, uint64_t now_ms)
     struct bitswap_client_want *w = &c->m.wants[i];
     struct bitswap_client_session *s = &c->sessions[w->session];
     size_t best = NOBODY;
-    bool anybody = false, shown = false;
+    bool anybody = false, shown = false, better_busy = false;
     if (w->done || w->asked != NOBODY)
         return;
     if (w->retry_ms != 0 && now_ms >= w->retry_ms) {
@@ -245,13 +244,17 @@ static void assign(struct bitswap_client *c, uint32_t i, uint64_t now_ms)
         if (!may_ask(w, &s->providers[k], k))
             continue;
         anybody = true;
-        if (resting(&s->providers[k], now_ms))
+        if (bitswap_pace_resting(&s->providers[k], now_ms))
             continue;
         shown |= s->providers[k].shown;
+        better_busy |= rank_of(c, &s->providers[k]) != BITSWAP_LAST;
         if (s->providers[k].under_way < s->providers[k].window &&
             (best == NOBODY || better(c, w, k, best)))
             best = k;
     }
+    /* SPEC bitswap 5.2: "who is LAST gets nothing to do while another one could" */
+    if (best != NOBODY && better_busy && rank_of(c, &s->providers[best]) == BITSWAP_LAST)
+        return;
     /* Those who have shown blocks have enough to do: the want waits for them. */
     if (best != NOBODY && shown && !s->providers[best].shown && (w->flags[best] & AT_HAS) == 0)
         return;
@@ -285,9 +288,11 @@ void bitswap_client_join(struct bitswap_client *c, uint32_t peer, enum bitswap_r
     c->m.peers[peer] = (struct bitswap_client_peer){ .used = true, .rank = rank };
 }
 
-void bitswap_client_rank(struct bitswap_client *c, uint32_t peer, enum bitswap_rank rank)
+void bitswap_client_rank(struct bitswap_client *c, uint32_t peer, enum bitswap_rank rank,
+                         bool doubted)
 {
     peer_at(c, peer)->rank = rank;
+    peer_at(c, peer)->doubted = doubted;
 }
 
 /* Takes a provider out of a session; what it was asked is asked of others at the next step. */
@@ -381,6 +386,14 @@ enum err bitswap_client_provider(struct bitswap_client *c, uint32_t session, uin
         return ERR_LIMIT;
     s->providers[slot] = (struct bitswap_client_provider){ .peer = peer, .window = WINDOW_START };
     return OK;
+}
+
+void bitswap_client_proven(struct bitswap_client *c, uint32_t session, uint32_t peer, bool proven)
+{
+    struct bitswap_client_session *s = session_at(c, session);
+    for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++)
+        if (s->providers[k].peer == peer)
+            s->providers[k].proven = proven;
 }
 
 void bitswap_client_forget(struct bitswap_client *c, uint32_t session)
@@ -482,13 +495,19 @@ static size_t slot_of(const struct bitswap_client *c, const struct bitswap_clien
     return k < BITSWAP_CLIENT_PROVIDERS ? k : NOBODY;
 }
 
-/* SPEC bitswap 4.1: "A promise is a HAVE, or the chain's record that the peer has proven to hold
- * the content" */
-static bool promised(const struct bitswap_client *c, const struct bitswap_client_want *w,
-                     size_t slot)
+/* SPEC bitswap 4.1: "A promise is a HAVE, for its block, or the chain's record that the peer has
+ * proven to hold the content of a session, once for it" */
+static void promise(struct bitswap_client *c, const struct bitswap_client_want *w, size_t slot,
+                    bool kept)
 {
-    uint32_t peer = c->sessions[w->session].providers[slot].peer;
-    return (w->flags[slot] & AT_HAS) != 0 || c->m.peers[peer].rank == BITSWAP_FIRST;
+    struct bitswap_client_provider *p = &c->sessions[w->session].providers[slot];
+    struct bitswap_client_peer *peer = &c->m.peers[p->peer];
+    bool *told = kept ? &p->word_kept : &p->word_broken;
+    if ((w->flags[slot] & AT_HAS) == 0 && (!p->proven || *told))
+        return;
+    *told |= p->proven;
+    peer->kept += kept;
+    peer->broken += !kept;
 }
 
 static void show(struct bitswap_client_session *s, size_t slot)
@@ -497,24 +516,17 @@ static void show(struct bitswap_client_session *s, size_t slot)
     s->providers[slot].shown = true;
 }
 
-/* One that has shown blocks may be fetching the rest itself. */
-static uint32_t donts_max(const struct bitswap_client_provider *p)
-{
-    return p->shown ? 8 * BITSWAP_CLIENT_DONTS : BITSWAP_CLIENT_DONTS;
-}
-
 /* Returns whether the provider has said so too often. */
 static bool has_not(struct bitswap_client *c, struct bitswap_client_want *w, size_t slot)
 {
     struct bitswap_client_session *s = &c->sessions[w->session];
     struct bitswap_client_provider *p = &s->providers[slot];
-    if (promised(c, w, slot))
-        peer_at(c, p->peer)->broken++;
+    promise(c, w, slot, false);
     w->failed |= w->asked == slot;
     if (w->asked == slot)
         unask(c, w);
     set_flags(c, w, slot, (w->flags[slot] & (AT_HAVE | AT_BLOCK)) | AT_HAS_NOT);
-    return ++p->donts >= donts_max(p);
+    return ++p->donts >= bitswap_pace_donts_max(p);
 }
 
 void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct span cid, bool have,
@@ -545,7 +557,7 @@ void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct spa
         for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++) {
             struct bitswap_client_session *s = &c->sessions[i];
             if (s->used && s->providers[k].peer == peer &&
-                s->providers[k].donts >= donts_max(&s->providers[k]))
+                s->providers[k].donts >= bitswap_pace_donts_max(&s->providers[k]))
                 drop_provider(c, s, k);
         }
 }
@@ -553,18 +565,6 @@ void bitswap_client_presence(struct bitswap_client *c, uint32_t peer, struct spa
 void bitswap_client_alive(struct bitswap_client *c, uint32_t peer, uint64_t now_ms)
 {
     peer_at(c, peer)->alive_ms = now_ms;
-}
-
-/* SPEC bitswap 5.2: "The window grows while the blocks that wait in it at the provider are few, and
- * shrinks when they are many" */
-static void adapt(struct bitswap_client_provider *p, uint32_t took_ms)
-{
-    p->best_ms = p->best_ms == 0 || took_ms < p->best_ms ? took_ms : p->best_ms;
-    uint32_t queue = p->window - (uint32_t)((uint64_t)p->window * p->best_ms / took_ms);
-    if (queue < QUEUE_FEW && p->window < BITSWAP_CLIENT_FLIGHT)
-        p->window++;
-    else if (queue > QUEUE_MANY)
-        p->window--;
 }
 
 static void learn(struct bitswap_client *c, const struct bitswap_client_want *w, size_t slot,
@@ -575,15 +575,14 @@ static void learn(struct bitswap_client *c, const struct bitswap_client_want *w,
     p->fails = p->donts = 0;
     p->delivered++;
     show(&c->sessions[w->session], slot);
-    if (promised(c, w, slot))
-        peer->kept++;
+    promise(c, w, slot, true);
     if (w->asked != slot)
         return;
     uint64_t took = now_ms - w->asked_ms;
     uint32_t ms = took == 0                          ? 1
                   : took > BITSWAP_CLIENT_LONGEST_MS ? BITSWAP_CLIENT_LONGEST_MS
                                                      : (uint32_t)took;
-    adapt(p, ms);
+    bitswap_pace_adapt(p, ms);
     peer->latency_ms = peer->latency_ms == 0 ? ms : (peer->latency_ms * 7 + ms + 7) / 8;
 }
 
@@ -656,8 +655,7 @@ static void fail(struct bitswap_client *c, struct bitswap_client_want *w, uint64
 {
     size_t slot = w->asked;
     struct bitswap_client_provider *p = &c->sessions[w->session].providers[slot];
-    if (promised(c, w, slot))
-        peer_at(c, p->peer)->broken++;
+    promise(c, w, slot, false);
     unask(c, w);
     w->failed = true;
     set_flags(c, w, slot, (uint8_t)((w->flags[slot] & ~AT_TODO) | AT_FAILED));

@@ -52,6 +52,8 @@ struct bitswap_client_provider {
     uint32_t peer; /* BITSWAP_CLIENT_NONE: free */
     bool shown;    /* it has said HAVE or sent a block in this session */
     bool asked;    /* it has been asked for something in this session */
+    bool proven;   /* the chain says that it has proven to hold all that the session wants */
+    bool word_kept, word_broken; /* that promise, in this session */
     uint32_t under_way, window;
     uint32_t best_ms;      /* the shortest time from a want to its block */
     uint32_t fails, donts; /* in a row */
@@ -70,9 +72,10 @@ struct bitswap_client_session {
 
 struct bitswap_client_peer {
     bool used;
-    enum bitswap_rank rank;
-    uint32_t pending;    /* entries to send */
-    uint32_t latency_ms; /* from a want to its block; 0: not known */
+    enum bitswap_rank rank; /* NORMAL or LAST */
+    bool doubted;           /* it has broken promises, but not so many */
+    uint32_t pending;       /* entries to send */
+    uint32_t latency_ms;    /* from a want to its block; 0: not known */
     uint64_t alive_ms;
     uint32_t kept, broken; /* promises, for the ledger; the host takes them and sets them to 0 */
     uint64_t received, duplicates, unwanted; /* bytes, blocks, blocks */
@@ -105,7 +108,8 @@ void bitswap_client_init(struct bitswap_client *c, const struct bitswap_client_m
 /* A peer can be asked from now on, until it leaves. */
 void bitswap_client_join(struct bitswap_client *c, uint32_t peer, enum bitswap_rank rank);
 void bitswap_client_leave(struct bitswap_client *c, uint32_t peer);
-void bitswap_client_rank(struct bitswap_client *c, uint32_t peer, enum bitswap_rank rank);
+void bitswap_client_rank(struct bitswap_client *c, uint32_t peer, enum bitswap_rank rank,
+                         bool doubted);
 
 /* ERR_LIMIT: too many sessions. Closing cancels what is wanted. */
 NODISCARD enum err bitswap_client_open(struct bitswap_client *c, uint32_t *session);
@@ -114,6 +118,9 @@ void bitswap_client_close(struct bitswap_client *c, uint32_t session);
 /* A joined peer may have what the session wants. OK; ERR_EXISTS; ERR_LIMIT (no slot is free). */
 NODISCARD enum err bitswap_client_provider(struct bitswap_client *c, uint32_t session,
                                            uint32_t peer);
+
+/* What the chain says of a provider and the session's content; of others it is passed over. */
+void bitswap_client_proven(struct bitswap_client *c, uint32_t session, uint32_t peer, bool proven);
 
 /* Takes providers out of the session that have shown nothing, so that others have place. */
 void bitswap_client_forget(struct bitswap_client *c, uint32_t session);

@@ -212,6 +212,80 @@ static void what_is_late_is_asked_of_another(void **state)
     free(r);
 }
 
+/* Whoever the chain says has proven to hold the content is asked first, and held to it: once in a
+ * session, whatever else of it is asked. */
+static void the_chains_word_is_a_promise(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct cid a = cid_of(1), b = cid_of(2);
+    for (uint32_t p = 0; p < 3; p++)
+        provider(r, p);
+    bitswap_client_proven(&r->c, r->session, 1, true);
+    bitswap_client_proven(&r->c, r->session, 2, true);
+    bitswap_client_proven(&r->c, r->session, 7, true); /* no provider */
+    bitswap_client_rank(&r->c, 1, BITSWAP_NORMAL, true);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 0));
+    CHECK(ask(r, 0, 0).haves == 1 && ask(r, 1, 0).haves == 1 && ask(r, 2, 0).blocks == 1);
+    say(r, 2, &a, false, 10);
+    CHECK(r->peers[2].broken == 1 && ask(r, 1, 10).blocks == 1);
+    CHECK(bitswap_client_block(&r->c, 1, &a, 8, 20) == 1);
+    CHECK(r->peers[1].kept == 1 && r->peers[1].broken == 0);
+    (void)ask(r, 0, 20);
+    /* A second block of the same content is no second promise, kept or broken. */
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &b, 30));
+    CHECK(ask(r, 1, 30).blocks == 1);
+    CHECK(bitswap_client_block(&r->c, 1, &b, 8, 40) == 1 && r->peers[1].kept == 1);
+    b = cid_of(3);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &b, 50));
+    CHECK(ask(r, 1, 50).blocks == 1);
+    say(r, 1, &b, false, 60);
+    CHECK(r->peers[1].broken == 1 && ask(r, 0, 60).blocks + ask(r, 2, 60).blocks == 1);
+    say(r, 2, &b, false, 70);
+    CHECK(r->peers[2].broken == 1);
+    /* Another content is another promise; of whom the chain says nothing none is expected. */
+    bitswap_client_close(&r->c, r->session);
+    for (uint32_t p; bitswap_client_next(&r->c, &p);)
+        (void)ask(r, p, 80);
+    CHECK_OK(bitswap_client_open(&r->c, &r->session));
+    for (uint32_t p = 0; p < 3; p++)
+        CHECK_OK(bitswap_client_provider(&r->c, r->session, p));
+    bitswap_client_proven(&r->c, r->session, 2, true);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 100));
+    CHECK(ask(r, 2, 100).blocks == 1 && ask(r, 0, 100).haves == 1 && ask(r, 1, 100).haves == 1);
+    say(r, 2, &a, false, 110);
+    say(r, 0, &a, false, 110);
+    say(r, 1, &a, false, 110);
+    CHECK(r->peers[2].broken == 2 && r->peers[0].broken == 0 && r->peers[1].broken == 1);
+    free(r);
+}
+
+/* Silence is a broken promise like "no"; and who is LAST has nothing to do while another one could,
+ * however much there is. */
+static void the_last_wait_until_others_cannot(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct cid c;
+    provider(r, 0);
+    provider(r, 1);
+    bitswap_client_proven(&r->c, r->session, 0, true);
+    bitswap_client_rank(&r->c, 0, BITSWAP_LAST, true);
+    for (uint64_t i = 0; i < 40; i++) {
+        c = cid_of(i);
+        CHECK_OK(bitswap_client_want(&r->c, r->session, &c, 0));
+    }
+    uint32_t window = r->c.sessions[r->session].providers[1].window;
+    CHECK(window < 40 && ask(r, 1, 0).blocks == (int)window);
+    CHECK(ask(r, 0, 0).blocks == 0);
+    bitswap_client_leave(&r->c, 1);
+    bitswap_client_step(&r->c, 60);
+    CHECK(ask(r, 0, 60).blocks > 0);
+    bitswap_client_step(&r->c, 6000);
+    CHECK(r->peers[0].broken == 1); /* the content's, however many blocks are late */
+    free(r);
+}
+
 /* The most urgent want goes first, what is no longer wanted is withdrawn, and who has shown nothing
  * makes place. */
 static void wants_are_urged_and_withdrawn(void **state)
@@ -665,7 +739,7 @@ static void broken_promises_are_counted(void **state)
     bitswap_client_leave(&s->rig.c, 1);
     provider(&s->rig, 0);
     provider(&s->rig, 1);
-    bitswap_client_rank(&s->rig.c, 0, BITSWAP_LAST);
+    bitswap_client_rank(&s->rig.c, 0, BITSWAP_LAST, true);
     for (uint64_t i = 0; i < 8; i++) {
         struct cid c = cid_of(1000 + i);
         CHECK_OK(bitswap_client_want(&s->rig.c, s->rig.session, &c, s->now));
@@ -680,6 +754,8 @@ int main(void)
         cmocka_unit_test(one_is_asked_for_the_block_and_all_whether_they_have_the_root),
         cmocka_unit_test(who_has_it_is_asked_next),
         cmocka_unit_test(what_is_late_is_asked_of_another),
+        cmocka_unit_test(the_chains_word_is_a_promise),
+        cmocka_unit_test(the_last_wait_until_others_cannot),
         cmocka_unit_test(wants_are_urged_and_withdrawn),
         cmocka_unit_test(leaving_and_closing_leave_nothing),
         cmocka_unit_test(a_dag_comes_from_one_peer_at_the_speed_of_the_line),

@@ -47,10 +47,30 @@ struct bitswap_credit *bitswap_credit_of(struct bitswap_ledger *l,
     return least;
 }
 
+bool bitswap_credit_find(const struct bitswap_ledger *l, struct bitswap_credit *out,
+                         const uint8_t peer[BITSWAP_CREDIT_ID], uint64_t hour)
+{
+    *out = (struct bitswap_credit){ 0 };
+    for (size_t i = 0; i < BITSWAP_CREDIT_PROBES; i++) {
+        const struct bitswap_credit *c = &l->list[(load_le64(peer) % l->count + i) % l->count];
+        if (memcmp(c->peer, peer, BITSWAP_CREDIT_ID) != 0)
+            continue;
+        *out = *c;
+        age(out, hour);
+        return true;
+    }
+    return false;
+}
+
+/* SPEC bitswap 4.2: "and more than a quarter of all" */
+bool bitswap_credit_doubted(const struct bitswap_credit *c)
+{
+    return (uint64_t)c->broken * 4 > (uint64_t)c->kept + c->broken;
+}
+
 enum bitswap_rank bitswap_credit_rank(const struct bitswap_credit *c, bool proven)
 {
-    uint64_t all = (uint64_t)c->kept + c->broken;
-    if (c->broken >= 4 && (uint64_t)c->broken * 4 > all)
+    if (c->broken >= BITSWAP_CREDIT_BROKEN && bitswap_credit_doubted(c))
         return BITSWAP_LAST;
     return proven ? BITSWAP_FIRST : BITSWAP_NORMAL;
 }

@@ -10,6 +10,7 @@ enum {
     BITSWAP_CREDIT_ID = 32, /* SHA-256 of the peer id's bytes */
     BITSWAP_CREDIT_SIZE = 64,
     BITSWAP_CREDIT_PROBES = 8, /* places where a peer may stand in the table */
+    BITSWAP_CREDIT_BROKEN = 4, /* promises that must be broken before a peer is LAST */
 };
 
 enum bitswap_rank { BITSWAP_FIRST, BITSWAP_NORMAL, BITSWAP_LAST };
@@ -34,8 +35,16 @@ void bitswap_credit_init(struct bitswap_ledger *l, struct bitswap_credit *list, 
 struct bitswap_credit *bitswap_credit_of(struct bitswap_ledger *l,
                                          const uint8_t peer[BITSWAP_CREDIT_ID], uint64_t hour);
 
+/* bitswap_credit_find gives a copy of the record, as it has faded; false and zeros: there is none.
+ */
+bool bitswap_credit_find(const struct bitswap_ledger *l, struct bitswap_credit *out,
+                         const uint8_t peer[BITSWAP_CREDIT_ID], uint64_t hour);
+
 /* The rank of a peer; proven: the chain says that it has proven to hold what is wanted. */
 enum bitswap_rank bitswap_credit_rank(const struct bitswap_credit *c, bool proven);
+
+/* More than a quarter of its promises are broken, be they ever so few. */
+bool bitswap_credit_doubted(const struct bitswap_credit *c);
 
 /* The record on disk. decode: ERR_SHORT, ERR_TRAILING. */
 void bitswap_credit_encode(uint8_t out[BITSWAP_CREDIT_SIZE], const struct bitswap_credit *c);

@@ -314,6 +314,7 @@ static uint32_t begin(struct bitswap_dags *d, const struct block_key *key, uint6
     if (g == NULL || d->entry_free == NONE)
         return NONE;
     *g = (struct bitswap_dag){ .used = true,
+                               .root = *key,
                                .session = NONE,
                                .first = NONE,
                                .last = NONE,
@@ -493,6 +494,18 @@ bool bitswap_dag_open(struct bitswap_dags *d, struct bitswap_client *c, uint32_t
         return true;
     }
     *session = NONE;
+    return false;
+}
+
+bool bitswap_dag_root(const struct bitswap_dags *d, struct block_key *root, uint32_t session)
+{
+    *root = (struct block_key){ 0 };
+    for (size_t k = 0; k < BITSWAP_DAG_COUNT; k++) {
+        if (!d->list[k].used || d->list[k].session != session)
+            continue;
+        *root = d->list[k].root;
+        return true;
+    }
     return false;
 }
 

@@ -53,7 +53,8 @@ struct bitswap_dag_entry {
 
 struct bitswap_dag {
     bool used, closing;
-    uint32_t session; /* of the client; BITSWAP_DAG_NONE: not opened yet */
+    struct block_key root; /* the block that it began with */
+    uint32_t session;      /* of the client; BITSWAP_DAG_NONE: not opened yet */
     uint32_t first, last, count;
     uint32_t cursor; /* the entry that is expected to be read next */
     uint32_t fence;  /* nothing is asked for ahead from here on, until a reader comes here */
@@ -120,6 +121,9 @@ void bitswap_dag_step(struct bitswap_dags *d, struct bitswap_client *c, uint64_t
  * that wait leave by bitswap_dag_leave. */
 void bitswap_dag_fail(struct bitswap_dags *d, struct bitswap_client *c, uint32_t session,
                       const struct cid *cid);
+
+/* The block with which the DAG of a session began; false: the session belongs to no DAG. */
+bool bitswap_dag_root(const struct bitswap_dags *d, struct block_key *root, uint32_t session);
 
 /* Whether a session belongs to a DAG. */
 bool bitswap_dag_owns(const struct bitswap_dags *d, uint32_t session);

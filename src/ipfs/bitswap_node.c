@@ -72,8 +72,8 @@ static void settle(struct bitswap_node *n, uint32_t peer, uint64_t now_ms)
     c->received += seen->received;
     seen->kept = seen->broken = 0;
     seen->received = 0;
-    enum bitswap_rank rank = bitswap_credit_rank(c, p->proven);
-    bitswap_client_rank(&n->client, peer, rank);
+    enum bitswap_rank rank = bitswap_credit_rank(c, false);
+    bitswap_client_rank(&n->client, peer, rank, bitswap_credit_doubted(c));
     bitswap_server_rank(&n->server, p->server, rank);
 }
 
@@ -94,7 +94,6 @@ enum err bitswap_node_join(struct bitswap_node *n, uint32_t peer,
     bitswap_client_join(&n->client, peer, BITSWAP_NORMAL);
     memcpy(p->id, id, BITSWAP_CREDIT_ID);
     p->used = true;
-    p->proven = false;
     p->later = false;
     p->held = 0;
     p->out_buffer = NONE;
@@ -121,9 +120,16 @@ void bitswap_node_leave(struct bitswap_node *n, uint32_t peer, uint64_t now_ms)
     p->used = false;
 }
 
-void bitswap_node_proven(struct bitswap_node *n, uint32_t peer, bool proven)
+struct bitswap_credit bitswap_node_credit(struct bitswap_node *n, uint32_t peer, uint64_t now_ms)
 {
-    peer_at(n, peer)->proven = proven;
+    settle(n, peer, now_ms);
+    return *credit_of(n, peer_at(n, peer), now_ms);
+}
+
+bool bitswap_node_find(const struct bitswap_node *n, struct bitswap_credit *out,
+                       const uint8_t id[BITSWAP_CREDIT_ID], uint64_t now_ms)
+{
+    return bitswap_credit_find(&n->ledger, out, id, n->hours + now_ms / 3600000);
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */

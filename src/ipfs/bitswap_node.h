@@ -35,7 +35,6 @@ struct bitswap_node_pool {
 
 struct bitswap_node_peer {
     bool used;
-    bool proven;
     bool later; /* within a step: the source asks to come again */
     uint8_t id[BITSWAP_CREDIT_ID];
     uint32_t server;     /* its number there */
@@ -118,8 +117,10 @@ NODISCARD enum err bitswap_node_join(struct bitswap_node *n, uint32_t peer,
 /* Its streams have been ended before. */
 void bitswap_node_leave(struct bitswap_node *n, uint32_t peer, uint64_t now_ms);
 
-/* The chain says that the peer has proven to hold what we want. */
-void bitswap_node_proven(struct bitswap_node *n, uint32_t peer, bool proven);
+/* The account of a peer that has joined, up to now; and of anybody whom the ledger remembers. */
+struct bitswap_credit bitswap_node_credit(struct bitswap_node *n, uint32_t peer, uint64_t now_ms);
+bool bitswap_node_find(const struct bitswap_node *n, struct bitswap_credit *out,
+                       const uint8_t id[BITSWAP_CREDIT_ID], uint64_t now_ms);
 
 void bitswap_node_stream_init(struct bitswap_node_stream *s, uint32_t peer);
 /* Gives back what the stream holds; it may end anywhere. */

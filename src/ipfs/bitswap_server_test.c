@@ -540,6 +540,34 @@ static void credit_is_kept_and_fades(void **state)
     CHECK(bitswap_credit_of(&l, id, 500)->sent == 0);
 }
 
+/* What is said against a holder is forgotten, and what it does afterwards counts. */
+static void a_holder_falls_and_rises(void **state)
+{
+    (void)state;
+    struct bitswap_credit list[16], *c, found;
+    struct bitswap_ledger l;
+    uint8_t id[32] = { 9 }, nobody[32] = { 8 };
+    bitswap_credit_init(&l, list, 16);
+    CHECK(!bitswap_credit_find(&l, &found, nobody, 100) && found.broken == 0);
+    c = bitswap_credit_of(&l, id, 100);
+    c->kept = 1;
+    CHECK(!bitswap_credit_doubted(c));
+    c->broken = 1;
+    CHECK(bitswap_credit_doubted(c) && bitswap_credit_rank(c, true) == BITSWAP_FIRST);
+    c->broken = 5;
+    CHECK(bitswap_credit_rank(c, true) == BITSWAP_LAST);
+    CHECK(bitswap_credit_rank(c, false) == BITSWAP_LAST);
+    CHECK(bitswap_credit_find(&l, &found, id, 100) && found.broken == 5);
+    CHECK(bitswap_credit_find(&l, &found, id, 101) && found.broken == 2 && found.kept == 0);
+    CHECK(bitswap_credit_rank(&found, true) == BITSWAP_FIRST && bitswap_credit_doubted(&found));
+    c = bitswap_credit_of(&l, id, 101);
+    c->kept += 6; /* it serves */
+    CHECK(!bitswap_credit_doubted(c));
+    c = bitswap_credit_of(&l, id, 104);
+    CHECK(c->kept == 0 && c->broken == 0 && !bitswap_credit_doubted(c));
+    CHECK(bitswap_credit_rank(c, false) == BITSWAP_NORMAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_full_table_is_shared),
         cmocka_unit_test(random_wants_as_a_simple_model_has_them),
         cmocka_unit_test(credit_is_kept_and_fades),
+        cmocka_unit_test(a_holder_falls_and_rises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

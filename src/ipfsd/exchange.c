@@ -229,6 +229,7 @@ void exchange_peer(struct exchange *x, uint32_t connection, const struct peer_id
     p->joined = true;
     p->stream = YAMUX_NONE;
     p->losses = p->inbound = 0;
+    p->works = false; /* it has not said yet */
     x->figures.peers++;
     exchange_ask_peer(x, connection);
 }
@@ -357,6 +358,7 @@ static enum err begin(struct exchange *x)
     TRY(exchange_check_open(&x->checks, x->o.loop, &x->node, &x->wake));
     x->node.hours = exchange_credit_hours();
     TRY(exchange_credit_load(x));
+    TRY(exchange_word_open(x));
     TRY(exchange_ask_open(x));
     x->tick = loop_timer_new(x->o.loop, turn, x);
     if (x->tick == NULL)
@@ -426,6 +428,7 @@ void exchange_close(struct exchange *x)
     free(x->m.out.bytes);
     free(x->m.out.stack);
     exchange_ask_close(x);
+    exchange_word_close(x);
     pthread_mutex_destroy(&x->lock);
     pthread_cond_destroy(&x->over);
     free(x);

@@ -19,6 +19,9 @@ enum {
     EXCHANGE_AHEAD_BYTES = 16 << 20, /* blocks that are here before their readers come */
     EXCHANGE_LISTED = 32768, /* blocks that are known to follow, of all DAGs that are read */
     EXCHANGE_CREDITS = 1024, /* peers of which something is remembered */
+    EXCHANGE_WORDS = 64,     /* contents of which the chain's word is known; the oldest goes */
+    EXCHANGE_HOLDERS = 16,   /* of each */
+    EXCHANGE_WORD_MS = 250,  /* for which a content waits for it */
     EXCHANGE_CAME =
         256, /* blocks that have come elsewhere, between two turns; more: all are looked for */
     EXCHANGE_CONNECTIONS_MAX = 4096,
@@ -67,6 +70,37 @@ void exchange_came(struct exchange *x, const uint8_t *digest);
 typedef bool (*exchange_seek_fn)(void *ctx, const struct cid *cid);
 void exchange_seek(struct exchange *x, exchange_seek_fn fn, void *ctx);
 void exchange_sought(struct exchange *x, const struct cid *cid);
+
+/* One of whom the chain says that it has proven to hold a content: the peer that its account names,
+ * and the lineage of the worker whose replica it is. */
+struct exchange_holder {
+    uint8_t peer[32]; /* SHA-256 of the peer id */
+    uint8_t lineage[32];
+};
+
+/* exchange_word: these hold the whole content, by its root's digest, and nobody else that is known
+ * of: what was said of it before is replaced. They are asked first, and held to it
+ * (docs/spec/bitswap.md 4.5). More than EXCHANGE_HOLDERS are passed over. */
+void exchange_word(struct exchange *x, const uint8_t digest[32], const struct exchange_holder *list,
+                   size_t count);
+
+/* exchange_worker: a connected peer says that it is the node of this worker; NULL: of none. */
+void exchange_worker(struct exchange *x, uint32_t connection, const uint8_t *lineage);
+
+/* exchange_begins sets what is called, on the loop, when blocks of a content are about to be asked
+ * for. True: exchange_word follows for its root, perhaps has been called already, and peers are
+ * asked then, or after EXCHANGE_WORD_MS without it. NULL: nobody is called. */
+typedef bool (*exchange_begin_fn)(void *ctx, const struct block_key *root);
+void exchange_begins(struct exchange *x, exchange_begin_fn fn, void *ctx);
+
+/* What is remembered of a peer, connected or not, by SHA-256 of its peer id. */
+struct exchange_standing {
+    bool known, last, doubted; /* the ranks of docs/spec/bitswap.md 4 */
+    uint32_t proven;         /* contents that it has proven to hold, of those asked about lately */
+    uint64_t sent, received; /* bytes of blocks */
+    uint32_t kept, broken;   /* promises */
+};
+void exchange_standing(struct exchange *x, struct exchange_standing *out, const uint8_t peer[32]);
 
 struct exchange_figures {
     uint32_t peers, streams;

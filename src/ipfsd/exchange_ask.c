@@ -18,8 +18,10 @@ enum {
 static void add_provider(struct exchange *x, uint32_t session, uint32_t connection)
 {
     uint64_t *bits = &x->tried[session].bits[connection / 64], bit = (uint64_t)1 << connection % 64;
-    if ((*bits & bit) == 0 && bitswap_client_provider(&x->node.client, session, connection) == OK)
-        *bits |= bit;
+    if ((*bits & bit) != 0 || bitswap_client_provider(&x->node.client, session, connection) != OK)
+        return;
+    *bits |= bit;
+    exchange_word_apply(x, session, connection);
 }
 
 static void add_providers(struct exchange *x, uint32_t session)
@@ -28,6 +30,13 @@ static void add_providers(struct exchange *x, uint32_t session)
         for (uint32_t i = 0; i < x->o.connections; i++)
             if (x->peers[i].joined && (int)x->node.client.m.peers[i].rank == rank)
                 add_provider(x, session, i);
+}
+
+void exchange_ask_release(struct exchange *x, uint32_t session)
+{
+    x->held_ms[session] = 0;
+    if (bitswap_dag_owns(&x->dags, session))
+        add_providers(x, session);
 }
 
 /* Peers that have not been asked yet take the places of those who had nothing. False: there are
@@ -45,7 +54,7 @@ void exchange_ask_peer(struct exchange *x, uint32_t connection)
     pthread_mutex_lock(&x->lock);
     for (uint32_t s = 0; s < BITSWAP_CLIENT_SESSIONS; s++) {
         x->tried[s].bits[connection / 64] &= ~((uint64_t)1 << connection % 64);
-        if (bitswap_dag_owns(&x->dags, s))
+        if (bitswap_dag_owns(&x->dags, s) && x->held_ms[s] == 0)
             add_provider(x, s, connection);
     }
     pthread_mutex_unlock(&x->lock);
@@ -201,7 +210,8 @@ static void without(struct exchange *x, const struct lack *l)
 /* No provider of a session has the block. True: others may be looked for. */
 static bool lacking(struct exchange *x, const struct lack *l)
 {
-    if (!bitswap_dag_owns(&x->dags, l->session) || add_others(x, l->session))
+    if (!bitswap_dag_owns(&x->dags, l->session) || x->held_ms[l->session] != 0 ||
+        add_others(x, l->session))
         return false;
     if (x->seek != NULL && waited_for(x, &l->cid))
         return true;
@@ -221,10 +231,33 @@ static void seek_all(struct exchange *x, const struct lack *list, size_t count)
     }
 }
 
+/* Sessions that have begun: their peers are asked when the chain has spoken, or has been silent for
+ * too long. Whoever is called may speak at once: so without the lock. */
+static void begin_all(struct exchange *x)
+{
+    uint32_t session, list[BITSWAP_DAG_COUNT];
+    struct block_key roots[BITSWAP_DAG_COUNT];
+    size_t count = 0;
+    const uint64_t now = exchange_now(x);
+    while (count < BITSWAP_DAG_COUNT && bitswap_dag_open(&x->dags, &x->node.client, &session)) {
+        x->tried[session] = (struct exchange_tried){ { 0 } };
+        x->held_ms[session] = now + EXCHANGE_WORD_MS;
+        (void)bitswap_dag_root(&x->dags, &roots[count], session);
+        list[count++] = session;
+    }
+    pthread_mutex_unlock(&x->lock);
+    for (size_t i = 0; i < count; i++)
+        if (x->begins == NULL || !x->begins(x->begins_ctx, &roots[i]))
+            x->held_ms[list[i]] = now;
+    pthread_mutex_lock(&x->lock);
+    for (uint32_t s = 0; s < BITSWAP_CLIENT_SESSIONS; s++)
+        if (x->held_ms[s] != 0 && now >= x->held_ms[s])
+            exchange_ask_release(x, s);
+}
+
 void exchange_ask_turn(struct exchange *x)
 {
     struct lack l, seek[EXCHANGE_ASKS];
-    uint32_t session;
     size_t count = 0;
     pthread_mutex_lock(&x->lock);
     while (count < EXCHANGE_ASKS && bitswap_client_search(&x->node.client, &l.session, &l.cid))
@@ -232,10 +265,7 @@ void exchange_ask_turn(struct exchange *x)
             seek[count++] = l;
     asks_sweep(x);
     asks_place(x);
-    while (bitswap_dag_open(&x->dags, &x->node.client, &session)) {
-        x->tried[session] = (struct exchange_tried){ { 0 } };
-        add_providers(x, session);
-    }
+    begin_all(x);
     bitswap_dag_step(&x->dags, &x->node.client, exchange_now(x));
     pthread_mutex_unlock(&x->lock);
     seek_all(x, seek, count);

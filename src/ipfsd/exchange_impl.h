@@ -25,9 +25,18 @@ struct exchange_inbound {
     uint8_t memory[EXCHANGE_STREAM_IN];
 };
 
+/* What the chain says of a content. */
+struct exchange_said {
+    uint8_t digest[BLOCK_DIGEST_SIZE];
+    size_t count;
+    struct exchange_holder holders[EXCHANGE_HOLDERS];
+};
+
 /* By number of the connection. */
 struct exchange_peer {
     bool joined;
+    bool works; /* it has said whose node it is */
+    uint8_t lineage[32];
     uint32_t stream; /* our outbound one, or YAMUX_NONE */
     uint32_t losses; /* in a row */
     uint32_t inbound;
@@ -79,11 +88,19 @@ struct exchange {
     size_t came_count; /* more than there is place for: any */
     uint64_t credit_ms;
     struct save *credit_save; /* NULL: without a file */
+    struct exchange_said *words; /* EXCHANGE_WORDS of them, in a ring */
+    size_t word_next;
+    /* Until when a session waits for it; 0: it does not. */
+    uint64_t held_ms[BITSWAP_CLIENT_SESSIONS];
+    exchange_begin_fn begins;
+    void *begins_ctx;
     exchange_seek_fn seek;
     void *seek_ctx;
 };
 
 /* exchange_ask.c: blocks for others of this process. All on the loop's thread. */
+/* All peers become providers of a session that has waited; under the lock. */
+void exchange_ask_release(struct exchange *x, uint32_t session);
 NODISCARD enum err exchange_ask_open(struct exchange *x);
 void exchange_ask_close(struct exchange *x);
 /* Once a turn, before messages are composed. */
@@ -94,6 +111,12 @@ void exchange_ask_peer(struct exchange *x, uint32_t connection);
 void exchange_ask_stop(struct exchange *x);
 /* The sink of the node: a wanted block has come. */
 enum err exchange_ask_put(void *ctx, const struct block_key *key, struct span data);
+
+/* exchange_word.c: what the chain says. Under the lock: whether it binds the provider of a session.
+ */
+NODISCARD enum err exchange_word_open(struct exchange *x);
+void exchange_word_close(struct exchange *x);
+void exchange_word_apply(struct exchange *x, uint32_t session, uint32_t connection);
 
 /* exchange_credit.c: the ledger in its file. */
 uint64_t exchange_credit_hours(void);

@@ -30,7 +30,7 @@ struct host_numbers {
     uint8_t s[32];
     uint32_t pending;
     uint64_t files, file_bytes, extents, extent_bytes;
-    uint8_t worker[32], predecessor[32];
+    uint8_t worker[32], predecessor[32], lineage[32];
 };
 
 struct host {
@@ -157,6 +157,9 @@ struct host_view {
     char texts[DISKS_MAX][DISKS_TEXT_MAX];
 };
 void host_status(struct host *h, struct host_view *out);
+/* The lineage of the enclave's worker; false: there is none yet. */
+bool host_lineage(struct host *h, uint8_t out[32]);
+
 /* Publishes the numbers. Under the lock, after each change. */
 void host_publish(struct host *h);
 NODISCARD enum err host_sealed(struct host *h, struct node_sealed *out,

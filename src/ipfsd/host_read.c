@@ -13,6 +13,7 @@ void host_publish(struct host *h)
     struct host_numbers n = { .seq = h->now.seq, .pending = h->pending_leaves };
     memcpy(n.s, h->s, 32);
     memcpy(n.worker, h->worker, 32);
+    memcpy(n.lineage, h->lineage, 32);
     if (h->handover.stage == HANDOVER_TAKEN && memcmp(h->handover.successor, h->worker, 32) == 0)
         memcpy(n.predecessor, h->handover.predecessor, 32);
     for (uint32_t v = 0; v < WORK_VOLUMES; v++) {
@@ -66,7 +67,7 @@ void host_status(struct host *h, struct host_view *out)
     pthread_mutex_unlock(&h->numbers_lock);
     memcpy(s->worker, n.worker, 32);
     memcpy(s->predecessor, n.predecessor, 32);
-    memcpy(s->lineage, h->lineage, 32);
+    memcpy(s->lineage, n.lineage, 32);
     memcpy(s->s, n.s, 32);
     s->seq = n.seq;
     s->pending = n.pending;
@@ -75,6 +76,15 @@ void host_status(struct host *h, struct host_view *out)
     s->extents = n.extents;
     s->extent_bytes = n.extent_bytes;
     status_disks(h, out);
+}
+
+bool host_lineage(struct host *h, uint8_t out[32])
+{
+    static const uint8_t zero[32];
+    pthread_mutex_lock(&h->numbers_lock);
+    memcpy(out, h->numbers.lineage, 32);
+    pthread_mutex_unlock(&h->numbers_lock);
+    return memcmp(out, zero, 32) != 0;
 }
 
 enum err host_sealed(struct host *h, struct node_sealed *out, const struct replicas_entry *e)

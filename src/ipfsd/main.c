@@ -92,6 +92,7 @@ static enum err open_p2p(struct ipfsd *n)
 {
     TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
     storer_watch(&n->storer, on_came, n->p2p);
+    p2p_node_host(n->p2p, n->host);
     TRY(p2p_node_provide(n->p2p, &n->blocks));
     return OK;
 }

@@ -164,6 +164,7 @@ static void answer_peers(struct p2p_ask *a, struct call *c)
         json_out_member_str(&j, "agent", b->agent);
         json_out_member_bool(&j, "inbound", b->inbound);
         json_out_member_u64(&j, "seconds", (now_of(a) - b->since_ms) / 1000);
+        a->o.write_standing(a->o.ctx, &j, &b->peer);
         json_out_object_end(&j);
     }
     json_out_array_end(&j);
@@ -241,6 +242,7 @@ static void answer_talk(struct talk *t)
         json_out_member_u64(&j, "connected", t->connected);
         out_notes(&j, t);
         out_providers(&j, t);
+        t->of->o.write_chain(t->of->o.ctx, &j, &t->cid);
     }
     out_targets(&j, t);
     json_out_object_end(&j);

@@ -31,6 +31,9 @@ struct p2p_ask_options {
     struct routing *routing; /* NULL: nobody is asked */
     /* Writes members of an object: how it stands with the DHT. */
     void (*write_dht)(void *ctx, struct json_out *j);
+    /* The same: how a peer stands; and the member "chain", for an explanation. */
+    void (*write_standing)(void *ctx, struct json_out *j, const struct peer_id *peer);
+    void (*write_chain)(void *ctx, struct json_out *j, const struct cid *cid);
     void *ctx;
     struct peer_id self;
     uint32_t connections; /* of the swarm */

@@ -1,6 +1,9 @@
 #include "ipfsd/p2p_find.h"
 
+#include "base/hex.h"
 #include "codec/json_out.h"
+#include "crypto/sha256.h"
+#include "ipfsd/chain_peers.h"
 #include "rt/log.h"
 #include "rt/netaddr.h"
 #include "rt/path.h"
@@ -26,6 +29,7 @@ struct p2p_find {
     struct dht_provide *provide; /* NULL: nothing is told */
     struct dht_names *names;
     struct seek *seek;
+    struct chain_peers *chain; /* NULL: no chain is configured */
     struct loop_timer *begin;
     size_t protocols[DHT_NETS];
     char file[SETTINGS_PATH_MAX + 32], values[SETTINGS_PATH_MAX + 32];
@@ -131,6 +135,11 @@ static enum err begin(struct p2p_find *f, struct loop *l, const struct peer_id *
     TRY(dht_names_open(&f->names, l, f->dht));
     const struct seek_options k = { .loop = l, .routing = f->routing, .ctx = f, .over = on_sought };
     TRY(seek_open(&f->seek, &k));
+    const struct chain_peers_options w = {
+        .loop = l, .routing = f->routing, .chains = &s->chains, .self = *self
+    };
+    if (s->chains.count > 0)
+        TRY(chain_peers_open(&f->chain, &w));
     f->begin = loop_timer_new(l, on_begin, f);
     if (f->begin == NULL)
         return ERR_MEMORY;
@@ -168,6 +177,8 @@ void p2p_find_attach(struct p2p_find *f, struct swarm *s, struct exchange *x)
     f->exchange = x;
     exchange_seek(x, on_lacking, f);
     seek_attach(f->seek, s);
+    if (f->chain != NULL)
+        chain_peers_attach(f->chain, x, f->seek, s);
     if (f->settings->p2p.dht != DHT_OFF)
         dht_attach(f->dht, s, f->protocols);
 }
@@ -237,6 +248,50 @@ void p2p_find_write(void *find, struct json_out *j)
     json_out_member_u64(j, "refused", d.refused);
 }
 
+void p2p_find_write_standing(void *find, struct json_out *j, const struct peer_id *peer)
+{
+    const struct p2p_find *f = find;
+    struct exchange_standing s;
+    uint8_t id[32];
+    sha256(id, peer_id_span(peer));
+    exchange_standing(f->exchange, &s, id);
+    json_out_member_str(j, "rank",
+                        s.last         ? "last"
+                        : s.doubted    ? "doubted"
+                        : s.proven > 0 ? "first"
+                                       : "normal");
+    json_out_member_u64(j, "proven", s.proven);
+    json_out_member_u64(j, "kept", s.kept);
+    json_out_member_u64(j, "broken", s.broken);
+    json_out_member_u64(j, "sent", s.sent);
+    json_out_member_u64(j, "received", s.received);
+}
+
+void p2p_find_write_chain(void *find, struct json_out *j, const struct cid *cid)
+{
+    const struct p2p_find *f = find;
+    struct chain_peer list[CHAIN_PEERS_EACH];
+    struct content_key key;
+    char id[PEER_ID_TEXT_MAX], lineage[65];
+    size_t count = 0;
+    if (f->chain != NULL && cid_key(&key, cid) == OK)
+        count = chain_peers_known(f->chain, list, CHAIN_PEERS_EACH, &key);
+    json_out_key(j, "chain");
+    json_out_array(j);
+    for (size_t i = 0; i < count; i++) {
+        peer_id_format(id, &list[i].peer);
+        hex_format(lineage, span_of(list[i].lineage, 32));
+        json_out_object(j);
+        json_out_member_str(j, "peer", id);
+        json_out_member_str(j, "lineage", lineage);
+        json_out_member_bool(j, "verified", list[i].verified);
+        json_out_member_bool(j, "connected", swarm_find(f->swarm, &list[i].peer) != GATE_NONE);
+        p2p_find_write_standing(find, j, &list[i].peer);
+        json_out_object_end(j);
+    }
+    json_out_array_end(j);
+}
+
 void p2p_find_peer(struct p2p_find *f, uint32_t connection, const struct peer_id *peer,
                    bool inbound)
 {
@@ -262,6 +317,7 @@ void p2p_find_stop(struct p2p_find *f)
     loop_timer_free(f->begin);
     f->begin = NULL;
     f->resolver = NULL;
+    chain_peers_stop(f->chain);
     seek_stop(f->seek);
     dht_provide_stop(f->provide);
     dht_names_stop(f->names);
@@ -276,6 +332,7 @@ void p2p_find_close(struct p2p_find *f)
     seek_close(f->seek);
     dht_provide_close(f->provide);
     dht_names_close(f->names);
+    chain_peers_close(f->chain);
     dht_close(f->dht);
     routing_close(f->routing);
     free(f);

@@ -36,6 +36,12 @@ struct dht_names *p2p_find_names(struct p2p_find *f);
 /* Writes the members of an object: both nets, what is under way, what has been told. */
 void p2p_find_write(void *find, struct json_out *j);
 
+/* Members of an object: how a peer stands in the ledger, connected or not. */
+void p2p_find_write_standing(void *find, struct json_out *j, const struct peer_id *peer);
+
+/* The member "chain": the peers that the chain names for a content, as far as it has been asked. */
+void p2p_find_write_chain(void *find, struct json_out *j, const struct cid *cid);
+
 /* From the swarm's callbacks. */
 void p2p_find_peer(struct p2p_find *f, uint32_t connection, const struct peer_id *peer,
                    bool inbound);

@@ -1,11 +1,13 @@
 #include "ipfsd/p2p_node.h"
 
 #include "base/release.h"
+#include "codec/worker_label.h"
 #include "ipfsd/exchange.h"
 #include "ipfsd/keep.h"
 #include "ipfsd/lan.h"
 #include "ipfsd/p2p_ask.h"
 #include "ipfsd/p2p_find.h"
+#include "ipfsd/p2p_self.h"
 #include "ipfsd/routing_http.h"
 #include "ipfsd/swarm.h"
 #include "rt/log.h"
@@ -28,6 +30,7 @@ struct p2p_node {
     struct lan *lan; /* NULL: off */
     struct p2p_ask *ask;
     struct routing_http *routers; /* NULL: none */
+    struct p2p_self *self;
 };
 
 static void id_text(char out[PEER_ID_TEXT_MAX], const struct peer_id *id)
@@ -51,6 +54,9 @@ static void on_identity(void *ctx, uint32_t connection, const struct identify *i
 {
     const struct p2p_node *n = ctx;
     p2p_find_identity(n->find, connection, id);
+    uint8_t lineage[32];
+    bool works = worker_label_of(lineage, id) == OK;
+    exchange_worker(n->exchange, connection, works ? lineage : NULL);
     char agent[P2P_ASK_AGENT_MAX];
     p2p_ask_agent(agent, id->agent_version);
     p2p_ask_identity(n->ask, connection, id);
@@ -160,6 +166,8 @@ static enum err open_ask(struct p2p_node *n, struct loop *l)
                                        .resolver = n->resolver,
                                        .routing = p2p_find_routing(n->find),
                                        .write_dht = p2p_find_write,
+                                       .write_standing = p2p_find_write_standing,
+                                       .write_chain = p2p_find_write_chain,
                                        .ctx = n->find,
                                        .self = peer_id_of(&key),
                                        .connections = n->settings->p2p.connections,
@@ -207,6 +215,7 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
     if (n->settings->routers.count != 0)
         TRY(routing_http_open(&n->routers, l, p2p_find_routing(n->find), &n->settings->routers));
     TRY(open_ask(n, l));
+    TRY(p2p_self_open(&n->self, l, n->settings, &self, n->swarm));
     open_lan(n, l);
     p2p_find_begin(n->find, n->resolver);
     TRY(keep_open(&n->keep, l, n->swarm, n->resolver, p->peers, p->peer_count));
@@ -243,6 +252,16 @@ const struct block_source *p2p_node_source(const struct p2p_node *n)
 struct swarm *p2p_node_swarm(const struct p2p_node *n)
 {
     return n->swarm;
+}
+
+void p2p_node_host(struct p2p_node *n, struct host *host)
+{
+    p2p_self_host(n->self, host);
+}
+
+struct p2p_self *p2p_node_self(const struct p2p_node *n)
+{
+    return n->self;
 }
 
 enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b)
@@ -317,6 +336,8 @@ void p2p_node_close(struct p2p_node *n)
     if (n == NULL)
         return;
     p2p_node_stop(n);
+    p2p_self_close(n->self);
+    n->self = NULL;
     lan_close(n->lan);
     resolve_close(n->resolver);
     keep_close(n->keep);

@@ -9,7 +9,9 @@
 
 struct call;
 struct dht_names;
+struct host;
 struct p2p_node;
+struct p2p_self;
 struct swarm;
 struct blocks;
 struct peer_id;
@@ -26,6 +28,11 @@ const struct block_source *p2p_node_source(const struct p2p_node *n);
 
 /* Its connections. Kept by n until p2p_node_close. */
 struct swarm *p2p_node_swarm(const struct p2p_node *n);
+/* Peers are told whose worker h hosts; h is kept, and may be NULL. */
+void p2p_node_host(struct p2p_node *n, struct host *h);
+/* What it says of itself, for p2p_self_get. Kept by n until p2p_node_close. */
+struct p2p_self *p2p_node_self(const struct p2p_node *n);
+
 /* Tells others what b holds, as the settings say; b is kept. Once. ERR_MEMORY. */
 NODISCARD enum err p2p_node_provide(struct p2p_node *n, const struct blocks *b);
 

@@ -38,6 +38,7 @@ struct name_look {
 
 struct place {
     bool used, asked; /* asked: routing is through */
+    bool sought;      /* by seek_begin */
     uint32_t serial;  /* counts the contents that stood here */
     struct seek *seek;
     struct cid cid;
@@ -279,8 +280,10 @@ static void place_turn(struct place *p)
     if (now < p->deadline_ms && (more || (p->connected > 0 && now < p->linger_ms)))
         return;
     const struct cid cid = p->cid;
+    const bool sought = p->sought;
     let_go(p);
-    s->o.over(s->o.ctx, &cid);
+    if (sought)
+        s->o.over(s->o.ctx, &cid);
 }
 
 static void turn(void *ctx)
@@ -291,25 +294,50 @@ static void turn(void *ctx)
             place_turn(&s->places[i]);
 }
 
-enum err seek_begin(struct seek *s, const struct cid *cid)
+/* The place of a content: its own, or a free one. */
+static struct place *place_for(struct seek *s, const struct cid *cid)
 {
     struct place *p = NULL;
     for (size_t i = 0; i < SEEK_MAX; i++) {
         if (s->places[i].used && cid_eq(&s->places[i].cid, cid))
-            return OK;
+            return &s->places[i];
         if (!s->places[i].used && p == NULL)
             p = &s->places[i];
     }
     if (p == NULL || s->stopped)
+        return NULL;
+    *p = (struct place){ .seek = s,
+                         .asked = true,
+                         .cid = *cid,
+                         .serial = p->serial + 1,
+                         .deadline_ms = now_of(s) + SEEK_MS };
+    return p;
+}
+
+enum err seek_begin(struct seek *s, const struct cid *cid)
+{
+    struct place *p = place_for(s, cid);
+    if (p == NULL)
         return ERR_LIMIT;
-    *p = (struct place){
-        .seek = s, .cid = *cid, .serial = p->serial + 1, .deadline_ms = now_of(s) + SEEK_MS
-    };
+    if (p->sought)
+        return OK;
     const struct routing_question q = {
         .kind = ROUTING_PROVIDERS, .cid = *cid, .ctx = p, .found = on_found, .over = on_over
     };
     TRY(routing_begin(s->o.routing, &p->question, &q));
+    p->deadline_ms = now_of(s) + SEEK_MS;
+    p->used = p->sought = true;
+    p->asked = false;
+    return OK;
+}
+
+enum err seek_offer(struct seek *s, const struct cid *cid, const struct routing_provider *provider)
+{
+    struct place *p = place_for(s, cid);
+    if (p == NULL)
+        return ERR_LIMIT;
     p->used = true;
+    on_found(p, provider);
     return OK;
 }
 

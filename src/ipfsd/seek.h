@@ -43,6 +43,11 @@ void seek_resolver(struct seek *s, struct resolver *r);
  * Returns: OK: over will be called; ERR_LIMIT (SEEK_MAX). */
 NODISCARD enum err seek_begin(struct seek *s, const struct cid *cid);
 
+/* seek_offer connects with one that is said to have a content, whether that is sought or not; of
+ * what is not sought, over is not called. ERR_LIMIT. */
+NODISCARD enum err seek_offer(struct seek *s, const struct cid *cid,
+                              const struct routing_provider *provider);
+
 /* From the swarm's callbacks. */
 void seek_peer(struct seek *s, uint32_t connection);
 void seek_gone(struct seek *s, uint32_t connection);

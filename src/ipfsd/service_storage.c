@@ -1,6 +1,8 @@
 /* Questions about what is sealed here. */
 #include "ipfsd/gather.h"
 #include "ipfsd/host_handover.h"
+#include "ipfsd/p2p_node.h"
+#include "ipfsd/p2p_self.h"
 #include "ipfsd/reports.h"
 #include "ipfsd/sealing.h"
 #include "ipfsd/service.h"
@@ -14,9 +16,14 @@ enum { STATUS_MAX = 32 << 10 };
 enum err service_status(struct call *c)
 {
     struct host_view view = { .status = { .storage = false } };
+    struct p2p_self_texts self = { 0 };
     TRY(node_msg_decode_none(c->body));
     if (c->node->host != NULL)
         host_status(c->node->host, &view);
+    if (c->node->p2p != NULL)
+        p2p_self_get(p2p_node_self(c->node->p2p), &self);
+    for (size_t i = 0; i < self.count; i++)
+        view.status.peers[view.status.peer_count++] = span_str(self.texts[i]);
     struct writer w = call_reply_room(c, STATUS_MAX);
     node_msg_encode_status(&w, &view.status);
     call_reply_set(c, &w);

@@ -23,6 +23,7 @@ enum {
     SWARM_DIAL_MS = 10000,      /* for the TCP connection alone */
     SWARM_STALL_MS = 60000,     /* how long a peer may hold a buffer without anything moving */
     SWARM_ANNOUNCE_MAX = 16,    /* addresses of ours */
+    SWARM_LABEL_MAX = 127,      /* bytes */
     SWARM_DIALS = 128,          /* whose outcome is remembered */
 };
 
@@ -91,6 +92,11 @@ size_t swarm_addresses(const struct swarm *s, struct multiaddr *out, size_t max,
 /* swarm_serve lists protocol i of the options, or stops to; peers that we told otherwise are told.
  * All are listed at first. A stream for one that is not listed is refused. */
 void swarm_serve(struct swarm *s, size_t i, bool on);
+
+/* swarm_label lists a name with the protocols that peers are told of (""; none), though no stream
+ * is spoken under it; peers that we told otherwise are told. At most SWARM_LABEL_MAX bytes,
+ * asserted. */
+void swarm_label(struct swarm *s, const char *label);
 
 /* swarm_dial begins to connect to IP/tcp/PORT, with or without /p2p/ID.
  * Returns: OK and *connection; ERR_EXISTS (connected, or being dialled; *connection is which);

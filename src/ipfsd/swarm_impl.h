@@ -103,6 +103,7 @@ struct swarm {
     struct loop_timer *tick;
     struct loop_event event; /* kicks and drops */
     const char *ids[SWARM_OWN + SWARM_PROTOCOLS_MAX];
+    char label[SWARM_LABEL_MAX + 1];
     struct swarm_listener listeners[SWARM_LISTEN_MAX];
     struct swarm_self about, next; /* next: while it is made */
     struct observed observed;

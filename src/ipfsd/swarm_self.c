@@ -160,6 +160,8 @@ static void list_ourselves(const struct swarm *s, const struct swarm_peer *p, st
     for (size_t i = 0; i < SWARM_OWN + s->o.protocol_count; i++)
         if (i < SWARM_OWN || s->ids[i] != s->ids[SWARM_PING])
             id->protocols[id->protocol_count++] = span_str(s->ids[i]);
+    if (s->label[0] != '\0')
+        id->protocols[id->protocol_count++] = span_str(s->label);
     for (size_t i = 0; i < me->count; i++)
         if (may_know(me->classes[i], theirs))
             id->addrs[id->addr_count++] = multiaddr_span(&me->addresses[i]);
@@ -206,6 +208,16 @@ void swarm_serve(struct swarm *s, size_t i, bool on)
     if (s->ids[SWARM_OWN + i] == id)
         return;
     s->ids[SWARM_OWN + i] = id;
+    s->about.version++;
+}
+
+void swarm_label(struct swarm *s, const char *label)
+{
+    size_t n = strlen(label);
+    ASSERT(n <= SWARM_LABEL_MAX);
+    if (strcmp(s->label, label) == 0)
+        return;
+    memcpy(s->label, label, n + 1);
     s->about.version++;
 }
 

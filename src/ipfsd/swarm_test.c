@@ -26,7 +26,7 @@ struct side {
     uint64_t received;
     enum err why;
     char agent[32];
-    bool echoes; /* the last identity lists it */
+    bool echoes, labelled; /* the last identity lists it */
     struct multiaddr told[IDENTIFY_ADDRS_MAX], signed_[IDENTIFY_ADDRS_MAX];
     size_t told_count, signed_count;
     uint64_t seq;
@@ -60,6 +60,7 @@ static void on_identity(void *ctx, uint32_t connection, const struct identify *i
     CHECK(identify_speaks(id, span_str("/ipfs/ping/1.0.0")));
     CHECK(identify_speaks(id, span_str(IDENTIFY_PUSH_ID)));
     s->echoes = identify_speaks(id, span_str("/echo/1"));
+    s->labelled = identify_speaks(id, span_str("/label/1"));
     s->told_count = s->signed_count = 0;
     for (uint32_t i = 0; i < id->addr_count; i++)
         CHECK_OK(multiaddr_decode(&s->told[s->told_count++], id->addrs[i]));
@@ -413,6 +414,14 @@ static void test_announces(void **state)
     CHECK(s->echoes && sides[0].identities == 1);
     CHECK_OK(swarm_stream(sides[1].swarm, c, 0, &stream));
     UNTIL(sides[1].agreed == 1);
+    /* A name that is no protocol. */
+    swarm_label(sides[0].swarm, "/label/1");
+    swarm_label(sides[0].swarm, "/label/1");
+    UNTIL(sides[1].identities == 4);
+    CHECK(s->labelled);
+    swarm_label(sides[0].swarm, "");
+    UNTIL(sides[1].identities == 5);
+    CHECK(!s->labelled && sides[0].identities == 1);
     stop();
 }
 
