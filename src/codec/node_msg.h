@@ -107,7 +107,7 @@ struct node_status {
     uint64_t files, file_bytes, extents, extent_bytes;
     uint32_t disk_count;
     struct node_disk disks[NODE_DISKS_MAX];
-    uint32_t peer_count; /* 0: no libp2p, or not known yet */
+    uint32_t peer_count;               /* 0: no libp2p, or not known yet */
     struct span peers[NODE_PEERS_MAX]; /* texts of docs/spec/market.md 5.6 that name this node */
 };
 

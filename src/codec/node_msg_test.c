@@ -120,9 +120,8 @@ static void messages_of_the_agent_are_canonical(void **state)
                                   .provider = span_str("software"),
                                   .seq = 9,
                                   .disk_count = 2,
-                                  .disks = {
-                                      { span_str("/a"), span_str("ok"), 0, 1, 2, 3, 4 },
-                                      { span_str("/b"), span_str("dead"), 1, 5, 6, 7, 8 } },
+                                  .disks = { { span_str("/a"), span_str("ok"), 0, 1, 2, 3, 4 },
+                                             { span_str("/b"), span_str("dead"), 1, 5, 6, 7, 8 } },
                                   .peer_count = 2,
                                   .peers = { span_str("/p2p/x"), span_str("/ip4/x") } };
     CHECK_MESSAGE(status, status);

@@ -87,7 +87,7 @@ struct exchange {
     uint8_t came[EXCHANGE_CAME][BLOCK_DIGEST_SIZE];
     size_t came_count; /* more than there is place for: any */
     uint64_t credit_ms;
-    struct save *credit_save; /* NULL: without a file */
+    struct save *credit_save;    /* NULL: without a file */
     struct exchange_said *words; /* EXCHANGE_WORDS of them, in a ring */
     size_t word_next;
     /* Until when a session waits for it; 0: it does not. */
