@@ -123,6 +123,30 @@ enum err routing_v1_decode(struct routing_v1_list *out, struct span body, bool n
     return OK;
 }
 
+void routing_v1_write(struct json_out *j, const struct routing_v1_peer *p)
+{
+    char id[PEER_ID_TEXT_MAX], addr[MULTIADDR_TEXT_MAX];
+    peer_id_format(id, &p->id);
+    json_out_object(j);
+    json_out_key(j, "Addrs");
+    json_out_array(j);
+    for (uint32_t i = 0; i < p->addr_count; i++) {
+        multiaddr_format(addr, &p->addrs[i]);
+        json_out_str(j, addr);
+    }
+    json_out_array_end(j);
+    json_out_member_str(j, "ID", id);
+    json_out_key(j, "Protocols");
+    json_out_array(j);
+    if (p->bitswap)
+        json_out_str(j, "transport-bitswap");
+    if (p->http)
+        json_out_str(j, "transport-ipfs-gateway-http");
+    json_out_array_end(j);
+    json_out_member_str(j, "Schema", "peer");
+    json_out_object_end(j);
+}
+
 void routing_v1_providers_path(char out[ROUTING_V1_PATH_MAX], const struct cid *cid)
 {
     char text[CID_TEXT_MAX];

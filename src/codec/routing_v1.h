@@ -1,10 +1,11 @@
-/* routing_v1: answers of Delegated Routing V1 over HTTP, as a client reads them, and the paths it
- * asks for. Format: specs.ipfs.tech/routing/http-routing-v1; what we take: docs/spec/kad.md 5. JSON
- * is read through codec/json; otherwise pure. */
+/* routing_v1: answers of Delegated Routing V1 over HTTP, as a client reads them and a server writes
+ * them, and the paths that a client asks for. Format: specs.ipfs.tech/routing/http-routing-v1; what
+ * we take: docs/spec/kad.md 5. JSON is read through codec/json; otherwise pure. */
 #ifndef CRUST_CODEC_ROUTING_V1_H
 #define CRUST_CODEC_ROUTING_V1_H
 
 #include "codec/cid.h"
+#include "codec/json_out.h"
 #include "codec/multiaddr.h"
 
 enum {
@@ -37,6 +38,9 @@ struct routing_v1_list {
  * Returns: OK; ERR_LIMIT (the body is too long); ERR_FORMAT (it is no JSON object, or has neither
  *          Providers nor Peers; never for NDJSON, where a bad line is a skipped record). */
 NODISCARD enum err routing_v1_decode(struct routing_v1_list *out, struct span body, bool ndjson);
+
+/* routing_v1_write writes a record of the schema "peer". routing_v1_decode gives it back. */
+void routing_v1_write(struct json_out *j, const struct routing_v1_peer *p);
 
 /* The path to ask for, with a NUL: providers of content, addresses of a peer. */
 void routing_v1_providers_path(char out[ROUTING_V1_PATH_MAX], const struct cid *cid);
