@@ -187,10 +187,30 @@ static void on_answered(void *ctx, struct dht_look *l, const struct dht_ask *a, 
         tell_new(l);
 }
 
+/* Nodes that have answered. The place of the look-up may be taken by what a callback begins. */
+static void tell_closest(const struct dht_net *n, const struct dht_look *l)
+{
+    const struct kad_contact *closest[KAD_K];
+    struct kad_contact copies[KAD_K];
+    uint32_t question = l->tag;
+    size_t count = kad_query_closest(&l->q, closest, KAD_K);
+    for (size_t i = 0; i < count; i++)
+        copies[i] = *closest[i];
+    for (size_t i = 0; i < count; i++) {
+        struct routing_provider p;
+        provider_of(&p, &copies[i]);
+        if (p.peer.size > 0)
+            routing_found(n->dht->o.routing, n->source, question, &p);
+    }
+}
+
 static void on_done(void *ctx, struct dht_look *l)
 {
     const struct dht_net *n = ctx;
-    routing_done(n->dht->o.routing, n->source, l->tag);
+    uint32_t question = l->tag;
+    if (l->q.goal == KAD_FIND_CLOSEST)
+        tell_closest(n, l);
+    routing_done(n->dht->o.routing, n->source, question);
 }
 
 static const struct dht_looker for_routing = { on_answered, on_done };
@@ -222,6 +242,7 @@ static enum err source_begin(void *ctx, uint32_t question, const struct routing_
         write_uvarint(&w, q->cid.digest_size);
         write_bytes(&w, q->cid.digest, q->cid.digest_size);
         start.key = writer_span(&w);
+        start.goal = q->kind == ROUTING_CLOSEST ? KAD_FIND_CLOSEST : KAD_FIND_PROVIDERS;
     }
     TRY(dht_look_begin(&l, n->dht, (size_t)(n - n->dht->nets), &start, &for_routing, n));
     l->tag = question;
@@ -244,7 +265,9 @@ enum err dht_look_sources(struct dht *d)
 {
     for (size_t i = 0; i < DHT_NETS; i++) {
         struct dht_net *n = &d->nets[i];
-        const struct routing_source s = { n->name, n, source_begin, source_cancel };
+        const struct routing_source s = {
+            .name = n->name, .ctx = n, .begin = source_begin, .cancel = source_cancel
+        };
         if (n->on)
             TRY(routing_add(d->o.routing, &s, &n->source));
     }

@@ -119,6 +119,19 @@ static void nodes_that_know_one_find_all_and_what_they_have(void **state)
     const struct routing_question q = { .kind = ROUTING_PEER, .peer = world[5].id };
     ask(&c, 1, &q);
     CHECK(c.found == 1 && named(&c, &world[5].id));
+    const struct routing_question closest = { .kind = ROUTING_CLOSEST, .cid = content(9) };
+    ask(&c, 1, &closest);
+    CHECK(c.found > 0 && c.found < N && c.over == 1);
+    CHECK(!named(&c, &world[1].id));
+    for (uint32_t i = 1; i < c.found; i++) {
+        uint8_t target[KAD_PLACE], before[KAD_PLACE], here[KAD_PLACE];
+        uint8_t multihash[34] = { 0x12, 0x20 };
+        memcpy(multihash + 2, closest.cid.digest, 32);
+        kad_contact_place(target, span_of(multihash, sizeof(multihash)));
+        kad_contact_place(before, peer_id_span(&c.peers[i - 1]));
+        kad_contact_place(here, peer_id_span(&c.peers[i]));
+        CHECK(kad_contact_cmp(target, before, here) < 0);
+    }
     world_close();
 }
 

@@ -1,16 +1,20 @@
 #include "ipfsd/door.h"
 
+#include "ipfsd/dht_names.h"
 #include "ipfsd/gateway_http.h"
 #include "ipfsd/host.h"
 #include "ipfsd/ipni_publish.h"
 #include "ipfsd/p2p_node.h"
 #include "ipfsd/push.h"
 #include "ipfsd/remote.h"
+#include "ipfsd/routing_door.h"
+#include "ipfsd/swarm.h"
 #include "rt/log.h"
 #include "rt/program.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { METRICS_MAX = 16 << 10 };
 
@@ -94,7 +98,8 @@ static void storage_metrics(struct text *t, struct host *h)
 static void on_other(void *ctx, struct http_request *rq)
 {
     struct ipfsd *n = ctx;
-    if (push_handle(n->push, rq) || ipni_publish_serve(atomic_load(&n->ipni), rq))
+    if (push_handle(n->push, rq) || ipni_publish_serve(atomic_load(&n->ipni), rq) ||
+        routing_door_serve(n->routing_door, rq))
         return;
     if (strcmp(http_request_path(rq), "/metrics") != 0) {
         (void)!http_request_respond_text(rq, 404, "not found: /ipfs/CID or /metrics\n");
@@ -119,6 +124,50 @@ static void on_other_begin(void *ctx, struct http_request *rq)
     (void)push_begin(n->push, rq);
 }
 
+static size_t peer_addresses(void *ctx, struct multiaddr *out, size_t max)
+{
+    const struct ipfsd *n = ctx;
+    return swarm_addresses(p2p_node_swarm(n->p2p), out, max, !n->settings.allow_private_origins);
+}
+
+/* To the DHT alone: routers that tell each other what they were told would never end. */
+static enum err publish_name(void *ctx, const struct peer_id *name, struct span record)
+{
+    const struct ipfsd *n = ctx;
+    struct dht_names_ask *ask = calloc(1, sizeof(*ask));
+    if (ask == NULL)
+        return ERR_MEMORY;
+    struct dht_names *names = p2p_node_names(n->p2p);
+    enum err e = dht_names_begin(names, ask, name, record);
+    if (e == OK)
+        e = dht_names_end(names, ask, ROUTING_DOOR_PUT_MS);
+    free(ask);
+    return e;
+}
+
+/* A node without an identity cannot say who has what it has. */
+static enum err open_routing(struct ipfsd *n)
+{
+    const struct settings *s = &n->settings;
+    if (s->serve == SETTINGS_SERVE_OFF || n->p2p == NULL)
+        return OK;
+    const struct peer_key key = peer_key_of(p2p_node_key(n->p2p));
+    const struct peer_id self = peer_id_of(&key);
+    const struct routing_door_options o = { .loop = n->loop,
+                                            .mode = s->serve,
+                                            .self = &self,
+                                            .local = &n->local,
+                                            .routing = p2p_node_routing(n->p2p),
+                                            .chain = s->chains.count == 0 ? NULL : &n->chain,
+                                            .names = n->names,
+                                            .gateway = s->url,
+                                            .allow_private = s->allow_private_origins,
+                                            .addresses = peer_addresses,
+                                            .publish = publish_name,
+                                            .ctx = n };
+    return routing_door_open(&n->routing_door, &o);
+}
+
 /* What stands behind the gateway: content that owners push, and other nodes. */
 static enum err open_behind(struct ipfsd *n)
 {
@@ -128,6 +177,7 @@ static enum err open_behind(struct ipfsd *n)
                                        .ask = push_ask_chain,
                                        .ctx = &n->chain };
     TRY(push_open(&n->push, &push));
+    TRY(open_routing(n));
     n->source = n->local;
     if (!s->gateway_remote)
         return OK;
@@ -190,8 +240,10 @@ void door_close(struct ipfsd *n)
     if (n->remote != NULL)
         remote_stop(n->remote);
     gateway_http_close(n->gateway);
+    routing_door_close(n->routing_door);
     push_close(n->push);
     remote_close(n->remote);
+    n->routing_door = NULL;
     n->gateway = NULL;
     n->push = NULL;
     n->remote = NULL;

@@ -26,6 +26,7 @@ struct fetch_ranks;
 struct pin_http;
 struct push;
 struct remote;
+struct routing_door;
 
 struct ipfsd {
     struct settings settings;
@@ -44,6 +45,7 @@ struct ipfsd {
     struct remote *remote;      /* NULL: the gateway fetches nothing */
     struct names *names;
     struct name_net *name_net;         /* where names are asked for, and told */
+    struct routing_door *routing_door; /* NULL: we are no router */
     struct gateway_http *gateway;      /* NULL: not serving */
     struct kubo_rpc *kubo_rpc;         /* NULL: off */
     struct kubo_tokens tokens;         /* of Kubo's RPC; count 0: none are required */

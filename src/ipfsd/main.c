@@ -11,6 +11,7 @@
 #include "ipfsd/p2p_node.h"
 #include "ipfsd/pin_http.h"
 #include "ipfsd/remote.h"
+#include "ipfsd/routing_door.h"
 #include "ipfsd/service.h"
 #include "ipfsd/swarm.h"
 #include "rt/clock.h"
@@ -158,6 +159,7 @@ static void stop(struct ipfsd *n)
     find_http_stop(n->find_http);
     if (n->storer.started)
         storer_watch(&n->storer, NULL, NULL);
+    routing_door_stop(n->routing_door);
     name_net_stop(n->name_net);
     p2p_node_stop(n->p2p); /* those who wait for blocks of peers wait for this thread */
     if (n->ipc != NULL)

@@ -107,6 +107,8 @@ enum err routing_begin(struct routing *r, uint32_t *question, const struct routi
     *question = o->id;
     for (size_t i = 0; i < r->source_count; i++) {
         const struct routing_source *s = &r->sources[i];
+        if (q->direct && s->relays)
+            continue;
         enum err e = s->begin(s->ctx, o->id, &o->q);
         o->why[i] = e;
         *(e == OK ? &o->waiting : &o->refused) |= 1u << i;

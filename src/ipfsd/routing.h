@@ -39,11 +39,16 @@ struct routing_note {
     uint32_t took_ms;
 };
 
-enum routing_kind { ROUTING_PROVIDERS, ROUTING_PEER };
+enum routing_kind {
+    ROUTING_PROVIDERS,
+    ROUTING_PEER,
+    ROUTING_CLOSEST, /* nodes of the DHT that are closest to the multihash of cid */
+};
 
 struct routing_question {
     enum routing_kind kind;
-    struct cid cid;      /* of ROUTING_PROVIDERS */
+    bool direct;         /* not by those who ask others in turn: two nodes would ask each other */
+    struct cid cid;      /* of ROUTING_PROVIDERS, ROUTING_CLOSEST */
     struct peer_id peer; /* of ROUTING_PEER */
     void *ctx;
     /* An answer; borrowed. The same peer may come again, from another source or with more
@@ -56,6 +61,7 @@ struct routing_question {
 /* One who can be asked. */
 struct routing_source {
     const char *name; /* kept */
+    bool relays;      /* it asks others who ask others: routers */
     void *ctx;
     /* Begins to look. OK: it calls routing_found and routing_note as it goes and routing_done at
      * last, not from within begin. Else it is not asked, and a note says why. q is kept until then.

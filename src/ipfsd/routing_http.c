@@ -322,6 +322,8 @@ static enum err begin(void *ctx, uint32_t question, const struct routing_questio
     struct routing_http *h = ctx;
     struct asked *a = NULL;
     char path[ROUTING_V1_PATH_MAX];
+    if (q->kind == ROUTING_CLOSEST)
+        return ERR_UNSUPPORTED;
     for (size_t i = 0; i < ROUTING_HTTP_QUESTIONS && a == NULL; i++)
         if (h->asked[i].question == 0)
             a = &h->asked[i];
@@ -373,7 +375,7 @@ enum err routing_http_open(struct routing_http **out, struct loop *l, struct rou
         h->asked[i].of = h;
     const struct http_client_options o = { .allow_private = true };
     const struct routing_source s = {
-        .name = "delegated", .ctx = h, .begin = begin, .cancel = cancel
+        .name = "delegated", .relays = true, .ctx = h, .begin = begin, .cancel = cancel
     };
     enum err e = http_client_new(&h->http, l, &o);
     if (e == OK)

@@ -82,8 +82,12 @@ static void world_open(struct world *w)
     CHECK_OK(loop_new(&w->loop, 0));
     CHECK_OK(routing_open(&w->r, w->loop));
     w->a.r = w->b.r = w->c.r = w->r;
-    const struct routing_source a = { "a", &w->a, fake_begin, fake_cancel };
-    const struct routing_source b = { "b", &w->b, fake_begin, fake_cancel };
+    const struct routing_source a = {
+        .name = "a", .ctx = &w->a, .begin = fake_begin, .cancel = fake_cancel
+    };
+    const struct routing_source b = {
+        .name = "b", .ctx = &w->b, .begin = fake_begin, .cancel = fake_cancel
+    };
     CHECK_OK(routing_add(w->r, &a, &w->a.index));
     CHECK_OK(routing_add(w->r, &b, &w->b.index));
 }
@@ -117,6 +121,32 @@ static void all_are_asked_and_it_ends_with_the_last(void **state)
     routing_note(w.r, w.b.index, w.c.question, &n);
     routing_done(w.r, w.b.index, w.c.question);
     CHECK(w.c.found == 1 && w.c.notes == 1 && w.c.over == 1);
+    world_close(&w);
+}
+
+static void who_asks_others_in_turn_is_left_out_of_direct_questions(void **state)
+{
+    (void)state;
+    struct world w;
+    struct fake c = { 0 };
+    world_open(&w);
+    c.r = w.r;
+    const struct routing_source relay = {
+        .name = "relay", .relays = true, .ctx = &c, .begin = fake_begin, .cancel = fake_cancel
+    };
+    CHECK_OK(routing_add(w.r, &relay, &c.index));
+    struct routing_question q = question_of(&w.c);
+    q.direct = true;
+    CHECK_OK(routing_begin(w.r, &w.c.question, &q));
+    CHECK(w.a.begun == 1 && w.b.begun == 1 && c.begun == 0);
+    routing_done(w.r, w.a.index, w.c.question);
+    routing_done(w.r, w.b.index, w.c.question);
+    CHECK(w.c.over == 1 && w.c.notes == 0);
+    q.direct = false;
+    CHECK_OK(routing_begin(w.r, &w.c.question, &q));
+    CHECK(w.a.begun == 2 && c.begun == 1);
+    routing_end(w.r, w.c.question);
+    CHECK(c.cancelled == 1);
     world_close(&w);
 }
 
@@ -178,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_are_asked_and_it_ends_with_the_last),
+        cmocka_unit_test(who_asks_others_in_turn_is_left_out_of_direct_questions),
         cmocka_unit_test(one_who_cannot_is_noted_at_the_next_turn),
         cmocka_unit_test(ending_cancels_who_is_not_through),
         cmocka_unit_test(there_is_a_limit),

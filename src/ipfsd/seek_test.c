@@ -118,7 +118,9 @@ static void side_start(size_t i)
 
 static void start(void)
 {
-    const struct routing_source src = { "test", NULL, source_begin, source_cancel };
+    const struct routing_source src = { .name = "test",
+                                        .begin = source_begin,
+                                        .cancel = source_cancel };
     memset(sides, 0, sizeof(sides));
     overs = asked = cancelled = 0;
     answer_count = 0;

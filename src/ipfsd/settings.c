@@ -56,6 +56,9 @@ static const struct config_key keys[] = {
     { "peers", CONFIG_STRING, "", "URLs of gateways to ask for what is not here, with commas" },
     { "routing-endpoints", CONFIG_STRING, "",
       "URLs of delegated routers (/routing/v1) to ask who has a content, with commas" },
+    { "routing-serve", CONFIG_STRING, "own",
+      "be a delegated router (/routing/v1) at the gateway, with p2p: off; own: say what is here; "
+      "all: also what the chain and the DHT say" },
     { "ipni-announce", CONFIG_STRING, "",
       "URLs of IPNI indexers to tell what is sealed here, with commas" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
@@ -194,6 +197,21 @@ static size_t word_of(const char *text, const char *const *words)
     return i;
 }
 
+static enum err routing_of(struct settings *s, const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    static const char *const words[] = { "off", "own", "all", NULL };
+    size_t serve = word_of(config_text(c, "routing-serve"), words);
+    if (config_urls(&s->routers, c, "routing-endpoints") != OK ||
+        s->routers.count > ROUTING_HTTP_ROUTERS)
+        return config_refuse(error, "routing-endpoints: at most 4 URLs like https://cid.contact");
+    if (words[serve] == NULL)
+        return config_refuse(error, "routing-serve: off, own or all");
+    s->serve = (enum settings_serve)serve;
+    if (s->serve == SETTINGS_SERVE_ALL && !(config_bool(c, "p2p") && config_bool(c, "gateway")))
+        return config_refuse(error, "routing-serve = all needs p2p and gateway");
+    return OK;
+}
+
 static enum err dht_of(struct settings_p2p *p, const struct config *c, char error[CONFIG_ERROR_MAX])
 {
     static const char *const modes[] = { "off", "client", "server", "auto", NULL };
@@ -313,9 +331,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
         return config_refuse(error, "disks: at most 16 of PATH or PATH:CAPACITY, like /mnt/a:500G");
     if (config_urls(&out->peers, c, "peers") != OK)
         return config_refuse(error, "peers: at most 8 URLs like https://gateway.example");
-    if (config_urls(&out->routers, c, "routing-endpoints") != OK ||
-        out->routers.count > ROUTING_HTTP_ROUTERS)
-        return config_refuse(error, "routing-endpoints: at most 4 URLs like https://cid.contact");
+    TRY(routing_of(out, c, error));
     TRY(pinning_of(out, c, error));
     TRY(indexers_of(out, c, error));
     TRY(kubo_of(out, c, error));

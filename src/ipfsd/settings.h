@@ -29,6 +29,9 @@ enum dht_mode {
 /* What the DHT is told that this node has. */
 enum settings_provide { SETTINGS_PROVIDE_OFF, SETTINGS_PROVIDE_ROOTS, SETTINGS_PROVIDE_ALL };
 
+/* What the gateway tells as a delegated router: nothing; of what is here; all that can be found. */
+enum settings_serve { SETTINGS_SERVE_OFF, SETTINGS_SERVE_OWN, SETTINGS_SERVE_ALL };
+
 struct settings_p2p {
     bool on;
     bool mdns;                      /* find peers on the local network */
@@ -80,6 +83,7 @@ struct settings {
     bool gateway_remote; /* fetch what is not here */
     struct config_urls peers;
     struct config_urls routers;       /* delegated routers */
+    enum settings_serve serve;        /* be one */
     struct config_urls indexers;      /* of IPNI */
     char url[CONFIG_URL_MAX];         /* how others reach the gateway; "" when not known */
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
