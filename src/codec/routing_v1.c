@@ -4,6 +4,11 @@
 
 #include <stdio.h>
 
+/* SPEC kad 5.8: "Routers are told what this node can use" */
+#define FILTERS                                                                                    \
+    "?filter-addrs=tcp,unknown,!p2p-circuit,!ws,!wss"                                              \
+    "&filter-protocols=transport-bitswap,transport-ipfs-gateway-http,unknown"
+
 static bool is(const char *a, const char *b)
 {
     return strcmp(a, b) == 0;
@@ -151,7 +156,7 @@ void routing_v1_providers_path(char out[ROUTING_V1_PATH_MAX], const struct cid *
 {
     char text[CID_TEXT_MAX];
     cid_format(text, cid);
-    int n = snprintf(out, ROUTING_V1_PATH_MAX, "/routing/v1/providers/%s", text);
+    int n = snprintf(out, ROUTING_V1_PATH_MAX, "/routing/v1/providers/%s" FILTERS, text);
     ASSERT(n > 0 && n < ROUTING_V1_PATH_MAX);
 }
 
@@ -159,6 +164,6 @@ void routing_v1_peers_path(char out[ROUTING_V1_PATH_MAX], const struct peer_id *
 {
     char text[PEER_ID_TEXT_MAX];
     peer_id_format_cid(text, id);
-    int n = snprintf(out, ROUTING_V1_PATH_MAX, "/routing/v1/peers/%s", text);
+    int n = snprintf(out, ROUTING_V1_PATH_MAX, "/routing/v1/peers/%s" FILTERS, text);
     ASSERT(n > 0 && n < ROUTING_V1_PATH_MAX);
 }

@@ -116,17 +116,22 @@ static void paths(void **state)
     CHECK_OK(
         cid_parse(&cid, span_str("bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku")));
     routing_v1_providers_path(path, &cid);
-    CHECK(
-        strcmp(
-            path,
-            "/routing/v1/providers/bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku") ==
-        0);
+    /* SPEC kad 5.8: the vector */
+    CHECK(strcmp(path, "/routing/v1/providers/"
+                       "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+                       "?filter-addrs=tcp,unknown,!p2p-circuit,!ws,!wss"
+                       "&filter-protocols=transport-bitswap,transport-ipfs-gateway-http,unknown") ==
+          0);
     CHECK_OK(peer_id_parse(&id, span_str(ID_A)));
     routing_v1_peers_path(path, &id);
     CHECK(strncmp(path, "/routing/v1/peers/k51", 21) == 0);
     struct peer_id again;
-    CHECK_OK(peer_id_parse(&again, span_str(path + 18)));
+    CHECK(strstr(path, "?filter-addrs=tcp,") != NULL);
+    CHECK_OK(peer_id_parse(&again, span_of((const uint8_t *)path + 18, strcspn(path + 18, "?"))));
     CHECK(peer_id_eq(&id, &again));
+    const struct cid longest = cid_identity(
+        CID_CODEC_RAW, span_of((const uint8_t[CID_IDENTITY_MAX]){ 1 }, CID_IDENTITY_MAX));
+    routing_v1_providers_path(path, &longest); /* it fits */
 }
 
 int main(void)
