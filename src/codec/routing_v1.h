@@ -42,8 +42,8 @@ NODISCARD enum err routing_v1_decode(struct routing_v1_list *out, struct span bo
 /* routing_v1_write writes a record of the schema "peer". routing_v1_decode gives it back. */
 void routing_v1_write(struct json_out *j, const struct routing_v1_peer *p);
 
-/* The path and query to ask for, with a NUL: providers of content, addresses of a peer. Answers that
- * we could not use are filtered out by routers that can (IPIP-484). */
+/* The path and query to ask for, with a NUL: providers of content, addresses of a peer. Answers
+ * that we could not use are filtered out by routers that can (IPIP-484). */
 void routing_v1_providers_path(char out[ROUTING_V1_PATH_MAX], const struct cid *cid);
 void routing_v1_peers_path(char out[ROUTING_V1_PATH_MAX], const struct peer_id *id);
 

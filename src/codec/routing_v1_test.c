@@ -117,11 +117,11 @@ static void paths(void **state)
         cid_parse(&cid, span_str("bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku")));
     routing_v1_providers_path(path, &cid);
     /* SPEC kad 5.8: the vector */
-    CHECK(strcmp(path, "/routing/v1/providers/"
-                       "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
-                       "?filter-addrs=tcp,unknown,!p2p-circuit,!ws,!wss"
-                       "&filter-protocols=transport-bitswap,transport-ipfs-gateway-http,unknown") ==
-          0);
+    CHECK(strcmp(path,
+                 "/routing/v1/providers/"
+                 "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+                 "?filter-addrs=tcp,unknown,!p2p-circuit,!ws,!wss"
+                 "&filter-protocols=transport-bitswap,transport-ipfs-gateway-http,unknown") == 0);
     CHECK_OK(peer_id_parse(&id, span_str(ID_A)));
     routing_v1_peers_path(path, &id);
     CHECK(strncmp(path, "/routing/v1/peers/k51", 21) == 0);
