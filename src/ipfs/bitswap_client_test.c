@@ -4,7 +4,7 @@
 #include "codec/dagpb.h"
 #include "codec/varint_frame.h"
 #include "crypto/sha256.h"
-#include "ipfs/bitswap_fetch.h"
+#include "ipfs/bitswap_reads_test.h"
 #include "ipfs/bitswap_server.h"
 #include "ipfs/blockmem_test.h"
 
@@ -408,7 +408,7 @@ struct sim {
     struct prng g;
     uint64_t now;
     struct blockmem *all, *mine;
-    struct block_source source;
+    struct reads *reads;
     struct remote remotes[PEERS];
     size_t count;
     uint8_t *memory[PEERS];
@@ -532,8 +532,13 @@ static void on_item(struct sim *s, uint32_t peer, const struct bitswap_item *it)
     if (it->what != BITSWAP_BLOCK)
         return;
     CHECK_OK(bitswap_block_cid(&cid, it->prefix, it->block));
-    if (bitswap_client_block(c, peer, &cid, it->block.n, s->now) != 0)
+    if (bitswap_client_wants(c, cid.digest)) {
+        struct block_key key;
+        CHECK_OK(dag_block_key(&key, &cid));
         (void)add_block(s->mine, cid.codec, it->block);
+        reads_came(s->reads, &key, it->block);
+    }
+    (void)bitswap_client_block(c, peer, &cid, it->block.n, s->now);
 }
 
 static void my_step(struct sim *s, uint32_t peer)
@@ -586,6 +591,7 @@ static void sim_turn(struct sim *s)
     struct span frame;
     uint32_t peer;
     bitswap_client_step(&s->rig.c, s->now);
+    reads_turn(s->reads, s->now);
     for (int i = 0; i < 100 && bitswap_client_next(&s->rig.c, &peer); i++) {
         bitswap_client_compose(&s->rig.c, peer,
                                (struct mspan){ s->rig.buffer, sizeof(s->rig.buffer) }, &frame,
@@ -627,50 +633,50 @@ static void add_remote(struct sim *s, enum kind kind)
     provider(&s->rig, n);
 }
 
+/* Everybody who is there may have it. */
+static void on_opened(void *ctx, uint32_t session)
+{
+    struct sim *s = ctx;
+    for (uint32_t p = 0; p < s->count; p++)
+        if (!s->remotes[p].gone)
+            CHECK_OK(bitswap_client_provider(&s->rig.c, session, p));
+}
+
 static struct sim *sim_new(uint64_t seed)
 {
     struct sim *s = calloc(1, sizeof(*s));
     CHECK(s != NULL);
     s->all = calloc(1, sizeof(*s->all));
     s->mine = calloc(1, sizeof(*s->mine));
-    s->source = blockmem_source(s->mine);
     prng_init(&s->g, seed);
     rig_init(&s->rig);
     build(s);
+    s->reads = reads_new(&s->rig.c, on_opened, s, &s->root);
     return s;
 }
 
 /* Fetches the DAG; returns how long it takes. */
 static uint64_t sim_fetch(struct sim *s, uint64_t limit_ms)
 {
-    static uint8_t block[BLOCK_SIZE_MAX], stack[65536];
-    struct dag_walk walk;
-    struct bitswap_fetch f;
-    struct dag_walk_item item = { 0 };
-    size_t blocks = 0;
-    dag_walk_init(&walk, &s->source, (struct mspan){ block, sizeof(block) },
-                  (struct mspan){ stack, sizeof(stack) }, NULL);
-    CHECK_OK(dag_walk_add(&walk, &s->root));
-    bitswap_fetch_init(&f, &s->rig.c, s->rig.session, &walk, BITSWAP_FETCH_AHEAD);
-    while (!item.end) {
-        enum err e = bitswap_fetch_next(&f, &item, s->now);
-        CHECK(e == OK || e == ERR_BUSY);
-        blocks += e == OK && !item.end;
-        if (e == ERR_BUSY)
-            sim_turn(s);
+    while (!s->reads->done) {
+        sim_turn(s);
         if (s->now > limit_ms)
-            fail_msg("after %llu ms %zu blocks have come", (unsigned long long)s->now, blocks);
+            fail_msg("after %llu ms %zu blocks have been read", (unsigned long long)s->now,
+                     s->reads->blocks);
     }
-    CHECK(blocks == s->all->count && s->mine->count == blocks);
+    CHECK(s->reads->blocks == s->all->count && s->mine->count == s->all->count);
     return s->now;
 }
 
 static void sim_free(struct sim *s)
 {
     bitswap_client_close(&s->rig.c, s->rig.session);
+    s->now += BITSWAP_DAG_IDLE_MS + 1;
     for (int i = 0; i < 100; i++)
         sim_turn(s);
     CHECK(s->rig.c.wants_used == 0);
+    for (size_t i = 0; i < BITSWAP_CLIENT_SESSIONS; i++)
+        CHECK(!s->rig.c.sessions[i].used);
     for (size_t i = 0; i < s->count; i++) {
         if (!s->remotes[i].gone)
             vanish(s, (uint32_t)i);
@@ -679,6 +685,7 @@ static void sim_free(struct sim *s)
     }
     blockmem_free(s->all);
     blockmem_free(s->mine);
+    reads_free(s->reads);
     free(s);
 }
 
@@ -709,7 +716,8 @@ static void bad_peers_do_not_keep_blocks_from_us(void **state)
         for (size_t i = 0; i < bad; i++)
             add_remote(s, (enum kind)prng_below(&s->g, KINDS));
         add_remote(s, HONEST);
-        uint64_t took = sim_fetch(s, 60000);
+        /* The worst of 300 seeds, with the honest one among ten, takes 86 s. */
+        uint64_t took = sim_fetch(s, check_soak() ? 200000 : 60000);
         if (getenv("CRUST_VERBOSE") != NULL)
             printf("seed %llu: %zu peers, %llu ms, %llu duplicates\n", (unsigned long long)seed,
                    s->count, (unsigned long long)took, (unsigned long long)s->rig.c.duplicates);

@@ -6,7 +6,7 @@
  *   a peer's outbound stream has room:  bitswap_node_out(n, peer, out, now)
  *   bitswap_node_wants_out(n, peer):    open an outbound stream if there is none
  *
- * Fetches use bitswap_client and bitswap_fetch on n->client. Pure; memory fixed at init:
+ * Fetches use bitswap_client and bitswap_dag on n->client. Pure; memory fixed at init:
  * backpressure is a ring that is not read. One thread. */
 #ifndef CRUST_IPFS_BITSWAP_NODE_H
 #define CRUST_IPFS_BITSWAP_NODE_H

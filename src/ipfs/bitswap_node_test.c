@@ -4,7 +4,7 @@
 #include "codec/dagpb.h"
 #include "codec/varint_frame.h"
 #include "crypto/sha256.h"
-#include "ipfs/bitswap_fetch.h"
+#include "ipfs/bitswap_reads_test.h"
 #include "ipfs/blockmem_test.h"
 
 enum { PEERS = 6, WANTS = 4096, BUFFERS = 3, RING = 16384 };
@@ -22,6 +22,8 @@ struct side {
     struct blockmem *store;
     struct block_source source;
     struct block_sink sink;
+    struct reads *reads; /* NULL: fetches nothing */
+    uint32_t from;       /* the peer that it fetches from */
 };
 
 /* One stream: what the writer has put, on its way to the reader. */
@@ -34,13 +36,22 @@ struct pipe {
     bool stuck;
 };
 
+static enum err take(void *ctx, const struct block_key *key, struct span data)
+{
+    struct side *s = ctx;
+    TRY(blockmem_put(s->store, key, data));
+    if (s->reads != NULL)
+        reads_came(s->reads, key, data);
+    return OK;
+}
+
 static struct side *side_new(void)
 {
     struct side *s = calloc(1, sizeof(*s));
     CHECK(s != NULL);
     s->store = calloc(1, sizeof(*s->store));
     s->source = blockmem_source(s->store);
-    s->sink = blockmem_sink(s->store);
+    s->sink = (struct block_sink){ .ctx = s, .put = take };
     const struct bitswap_node_memory m = {
         .server = { s->sw, WANTS, s->sp, PEERS, s->buckets[0], 256 },
         .client = { s->cw, WANTS, s->cp, PEERS, s->buckets[1], 256 },
@@ -58,6 +69,8 @@ static void side_free(struct side *s)
 {
     CHECK(s->n.in.free_count == BUFFERS && s->n.out.free_count == BUFFERS);
     blockmem_free(s->store);
+    if (s->reads != NULL)
+        reads_free(s->reads);
     free(s);
 }
 
@@ -122,36 +135,16 @@ static struct cid build(struct side *s, struct prng *g, const size_t *sizes, siz
     return put(s, CID_CODEC_DAG_PB, writer_span(&w));
 }
 
-struct job {
-    struct dag_walk walk;
-    struct bitswap_fetch fetch;
-    uint32_t session;
-    size_t blocks;
-    bool done;
-    uint8_t block[BLOCK_SIZE_MAX], stack[16384];
-};
-
-static struct job *job_new(struct side *s, const struct cid *root)
+static void on_opened(void *ctx, uint32_t session)
 {
-    struct job *j = calloc(1, sizeof(*j));
-    dag_walk_init(&j->walk, &s->source, (struct mspan){ j->block, sizeof(j->block) },
-                  (struct mspan){ j->stack, sizeof(j->stack) }, NULL);
-    CHECK_OK(dag_walk_add(&j->walk, root));
-    CHECK_OK(bitswap_client_open(&s->n.client, &j->session));
-    bitswap_fetch_init(&j->fetch, &s->n.client, j->session, &j->walk, BITSWAP_FETCH_AHEAD);
-    return j;
+    struct side *s = ctx;
+    CHECK_OK(bitswap_client_provider(&s->n.client, session, s->from));
 }
 
-static void job_turn(struct job *j, uint64_t now)
+static void fetch(struct side *s, const struct cid *root, uint32_t from)
 {
-    struct dag_walk_item item;
-    enum err e = OK;
-    while (!j->done && e == OK) {
-        e = bitswap_fetch_next(&j->fetch, &item, now);
-        CHECK(e == OK || e == ERR_BUSY);
-        j->done = e == OK && item.end;
-        j->blocks += e == OK && !item.end;
-    }
+    s->from = from;
+    s->reads = reads_new(&s->n.client, on_opened, s, root);
 }
 
 /* One has everything; the other fetches, and gives it on to a third at the same time. */
@@ -173,21 +166,20 @@ static void blocks_go_through_a_chain_of_nodes(void **state)
         p[2 * i] = pipe_new(s[i], 0, s[i + 1], 1);
         p[2 * i + 1] = pipe_new(s[i + 1], 1, s[i], 0);
     }
-    struct job *j[2] = { job_new(s[1], &root), job_new(s[2], &root) };
-    CHECK_OK(bitswap_client_provider(&s[1]->n.client, j[0]->session, 1));
-    CHECK_OK(bitswap_client_provider(&s[2]->n.client, j[1]->session, 1));
+    fetch(s[1], &root, 1);
+    fetch(s[2], &root, 1);
     uint64_t now = 0;
-    for (; (!j[0]->done || !j[1]->done) && now < 100000; now++) {
+    for (; (!s[1]->reads->done || !s[2]->reads->done) && now < 100000; now++) {
         for (int i = 0; i < 3; i++)
             bitswap_node_step(&s[i]->n, now);
         for (int i = 0; i < 4; i++)
             CHECK_OK(pipe_turn(p[i], &g, now));
-        job_turn(j[0], now);
-        job_turn(j[1], now);
+        reads_turn(s[1]->reads, now);
+        reads_turn(s[2]->reads, now);
     }
-    CHECK(j[0]->blocks == 61 && j[1]->blocks == 61);
+    CHECK(s[1]->reads->blocks == 61 && s[2]->reads->blocks == 61);
     CHECK(s[1]->store->count == s[0]->store->count && s[2]->store->count == s[0]->store->count);
-    CHECK((s[1]->n.arrived >> j[0]->session & 1) == 1);
+    CHECK((s[1]->n.arrived >> s[1]->reads->session & 1) == 1);
     CHECK(s[1]->n.client.duplicates == 0 && s[1]->n.client.unwanted == 0);
     bitswap_node_step(&s[1]->n, now + 5000);
     uint8_t id[32] = { 0 };
@@ -198,8 +190,6 @@ static void blocks_go_through_a_chain_of_nodes(void **state)
         pipe_free(p[i]);
     for (int i = 0; i < 3; i++)
         side_free(s[i]);
-    free(j[0]);
-    free(j[1]);
 }
 
 /* Somebody asks for large blocks and does not take them: dropped in the end, others served. */
@@ -272,17 +262,16 @@ static void streams_end_anywhere(void **state)
     struct cid root = build(a, &g, sizes, 3);
     join(a, 0, 1);
     join(b, 0, 2);
-    struct job *j = job_new(b, &root);
-    CHECK_OK(bitswap_client_provider(&b->n.client, j->session, 0));
+    fetch(b, &root, 0);
     struct pipe *ask = pipe_new(b, 0, a, 0), *answer = pipe_new(a, 0, b, 0);
     uint64_t now = 0;
     int lost = 0;
-    for (; !j->done && now < 200000; now += 10) {
+    for (; !b->reads->done && now < 200000; now += 10) {
         bitswap_node_step(&a->n, now);
         bitswap_node_step(&b->n, now);
         CHECK_OK(pipe_turn(ask, &g, now));
         CHECK_OK(pipe_turn(answer, &g, now));
-        job_turn(j, now);
+        reads_turn(b->reads, now);
         if (answer->stream.buffer != BITSWAP_NODE_NONE && lost < 3 && prng_below(&g, 10) == 0) {
             bitswap_node_out_lost(&a->n, 0);
             pipe_free(answer);
@@ -291,7 +280,7 @@ static void streams_end_anywhere(void **state)
             lost++;
         }
     }
-    CHECK(j->done && lost == 3);
+    CHECK(b->reads->done && lost == 3);
     CHECK(ring_write(&ask->arrived, span_str("\xff\xff\xff\xff\xff\xff")));
     CHECK_ERR(bitswap_node_in(&a->n, &ask->stream, &ask->arrived, now), ERR_FORMAT);
     pipe_free(ask);
@@ -300,7 +289,6 @@ static void streams_end_anywhere(void **state)
     bitswap_node_leave(&b->n, 0, now);
     side_free(a);
     side_free(b);
-    free(j);
 }
 
 /* Blocks that are hashed elsewhere, in the order in which they were given away. */
@@ -348,12 +336,11 @@ static void blocks_are_hashed_aside(void **state)
     bitswap_node_checker(&b->n, aside.checks, put_aside, &aside);
     join(a, 0, 1);
     join(b, 0, 2);
-    struct job *j = job_new(b, &root);
-    CHECK_OK(bitswap_client_provider(&b->n.client, j->session, 0));
+    fetch(b, &root, 0);
     struct pipe *ask = pipe_new(b, 0, a, 0), *answer = pipe_new(a, 0, b, 0);
     size_t failed = 0;
     uint64_t now = 0;
-    for (; !j->done && now < 200000; now++) {
+    for (; !b->reads->done && now < 200000; now++) {
         bitswap_node_step(&a->n, now);
         bitswap_node_step(&b->n, now);
         CHECK_OK(pipe_turn(ask, &g, now));
@@ -363,9 +350,9 @@ static void blocks_are_hashed_aside(void **state)
             failed += fail;
             give_back(b, &aside, fail, now);
         }
-        job_turn(j, now);
+        reads_turn(b->reads, now);
     }
-    CHECK(j->done && j->blocks == 41 && failed == 2 && aside.given == 32);
+    CHECK(b->reads->done && b->reads->blocks == 41 && failed == 2 && aside.given == 32);
     CHECK(aside.most > 1 && aside.count == 0);
     CHECK(b->store->count == a->store->count);
     pipe_free(ask);
@@ -374,7 +361,6 @@ static void blocks_are_hashed_aside(void **state)
     bitswap_node_leave(&b->n, 0, now);
     side_free(a);
     side_free(b);
-    free(j);
 }
 
 /* The peer has left, and another has its number, when its block has been hashed: it counts for

@@ -97,18 +97,6 @@ enum err dag_walk_next(struct dag_walk *w, struct dag_walk_item *out)
     return OK;
 }
 
-bool dag_walk_ahead(const struct dag_walk *w, size_t *at, struct cid *cid)
-{
-    *cid = (struct cid){ 0 };
-    if (*at >= w->used)
-        return false;
-    size_t top = w->used - *at, size = w->stack.p[top - 1];
-    *at += size + 1;
-    enum err e = cid_decode(cid, span_of(w->stack.p + top - 1 - size, size));
-    ASSERT(e == OK);
-    return true;
-}
-
 /* ---- the table ------------------------------------------------------------------------------- */
 
 void dag_walk_table_init(struct dag_walk_table *t, struct mspan memory)

@@ -46,11 +46,6 @@ NODISCARD enum err dag_walk_add(struct dag_walk *w, const struct cid *root);
  *          be made again. */
 NODISCARD enum err dag_walk_next(struct dag_walk *w, struct dag_walk_item *out);
 
-/* dag_walk_ahead gives the CIDs that the walk comes to after the present one, as far as they are
- * known, the next one first: what is worth asking for already. *at begins at 0. Repeats and blocks
- * that have been visited are among them. False at the end. */
-bool dag_walk_ahead(const struct dag_walk *w, size_t *at, struct cid *cid);
-
 /* ---- a seen set of fixed size ---------------------------------------------------------------- */
 
 enum { DAG_WALK_SLOT = 37 };
