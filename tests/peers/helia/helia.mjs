@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { createInterface } from 'node:readline'
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 
 const [modules, security, dht] = process.argv.slice(2)
 const load = name => import(pathToFileURL(`${modules}/${name}`).href)
@@ -45,7 +46,8 @@ await helia.start()
 const fs = unixfs(helia)
 const sha256 = bytes => createHash('sha256').update(bytes).digest('hex')
 const all = async it => { const out = []; for await (const x of it) out.push(x); return out }
-const signal = () => AbortSignal.timeout(120_000)
+const signal = (ms = 120_000) => AbortSignal.timeout(ms)
+const LONG = 1_500_000
 
 const does = {
   async connect ({ address }) {
@@ -90,6 +92,46 @@ const does = {
     if (!block) return (await fs.addBytes(bytes)).toString()
     await helia.blockstore.put(CID.parse(cid), bytes)
     return cid
+  },
+  // What is large: a file by its path, summed up as it comes; every block of a DAG, 32 at a time.
+  async putFile ({ path }) { return (await fs.addByteStream(createReadStream(path), { signal: signal(LONG) })).toString() },
+  async sum ({ cid }) {
+    const hash = createHash('sha256')
+    let size = 0
+    for await (const part of fs.cat(CID.parse(cid), { signal: signal(LONG) })) {
+      hash.update(part)
+      size += part.length
+    }
+    return { size, sha256: hash.digest('hex') }
+  },
+  async walk ({ cid }) {
+    const { decode } = await pkg('@ipld/dag-pb')
+    const seen = new Set([cid])
+    const todo = [CID.parse(cid)]
+    const until = signal(LONG)
+    const take = async next => {
+      const parts = await helia.blockstore.get(next, { signal: until })
+      if (next.code !== 0x70) return
+      for (const { Hash } of decode(parts instanceof Uint8Array ? parts : Buffer.concat(await all(parts))).Links) {
+        if (seen.has(Hash.toString())) continue
+        seen.add(Hash.toString())
+        todo.push(Hash)
+      }
+    }
+    while (todo.length > 0) await Promise.all(todo.splice(-32).map(take))
+    return seen.size
+  },
+  // count files of a folder, in folders of a hundred or all in one; each is its number and as many bytes as are wanted.
+  async many ({ count, flat, bytes }) {
+    const files = function * () {
+      for (let i = 0; i < count; i++) {
+        const name = `entry-${String(i).padStart(6, '0')}`
+        yield { path: flat ? name : `${Math.floor(i / 100)}/${name}`, content: Buffer.from(String(i).padEnd(bytes, '.')) }
+      }
+    }
+    let root
+    for await (const entry of fs.addAll(files(), { wrapWithDirectory: true, signal: signal(LONG) })) root = entry
+    return root.cid.toString()
   },
   async folder ({ files }) {
     const added = await all(fs.addAll(Object.entries(files).map(([path, text]) => ({ path, content: Buffer.from(text) })), { wrapWithDirectory: true }))
