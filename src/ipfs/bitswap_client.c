@@ -189,7 +189,7 @@ static bool may_have(const struct bitswap_client_want *w, const struct bitswap_c
 }
 
 /* SPEC bitswap 5.1: "as want-have at those who have been asked nothing yet in the session, and at
- * up to 3 others when one that was asked has failed" */
+ * up to 3 others when one that was asked has failed; at who is LAST only then" */
 static void ask_haves(struct bitswap_client *c, struct bitswap_client_want *w)
 {
     struct bitswap_client_session *s = &c->sessions[w->session];
@@ -197,7 +197,7 @@ static void ask_haves(struct bitswap_client *c, struct bitswap_client_want *w)
     int open = 0;
     for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++) {
         struct bitswap_client_provider *p = &s->providers[k];
-        if (!may_have(w, p, k))
+        if (!may_have(w, p, k) || (rank_of(c, p) == BITSWAP_LAST && !w->failed))
             continue;
         if (!p->asked && (w->flags[k] & known) == 0)
             set_flags(c, w, k, AT_HAVE | AT_TODO);
@@ -246,8 +246,9 @@ static void assign(struct bitswap_client *c, uint32_t i, uint64_t now_ms)
         anybody = true;
         if (bitswap_pace_resting(&s->providers[k], now_ms))
             continue;
-        shown |= s->providers[k].shown;
-        better_busy |= rank_of(c, &s->providers[k]) != BITSWAP_LAST;
+        bool last = rank_of(c, &s->providers[k]) == BITSWAP_LAST;
+        shown |= s->providers[k].shown && !last;
+        better_busy |= !last;
         if (s->providers[k].under_way < s->providers[k].window &&
             (best == NOBODY || better(c, w, k, best)))
             best = k;

@@ -284,6 +284,28 @@ static void the_last_wait_until_others_cannot(void **state)
     bitswap_client_step(&r->c, 6000);
     CHECK(r->peers[0].broken == 1); /* the content's, however many blocks are late */
     free(r);
+    /* One that falls after it has given a block does not keep others from being asked; nor is it
+     * asked whether it has a root before one that was asked has failed. */
+    r = rig_new();
+    provider(r, 0);
+    c = cid_of(1);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &c, 0));
+    CHECK(ask(r, 0, 0).blocks == 1 && bitswap_client_block(&r->c, 0, &c, 8, 10) == 1);
+    bitswap_client_rank(&r->c, 0, BITSWAP_LAST, true);
+    provider(r, 1);
+    c = cid_of(2);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &c, 20));
+    CHECK(ask(r, 1, 20).blocks == 1 && quiet(r));
+    CHECK(bitswap_client_block(&r->c, 1, &c, 8, 30) == 1);
+    bitswap_client_join(&r->c, 2, BITSWAP_LAST);
+    CHECK_OK(bitswap_client_provider(&r->c, r->session, 2));
+    c = cid_of(3);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &c, 40));
+    CHECK(ask(r, 1, 40).blocks == 1 && quiet(r));
+    say(r, 1, &c, false, 50);
+    CHECK(ask(r, 0, 50).blocks + ask(r, 2, 50).blocks == 1);
+    CHECK(ask(r, 0, 50).haves + ask(r, 2, 50).haves <= 1 && quiet(r));
+    free(r);
 }
 
 /* The most urgent want goes first, what is no longer wanted is withdrawn, and who has shown nothing
