@@ -502,6 +502,85 @@ static void credit_outlives_the_node(void **state)
 
 static uint32_t wakes;
 
+/* A chain that speaks at once, or not at all. */
+struct word {
+    enum { SPEAKS, SILENT, NOT_ASKED } how;
+    struct exchange_holder holder;
+    uint32_t asked;
+    struct block_key last;
+};
+
+static bool on_begins(void *ctx, const struct block_key *root)
+{
+    struct word *w = ctx;
+    w->asked++;
+    w->last = *root;
+    if (w->how == SPEAKS)
+        exchange_word(sides[1].exchange, root->digest, &w->holder, 1);
+    return w->how != NOT_ASKED;
+}
+
+static struct exchange_standing standing(const struct word *w)
+{
+    struct exchange_standing s;
+    exchange_standing(sides[1].exchange, &s, w->holder.peer);
+    return s;
+}
+
+/* A peer is held to what the chain says of its worker when it says that it is that worker's node,
+ * for the content in question. */
+static void the_chains_word_binds_who_says_the_same(void **state)
+{
+    (void)state;
+    struct word w = { .how = SPEAKS, .holder.lineage = { 5 } };
+    const uint8_t mine[32] = { 5 }, other[32] = { 6 };
+    uint8_t none[8];
+    CHECK_OK(loop_new(&loop, 0));
+    side_start(0, EXCHANGE, 0);
+    side_start(1, EXCHANGE, 0);
+    const struct peer_key key = peer_key_of(&sides[0].identity);
+    const struct peer_id id = peer_id_of(&key);
+    sha256(w.holder.peer, peer_id_span(&id));
+    exchange_begins(sides[1].exchange, on_begins, &w);
+    CHECK(!standing(&w).known);
+    meet();
+    const uint32_t c = swarm_find(sides[1].swarm, &id);
+    struct block_key there = shelf_add(&sides[0].shelf, 50000, 1);
+    struct block_key absent = block_of(none, sizeof(none), 80);
+    /* It has said nothing, then that it is another one's. */
+    CHECK_ERR(read_one(1, &absent), ERR_NOT_FOUND);
+    CHECK(w.asked == 1 && memcmp(&w.last, &absent, sizeof(absent)) == 0);
+    exchange_worker(sides[1].exchange, c, other);
+    absent = block_of(none, sizeof(none), 81);
+    CHECK_ERR(read_one(1, &absent), ERR_NOT_FOUND);
+    CHECK(standing(&w).broken == 0 && standing(&w).proven == 0 && w.asked == 2);
+    exchange_worker(sides[1].exchange, c, mine);
+    CHECK(standing(&w).proven == 2);
+    CHECK_OK(read_one(1, &there));
+    CHECK(standing(&w).kept == 1 && standing(&w).broken == 0 && standing(&w).proven == 3);
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK(!standing(&w).last);
+        absent = block_of(none, sizeof(none), 90 + i);
+        CHECK_ERR(read_one(1, &absent), ERR_NOT_FOUND);
+        CHECK(standing(&w).broken == i + 1);
+    }
+    CHECK(standing(&w).last && standing(&w).doubted && standing(&w).received == 50000);
+    /* Who is last is asked all the same when nobody else is there; a chain that is silent, or was
+     * not asked, costs a moment at most. */
+    w.how = SILENT;
+    there = shelf_add(&sides[0].shelf, 50000, 2);
+    CHECK_OK(read_one(1, &there));
+    w.how = NOT_ASKED;
+    there = shelf_add(&sides[0].shelf, 50000, 3);
+    CHECK_OK(read_one(1, &there));
+    CHECK(standing(&w).broken == 4);
+    /* The chain takes its word back. */
+    exchange_word(sides[1].exchange, w.last.digest, NULL, 0);
+    exchange_worker(sides[1].exchange, c, NULL);
+    CHECK(standing(&w).proven == 0);
+    stop();
+}
+
 static void on_wake(void *ctx)
 {
     (void)ctx;
@@ -583,6 +662,7 @@ int main(void)
         cmocka_unit_test(strange_streams),
         cmocka_unit_test(what_comes_later),
         cmocka_unit_test(credit_outlives_the_node),
+        cmocka_unit_test(the_chains_word_binds_who_says_the_same),
         cmocka_unit_test(reads_by_threads),
     };
     CHECK_OK(random_init());
