@@ -1,29 +1,11 @@
 #include "p2p/yamux.h"
 
+#include "p2p/yamux_table.h"
+
 enum { TYPE_DATA, TYPE_WINDOW, TYPE_PING, TYPE_GO_AWAY };
 enum { FLAG_SYN = 1, FLAG_ACK = 2, FLAG_FIN = 4, FLAG_RST = 8, FLAGS_ALL = 15 };
 
-enum { /* of a stream */
-       STREAM_OURS = 1,
-       STREAM_SYN_TODO = 2,
-       STREAM_UNACKED = 4, /* ours, the peer has not acknowledged it */
-       STREAM_WAITING = 8, /* theirs, not yet accepted */
-       STREAM_ACK_TODO = 16,
-       STREAM_UPDATE_TODO = 32,
-       STREAM_FIN_TODO = 64,
-       STREAM_FINISHED = 128, /* we write nothing more */
-       STREAM_PEER_FIN = 256,
-       STREAM_RST_TODO = 512,
-       STREAM_DEAD = 1024,   /* reset */
-       STREAM_CLOSED = 2048, /* nobody here holds the id any more */
-       STREAM_WANTS = 4096,  /* a writer was stopped by the window */
-       STREAM_IN_TODO = 8192,
-       STREAM_IN_EVENTS = 16384,
-       STREAM_GONE = 32768, /* out of the table; freed when it leaves its queues */
-};
 enum {
-    STREAM_TODO =
-        STREAM_SYN_TODO | STREAM_ACK_TODO | STREAM_UPDATE_TODO | STREAM_FIN_TODO | STREAM_RST_TODO,
     SCAN_MS = 5000,
     GROW_RTTS = 4,      /* half a window read within so many round trips: it is too small */
     SHRINK_MS = 10000,  /* and after so long it is too large, when others need the budget */
@@ -73,176 +55,17 @@ enum err yamux_init(struct yamux *y, struct yamux_pool *pool, const struct yamux
     return OK;
 }
 
-/* ---- the table and the two queues ------------------------------------------------------------ */
-
-static struct yamux_stream *stream_at(const struct yamux *y, uint32_t s)
-{
-    return &y->pool->streams[s];
-}
-
-static uint32_t *bucket_of(struct yamux *y, uint32_t id)
-{
-    return &y->buckets[id / 2 % YAMUX_BUCKETS];
-}
-
-static uint32_t find(const struct yamux *y, uint32_t id)
-{
-    uint32_t s = y->buckets[id / 2 % YAMUX_BUCKETS];
-    while (s != YAMUX_NONE && stream_at(y, s)->id != id)
-        s = stream_at(y, s)->next;
-    return s;
-}
-
-/* A stream that somebody here still holds. */
-static uint32_t find_held(const struct yamux *y, uint32_t id)
-{
-    uint32_t s = find(y, id);
-    return s != YAMUX_NONE && (stream_at(y, s)->flags & STREAM_CLOSED) == 0 ? s : YAMUX_NONE;
-}
-
-static void todo(struct yamux *y, uint32_t s, uint16_t what)
-{
-    struct yamux_stream *st = stream_at(y, s);
-    st->flags |= what;
-    if ((st->flags & STREAM_IN_TODO) != 0)
-        return;
-    st->flags |= STREAM_IN_TODO;
-    st->todo_next = YAMUX_NONE;
-    if (y->todo_first == YAMUX_NONE)
-        y->todo_first = s;
-    else
-        stream_at(y, y->todo_last)->todo_next = s;
-    y->todo_last = s;
-}
-
-static void tell(struct yamux *y, uint32_t s, uint8_t what)
-{
-    struct yamux_stream *st = stream_at(y, s);
-    if ((st->flags & STREAM_CLOSED) != 0)
-        return;
-    st->events |= what;
-    if ((st->flags & STREAM_IN_EVENTS) != 0)
-        return;
-    st->flags |= STREAM_IN_EVENTS;
-    st->event_next = YAMUX_NONE;
-    if (y->event_first == YAMUX_NONE)
-        y->event_first = s;
-    else
-        stream_at(y, y->event_last)->event_next = s;
-    y->event_last = s;
-}
-
-static void free_when_idle(struct yamux *y, uint32_t s)
-{
-    const uint16_t flags = stream_at(y, s)->flags;
-    if ((flags & STREAM_GONE) != 0 && (flags & (STREAM_IN_TODO | STREAM_IN_EVENTS)) == 0)
-        yamux_pool_stream_free(y->pool, s);
-}
-
-static uint32_t todo_pop(struct yamux *y)
-{
-    uint32_t s = y->todo_first;
-    y->todo_first = stream_at(y, s)->todo_next;
-    stream_at(y, s)->flags &= (uint16_t)~STREAM_IN_TODO;
-    return s;
-}
-
-static uint32_t event_pop(struct yamux *y)
-{
-    uint32_t s = y->event_first;
-    y->event_first = stream_at(y, s)->event_next;
-    stream_at(y, s)->flags &= (uint16_t)~STREAM_IN_EVENTS;
-    return s;
-}
-
-static void settle(struct yamux *y, struct yamux_stream *st)
-{
-    if ((st->flags & STREAM_UNACKED) != 0)
-        y->unacked--;
-    if ((st->flags & STREAM_WAITING) != 0)
-        y->backlog--;
-    st->flags &= (uint16_t) ~(STREAM_UNACKED | STREAM_WAITING);
-}
-
-/* Forgets what is unread; the rest of a frame under way will be dropped. */
-static void forget_data(struct yamux *y, uint32_t s)
-{
-    struct yamux_stream *st = stream_at(y, s);
-    yamux_pool_drop(y->pool, &y->share, st, st->readable);
-    st->held = 0;
-    if (y->data_stream == s)
-        y->data_stream = YAMUX_NONE;
-}
-
-static void release(struct yamux *y, uint32_t s)
-{
-    struct yamux_stream *st = stream_at(y, s);
-    uint32_t *at = bucket_of(y, st->id);
-    while (*at != s)
-        at = &stream_at(y, *at)->next;
-    *at = st->next;
-    forget_data(y, s);
-    settle(y, st);
-    /* What it may have sent before it learns that the stream is gone. */
-    if ((st->flags & STREAM_PEER_FIN) == 0)
-        y->stray_bytes += st->credit;
-    y->pool->window_used -= st->window - YAMUX_WINDOW;
-    if ((st->flags & STREAM_OURS) != 0)
-        y->outgoing--;
-    else
-        y->incoming--;
-    st->flags |= STREAM_GONE;
-    free_when_idle(y, s);
-}
-
-/* A closed stream goes when both sides are done. */
-static void release_when_done(struct yamux *y, uint32_t s)
-{
-    const uint16_t flags = stream_at(y, s)->flags;
-    if ((flags & STREAM_CLOSED) == 0 || (flags & STREAM_RST_TODO) != 0)
-        return;
-    bool over = (flags & STREAM_PEER_FIN) != 0 && (flags & STREAM_FIN_TODO) == 0;
-    if (over || (flags & STREAM_DEAD) != 0)
-        release(y, s);
-}
-
-static void die(struct yamux *y, uint32_t s, uint32_t code)
-{
-    struct yamux_stream *st = stream_at(y, s);
-    forget_data(y, s);
-    settle(y, st);
-    st->flags &= (uint16_t)~STREAM_TODO;
-    st->flags |= STREAM_DEAD;
-    st->reset_code = code;
-    tell(y, s, YAMUX_RESET);
-}
-
-static uint32_t add(struct yamux *y, uint32_t id)
-{
-    uint32_t s = yamux_pool_stream(y->pool);
-    if (s == YAMUX_NONE)
-        return s;
-    struct yamux_stream *st = stream_at(y, s);
-    uint32_t *bucket = bucket_of(y, id);
-    st->id = id;
-    st->next = *bucket;
-    st->send_window = st->window = st->credit = YAMUX_WINDOW;
-    st->epoch_ms = y->now_ms;
-    *bucket = s;
-    return s;
-}
-
 void yamux_fini(struct yamux *y)
 {
     if (y == NULL || y->pool == NULL)
         return;
     for (int i = 0; i < YAMUX_BUCKETS; i++)
         while (y->buckets[i] != YAMUX_NONE)
-            release(y, y->buckets[i]);
+            yamux_table_release(y, y->buckets[i]);
     while (y->todo_first != YAMUX_NONE)
-        free_when_idle(y, todo_pop(y));
+        yamux_table_reap(y, yamux_table_todo_pop(y));
     while (y->event_first != YAMUX_NONE)
-        free_when_idle(y, event_pop(y));
+        yamux_table_reap(y, yamux_table_event_pop(y));
     yamux_pool_leave(y->pool, &y->share);
     *y = (struct yamux){ 0 };
 }
@@ -293,31 +116,31 @@ static void tune(struct yamux *y, struct yamux_stream *st)
 /* One control frame with everything that stream s has to say; room for it is there. */
 static void send_control(struct yamux *y, struct ring *out, uint32_t s)
 {
-    struct yamux_stream *st = stream_at(y, s);
+    struct yamux_stream *st = yamux_table_at(y, s);
     uint16_t flags = 0;
     uint32_t delta = 0;
-    if ((st->flags & STREAM_RST_TODO) != 0) {
-        st->flags &= (uint16_t)~STREAM_TODO;
+    if ((st->flags & YAMUX_STREAM_RST_TODO) != 0) {
+        st->flags &= (uint16_t)~YAMUX_STREAM_TODO;
         put_head(out, TYPE_WINDOW, FLAG_RST, st->id, st->reset_code);
-        release_when_done(y, s);
+        yamux_table_release_done(y, s);
         return;
     }
-    if ((st->flags & STREAM_SYN_TODO) != 0)
+    if ((st->flags & YAMUX_STREAM_SYN_TODO) != 0)
         flags |= FLAG_SYN;
-    if ((st->flags & STREAM_ACK_TODO) != 0)
+    if ((st->flags & YAMUX_STREAM_ACK_TODO) != 0)
         flags |= FLAG_ACK;
-    if ((st->flags & STREAM_FIN_TODO) != 0)
+    if ((st->flags & YAMUX_STREAM_FIN_TODO) != 0)
         flags |= FLAG_FIN;
-    if ((st->flags & STREAM_UPDATE_TODO) != 0 && (st->flags & STREAM_PEER_FIN) == 0) {
+    if ((st->flags & YAMUX_STREAM_UPDATE_TODO) != 0 && (st->flags & YAMUX_STREAM_PEER_FIN) == 0) {
         tune(y, st);
         uint32_t there = st->credit + st->held;
         delta = st->window > there ? st->window - there : 0;
         st->credit += delta;
     }
-    st->flags &= (uint16_t)~STREAM_TODO;
+    st->flags &= (uint16_t)~YAMUX_STREAM_TODO;
     if (flags != 0 || delta != 0)
         put_head(out, TYPE_WINDOW, flags, st->id, delta);
-    release_when_done(y, s);
+    yamux_table_release_done(y, s);
 }
 
 static bool fits(const struct ring *out)
@@ -342,9 +165,9 @@ static void flush(struct yamux *y, struct ring *out)
         y->ping_ms = y->now_ms;
     }
     while (y->todo_first != YAMUX_NONE && fits(out)) {
-        uint32_t s = todo_pop(y);
-        if ((stream_at(y, s)->flags & STREAM_GONE) != 0)
-            free_when_idle(y, s);
+        uint32_t s = yamux_table_todo_pop(y);
+        if ((yamux_table_at(y, s)->flags & YAMUX_STREAM_GONE) != 0)
+            yamux_table_reap(y, s);
         else
             send_control(y, out, s);
     }
@@ -381,7 +204,7 @@ static enum err admit(struct yamux *y, uint32_t id, uint32_t *s)
     if (*s != YAMUX_NONE || (id % 2 == 1) == y->config.client)
         return ERR_FORMAT;
     if (!y->going && y->incoming < y->config.incoming_max && y->backlog < YAMUX_BACKLOG)
-        *s = add(y, id);
+        *s = yamux_table_add(y, id);
     if (*s == YAMUX_NONE) {
         y->refusals[y->refusal_count++] = id;
         y->stray_bytes += YAMUX_WINDOW;
@@ -389,23 +212,24 @@ static enum err admit(struct yamux *y, uint32_t id, uint32_t *s)
     }
     y->incoming++;
     y->backlog++;
-    stream_at(y, *s)->flags = STREAM_WAITING;
-    tell(y, *s, YAMUX_OPENED);
+    yamux_table_at(y, *s)->flags = YAMUX_STREAM_WAITING;
+    yamux_table_tell(y, *s, YAMUX_OPENED);
     return OK;
 }
 
 static enum err on_data(struct yamux *y, uint32_t s, uint32_t length)
 {
-    struct yamux_stream *st = stream_at(y, s);
+    struct yamux_stream *st = yamux_table_at(y, s);
     /* SPEC yamux 4.1: "Data beyond the window, or after FIN, MUST end the session" */
     if (length > st->credit)
         return ERR_LIMIT;
-    if (length > 0 && (st->flags & STREAM_PEER_FIN) != 0)
+    if (length > 0 && (st->flags & YAMUX_STREAM_PEER_FIN) != 0)
         return ERR_FORMAT;
     st->credit -= length;
     y->data_left = length;
     y->data_stream = YAMUX_NONE;
-    if (length > 0 && (st->flags & (STREAM_CLOSED | STREAM_DEAD | STREAM_RST_TODO)) == 0) {
+    if (length > 0 &&
+        (st->flags & (YAMUX_STREAM_CLOSED | YAMUX_STREAM_DEAD | YAMUX_STREAM_RST_TODO)) == 0) {
         st->held += length;
         y->data_stream = s;
     } else {
@@ -416,27 +240,27 @@ static enum err on_data(struct yamux *y, uint32_t s, uint32_t length)
 
 static enum err on_window(struct yamux *y, uint32_t s, uint32_t delta)
 {
-    struct yamux_stream *st = stream_at(y, s);
+    struct yamux_stream *st = yamux_table_at(y, s);
     if (delta > UINT32_MAX - st->send_window)
         return ERR_FORMAT;
     st->send_window += delta;
-    if (delta > 0 && (st->flags & STREAM_WANTS) != 0) {
-        st->flags &= (uint16_t)~STREAM_WANTS;
-        tell(y, s, YAMUX_WRITABLE);
+    if (delta > 0 && (st->flags & YAMUX_STREAM_WANTS) != 0) {
+        st->flags &= (uint16_t)~YAMUX_STREAM_WANTS;
+        yamux_table_tell(y, s, YAMUX_WRITABLE);
     }
     return OK;
 }
 
 static enum err on_stream(struct yamux *y, const struct head *h)
 {
-    uint32_t s = find(y, h->id);
+    uint32_t s = yamux_table_find(y, h->id);
     if ((h->flags & FLAG_SYN) != 0)
         TRY(admit(y, h->id, &s));
     if (s == YAMUX_NONE)
         return stray(y, h);
-    struct yamux_stream *st = stream_at(y, s);
-    if ((h->flags & FLAG_ACK) != 0 && (st->flags & STREAM_UNACKED) != 0) {
-        st->flags &= (uint16_t)~STREAM_UNACKED;
+    struct yamux_stream *st = yamux_table_at(y, s);
+    if ((h->flags & FLAG_ACK) != 0 && (st->flags & YAMUX_STREAM_UNACKED) != 0) {
+        st->flags &= (uint16_t)~YAMUX_STREAM_UNACKED;
         y->unacked--;
     }
     if (h->type == TYPE_DATA)
@@ -444,14 +268,14 @@ static enum err on_stream(struct yamux *y, const struct head *h)
     else if ((h->flags & FLAG_RST) == 0)
         TRY(on_window(y, s, h->length));
     if ((h->flags & FLAG_RST) != 0) {
-        st->flags |= STREAM_PEER_FIN; /* nothing more will come */
-        die(y, s, h->type == TYPE_WINDOW ? h->length : 0);
-    } else if ((h->flags & FLAG_FIN) != 0 && (st->flags & STREAM_PEER_FIN) == 0) {
-        st->flags |= STREAM_PEER_FIN;
+        st->flags |= YAMUX_STREAM_PEER_FIN; /* nothing more will come */
+        yamux_table_die(y, s, h->type == TYPE_WINDOW ? h->length : 0);
+    } else if ((h->flags & FLAG_FIN) != 0 && (st->flags & YAMUX_STREAM_PEER_FIN) == 0) {
+        st->flags |= YAMUX_STREAM_PEER_FIN;
         if (y->data_left == 0 || y->data_stream == YAMUX_NONE)
-            tell(y, s, YAMUX_FINISHED);
+            yamux_table_tell(y, s, YAMUX_FINISHED);
     }
-    release_when_done(y, s);
+    yamux_table_release_done(y, s);
     return OK;
 }
 
@@ -499,12 +323,13 @@ static void sacrifice(struct yamux *y)
 {
     uint32_t worst = YAMUX_NONE;
     for (int i = 0; i < YAMUX_BUCKETS; i++)
-        for (uint32_t s = y->buckets[i]; s != YAMUX_NONE; s = stream_at(y, s)->next)
-            if (worst == YAMUX_NONE || stream_at(y, s)->readable > stream_at(y, worst)->readable)
+        for (uint32_t s = y->buckets[i]; s != YAMUX_NONE; s = yamux_table_at(y, s)->next)
+            if (worst == YAMUX_NONE ||
+                yamux_table_at(y, s)->readable > yamux_table_at(y, worst)->readable)
                 worst = s;
     ASSERT(worst != YAMUX_NONE); /* the one whose data waits */
-    die(y, worst, YAMUX_CODE_INTERNAL);
-    todo(y, worst, STREAM_RST_TODO);
+    yamux_table_die(y, worst, YAMUX_CODE_INTERNAL);
+    yamux_table_todo(y, worst, YAMUX_STREAM_RST_TODO);
 }
 
 /* The bytes of a frame under way; false when nothing moved. */
@@ -514,7 +339,7 @@ static bool read_data(struct yamux *y, struct ring *in)
     if (s.n == 0)
         return false;
     if (y->data_stream != YAMUX_NONE) {
-        struct yamux_stream *st = stream_at(y, y->data_stream);
+        struct yamux_stream *st = yamux_table_at(y, y->data_stream);
         s.n = yamux_pool_put(y->pool, &y->share, st, s);
         if (s.n == 0 && y->starved_ms == 0)
             y->starved_ms = y->now_ms == 0 ? 1 : y->now_ms;
@@ -527,12 +352,12 @@ static bool read_data(struct yamux *y, struct ring *in)
         if (s.n == 0)
             return false;
         y->starved_ms = 0;
-        tell(y, y->data_stream, YAMUX_READABLE);
+        yamux_table_tell(y, y->data_stream, YAMUX_READABLE);
     }
     y->data_left -= (uint32_t)s.n;
     if (y->data_left == 0 && y->data_stream != YAMUX_NONE &&
-        (stream_at(y, y->data_stream)->flags & STREAM_PEER_FIN) != 0)
-        tell(y, y->data_stream, YAMUX_FINISHED);
+        (yamux_table_at(y, y->data_stream)->flags & YAMUX_STREAM_PEER_FIN) != 0)
+        yamux_table_tell(y, y->data_stream, YAMUX_FINISHED);
     ring_drop(in, s.n);
     y->alive_ms = y->now_ms;
     return true;
@@ -562,11 +387,11 @@ static enum err read_some(struct yamux *y, struct ring *in, bool *moved)
 static void scan(struct yamux *y)
 {
     for (int i = 0; i < YAMUX_BUCKETS; i++)
-        for (uint32_t s = y->buckets[i]; s != YAMUX_NONE; s = stream_at(y, s)->next) {
-            const struct yamux_stream *st = stream_at(y, s);
-            if ((st->flags & STREAM_CLOSED) != 0 && (st->flags & STREAM_RST_TODO) == 0 &&
-                y->now_ms >= st->epoch_ms)
-                todo(y, s, STREAM_RST_TODO | STREAM_DEAD);
+        for (uint32_t s = y->buckets[i]; s != YAMUX_NONE; s = yamux_table_at(y, s)->next) {
+            const struct yamux_stream *st = yamux_table_at(y, s);
+            if ((st->flags & YAMUX_STREAM_CLOSED) != 0 &&
+                (st->flags & YAMUX_STREAM_RST_TODO) == 0 && y->now_ms >= st->epoch_ms)
+                yamux_table_todo(y, s, YAMUX_STREAM_RST_TODO | YAMUX_STREAM_DEAD);
         }
     y->scan_ms = y->now_ms + SCAN_MS;
 }
@@ -633,18 +458,18 @@ bool yamux_event(struct yamux *y, struct yamux_event *ev)
 {
     *ev = (struct yamux_event){ 0 };
     while (y->event_first != YAMUX_NONE) {
-        uint32_t s = event_pop(y);
-        struct yamux_stream *st = stream_at(y, s);
-        if ((st->flags & STREAM_GONE) != 0) {
-            free_when_idle(y, s);
+        uint32_t s = yamux_table_event_pop(y);
+        struct yamux_stream *st = yamux_table_at(y, s);
+        if ((st->flags & YAMUX_STREAM_GONE) != 0) {
+            yamux_table_reap(y, s);
             continue;
         }
-        if ((st->flags & STREAM_CLOSED) != 0 || st->events == 0)
+        if ((st->flags & YAMUX_STREAM_CLOSED) != 0 || st->events == 0)
             continue;
-        if ((st->flags & STREAM_WAITING) != 0) {
-            st->flags &= (uint16_t)~STREAM_WAITING;
+        if ((st->flags & YAMUX_STREAM_WAITING) != 0) {
+            st->flags &= (uint16_t)~YAMUX_STREAM_WAITING;
             y->backlog--;
-            todo(y, s, STREAM_ACK_TODO);
+            yamux_table_todo(y, s, YAMUX_STREAM_ACK_TODO);
         }
         *ev =
             (struct yamux_event){ .id = st->id, .what = st->events, .reset_code = st->reset_code };
@@ -663,30 +488,30 @@ enum err yamux_open(struct yamux *y, uint32_t *id)
         return ERR_BUSY;
     if (y->outgoing >= y->config.outgoing_max || y->next_id > UINT32_MAX - 2)
         return ERR_LIMIT;
-    uint32_t s = add(y, y->next_id);
+    uint32_t s = yamux_table_add(y, y->next_id);
     if (s == YAMUX_NONE)
         return ERR_LIMIT;
     *id = y->next_id;
     y->next_id += 2;
     y->outgoing++;
     y->unacked++;
-    stream_at(y, s)->flags = STREAM_OURS | STREAM_UNACKED;
-    todo(y, s, STREAM_SYN_TODO);
+    yamux_table_at(y, s)->flags = YAMUX_STREAM_OURS | YAMUX_STREAM_UNACKED;
+    yamux_table_todo(y, s, YAMUX_STREAM_SYN_TODO);
     return OK;
 }
 
 enum err yamux_write(struct yamux *y, struct ring *out, uint32_t id, struct span data,
                      size_t *taken)
 {
-    uint32_t s = find_held(y, id);
+    uint32_t s = yamux_table_held(y, id);
     *taken = 0;
     if (s == YAMUX_NONE)
         return ERR_NOT_FOUND;
-    struct yamux_stream *st = stream_at(y, s);
-    if ((st->flags & (STREAM_FINISHED | STREAM_DEAD)) != 0 || y->err != OK)
+    struct yamux_stream *st = yamux_table_at(y, s);
+    if ((st->flags & (YAMUX_STREAM_FINISHED | YAMUX_STREAM_DEAD)) != 0 || y->err != OK)
         return ERR_CLOSED;
     /* The other side learns of a stream before it gets its bytes. */
-    if ((st->flags & (STREAM_SYN_TODO | STREAM_ACK_TODO)) != 0) {
+    if ((st->flags & (YAMUX_STREAM_SYN_TODO | YAMUX_STREAM_ACK_TODO)) != 0) {
         if (!fits(out))
             return OK;
         send_control(y, out, s);
@@ -706,76 +531,78 @@ enum err yamux_write(struct yamux *y, struct ring *out, uint32_t id, struct span
         *taken += n;
     }
     if (*taken < data.n && st->send_window == 0)
-        st->flags |= STREAM_WANTS;
+        st->flags |= YAMUX_STREAM_WANTS;
     return OK;
 }
 
 struct span yamux_peek(const struct yamux *y, uint32_t id)
 {
-    uint32_t s = find_held(y, id);
-    return s == YAMUX_NONE ? (struct span){ NULL, 0 } : yamux_pool_peek(y->pool, stream_at(y, s));
+    uint32_t s = yamux_table_held(y, id);
+    return s == YAMUX_NONE ? (struct span){ NULL, 0 }
+                           : yamux_pool_peek(y->pool, yamux_table_at(y, s));
 }
 
 void yamux_drop(struct yamux *y, uint32_t id, size_t n)
 {
-    uint32_t s = find_held(y, id);
+    uint32_t s = yamux_table_held(y, id);
     ASSERT(s != YAMUX_NONE || n == 0);
     if (s == YAMUX_NONE)
         return;
-    struct yamux_stream *st = stream_at(y, s);
+    struct yamux_stream *st = yamux_table_at(y, s);
     yamux_pool_drop(y->pool, &y->share, st, n);
     st->held -= (uint32_t)n;
     uint32_t there = st->credit + st->held;
-    if ((st->flags & STREAM_PEER_FIN) == 0 && there < st->window &&
+    if ((st->flags & YAMUX_STREAM_PEER_FIN) == 0 && there < st->window &&
         st->window - there >= st->window / 2)
-        todo(y, s, STREAM_UPDATE_TODO);
+        yamux_table_todo(y, s, YAMUX_STREAM_UPDATE_TODO);
 }
 
 bool yamux_at_end(const struct yamux *y, uint32_t id)
 {
-    uint32_t s = find_held(y, id);
+    uint32_t s = yamux_table_held(y, id);
     if (s == YAMUX_NONE)
         return true;
-    const struct yamux_stream *st = stream_at(y, s);
-    return (st->flags & STREAM_PEER_FIN) != 0 && st->held == 0;
+    const struct yamux_stream *st = yamux_table_at(y, s);
+    return (st->flags & YAMUX_STREAM_PEER_FIN) != 0 && st->held == 0;
 }
 
 void yamux_finish(struct yamux *y, uint32_t id)
 {
-    uint32_t s = find_held(y, id);
-    if (s == YAMUX_NONE || (stream_at(y, s)->flags & (STREAM_FINISHED | STREAM_DEAD)) != 0)
+    uint32_t s = yamux_table_held(y, id);
+    if (s == YAMUX_NONE ||
+        (yamux_table_at(y, s)->flags & (YAMUX_STREAM_FINISHED | YAMUX_STREAM_DEAD)) != 0)
         return;
-    todo(y, s, STREAM_FINISHED | STREAM_FIN_TODO);
+    yamux_table_todo(y, s, YAMUX_STREAM_FINISHED | YAMUX_STREAM_FIN_TODO);
 }
 
 void yamux_close(struct yamux *y, uint32_t id)
 {
-    uint32_t s = find_held(y, id);
+    uint32_t s = yamux_table_held(y, id);
     if (s == YAMUX_NONE)
         return;
     yamux_finish(y, id);
-    struct yamux_stream *st = stream_at(y, s);
-    forget_data(y, s);
-    st->flags |= STREAM_CLOSED;
+    struct yamux_stream *st = yamux_table_at(y, s);
+    yamux_table_forget(y, s);
+    st->flags |= YAMUX_STREAM_CLOSED;
     st->epoch_ms = y->now_ms + YAMUX_LINGER_MS;
-    release_when_done(y, s);
+    yamux_table_release_done(y, s);
 }
 
 void yamux_reset(struct yamux *y, uint32_t id, uint32_t code)
 {
-    uint32_t s = find_held(y, id);
+    uint32_t s = yamux_table_held(y, id);
     if (s == YAMUX_NONE)
         return;
-    struct yamux_stream *st = stream_at(y, s);
-    bool tell_peer = (st->flags & (STREAM_SYN_TODO | STREAM_DEAD)) == 0;
-    forget_data(y, s);
-    settle(y, st);
-    st->flags |= STREAM_CLOSED | STREAM_DEAD | STREAM_FINISHED;
+    struct yamux_stream *st = yamux_table_at(y, s);
+    bool tell_peer = (st->flags & (YAMUX_STREAM_SYN_TODO | YAMUX_STREAM_DEAD)) == 0;
+    yamux_table_forget(y, s);
+    yamux_table_settle(y, st);
+    st->flags |= YAMUX_STREAM_CLOSED | YAMUX_STREAM_DEAD | YAMUX_STREAM_FINISHED;
     if (tell_peer) {
         st->reset_code = code;
-        todo(y, s, STREAM_RST_TODO);
+        yamux_table_todo(y, s, YAMUX_STREAM_RST_TODO);
     } else {
-        release_when_done(y, s);
+        yamux_table_release_done(y, s);
     }
 }
 
