@@ -191,6 +191,41 @@ void chain_api_page_end(struct chain_api_call *call, struct span next)
     json_out_object_end(&call->j);
 }
 
+bool chain_api_walk_begin(struct chain_api_call *call, struct chain_api_walk *w,
+                          const struct chain_index_key *prefix, const size_t sizes[2],
+                          uint32_t limit)
+{
+    *w = (struct chain_api_walk){
+        .prefix_size = prefix->n, .key_size = sizes[0], .value_size = sizes[1], .limit = limit
+    };
+    if (call->failed || !chain_api_cursor(call, &w->at, prefix))
+        return false;
+    w->after = w->at.n > prefix->n;
+    chain_api_page_begin(call);
+    return true;
+}
+
+bool chain_api_walk_next(struct chain_api_call *call, struct chain_api_walk *w)
+{
+    struct span key;
+    w->more =
+        kv_next(&call->src->index, &key, &w->value, chain_index_span(&w->at), w->after) == OK &&
+        key.n == w->key_size && memcmp(key.p, w->at.b, w->prefix_size) == 0 &&
+        (w->value_size == 0 || w->value.n == w->value_size);
+    if (!w->more || w->count >= w->limit)
+        return false;
+    memcpy(w->at.b, key.p, key.n);
+    w->at.n = key.n;
+    w->after = true;
+    return true;
+}
+
+void chain_api_walk_end(struct chain_api_call *call, const struct chain_api_walk *w)
+{
+    chain_api_page_end(call,
+                       span_of(w->at.b + w->prefix_size, w->more ? w->at.n - w->prefix_size : 0));
+}
+
 void chain_api_member_account(struct json_out *j, const char *name, const uint8_t account[32])
 {
     char text[SS58_TEXT_MAX];

@@ -66,6 +66,29 @@ bool chain_api_cursor(struct chain_api_call *call, struct chain_index_key *out,
 void chain_api_page_begin(struct chain_api_call *call);
 void chain_api_page_end(struct chain_api_call *call, struct span next);
 
+/* A page out of the index: what stands under prefix, in keys of key_size bytes and values of
+ * value_size (0: any), from the request's cursor on. Its user counts what he shows; a page ends at
+ * limit of it.
+ *
+ *   if (!chain_api_walk_begin(call, &w, &prefix, sizes, limit))
+ *       return;                            the request is refused
+ *   while (chain_api_walk_next(call, &w))
+ *       ... w.at.b, w.value; w.count++
+ *   chain_api_walk_end(call, &w); */
+struct chain_api_walk {
+    size_t prefix_size, key_size, value_size;
+    uint32_t limit, count;
+    struct chain_index_key at; /* the present one; before the first: the cursor */
+    struct span value;
+    bool after; /* at has been shown */
+    bool more;
+};
+bool chain_api_walk_begin(struct chain_api_call *call, struct chain_api_walk *w,
+                          const struct chain_index_key *prefix, const size_t sizes[2],
+                          uint32_t limit);
+bool chain_api_walk_next(struct chain_api_call *call, struct chain_api_walk *w);
+void chain_api_walk_end(struct chain_api_call *call, const struct chain_api_walk *w);
+
 void chain_api_member_account(struct json_out *j, const char *name, const uint8_t account[32]);
 void chain_api_member_hash(struct json_out *j, const char *name, const uint8_t hash[32]);
 

@@ -12,20 +12,12 @@ static uint8_t body_room[1 << 16];
 static const char *get(uint16_t status, const char *target)
 {
     struct chain_api_plan plan;
-    const char *mark = strchr(target, '?');
-    size_t path_size = mark == NULL ? strlen(target) : (size_t)(mark - target);
-    const struct chain_api_request rq = {
-        .method = CHAIN_API_GET,
-        .path = span_of(target, path_size),
-        .query = span_str(mark == NULL ? "" : mark + 1),
-    };
-    memset(body_room, 0, sizeof(body_room));
-    struct writer w = writer_of(body_room, sizeof(body_room) - 1);
-    CHECK_OK(chain_api_plan(&plan, &w, &source->src, &rq));
+    struct span body =
+        source_ask(source, &plan, (struct mspan){ body_room, sizeof(body_room) }, target);
     if (plan.status != status)
-        fprintf(stderr, "%s: %u %s\n", target, plan.status, (const char *)body_room);
+        fprintf(stderr, "%s: %u %s\n", target, plan.status, (const char *)body.p);
     CHECK(plan.status == status && plan.kind == CHAIN_API_BODY);
-    return (const char *)body_room;
+    return (const char *)body.p;
 }
 
 static const char *target_of(size_t account, const char *rest)

@@ -108,32 +108,23 @@ static void allowance(struct chain_api_call *call)
 static void account_txs(struct chain_api_call *call)
 {
     uint8_t id[32];
-    struct chain_index_key at;
-    uint32_t limit = chain_api_param_limit(call), count = 0;
+    struct chain_api_walk w;
+    uint32_t limit = chain_api_param_limit(call);
     if (call->failed || !chain_api_account(call, id, "address", call->segments[0]))
         return;
     const struct chain_index_key prefix = chain_index_account_txs(id);
-    if (!chain_api_cursor(call, &at, &prefix))
+    if (!chain_api_walk_begin(call, &w, &prefix, (const size_t[]){ prefix.n + 12, 32 }, limit))
         return;
-    struct span key = chain_index_span(&at), value;
-    bool after = at.n > prefix.n, more;
-    chain_api_page_begin(call);
-    while ((more = kv_next(&call->src->index, &key, &value, key, after) == OK &&
-                   key.n == prefix.n + 12 && value.n == 32 &&
-                   memcmp(key.p, prefix.b, prefix.n) == 0) &&
-           count < limit) {
+    while (chain_api_walk_next(call, &w)) {
+        const uint8_t *place = w.at.b + prefix.n;
         json_out_object(&call->j);
-        chain_api_member_hash(&call->j, "hash", value.p);
-        json_out_member_u64(&call->j, "height", load_be64(key.p + prefix.n));
-        json_out_member_u64(&call->j, "index", load_be32(key.p + prefix.n + 8));
+        chain_api_member_hash(&call->j, "hash", w.value.p);
+        json_out_member_u64(&call->j, "height", load_be64(place));
+        json_out_member_u64(&call->j, "index", load_be32(place + 8));
         json_out_object_end(&call->j);
-        count++;
-        memcpy(at.b, key.p, key.n);
-        at.n = key.n;
-        key = chain_index_span(&at);
-        after = true;
+        w.count++;
     }
-    chain_api_page_end(call, span_of(at.b + prefix.n, more ? at.n - prefix.n : 0));
+    chain_api_walk_end(call, &w);
 }
 
 /* ---- orders
@@ -256,35 +247,26 @@ static void order_of_id(struct chain_api_call *call, const uint8_t id[32])
 static void orders_list(struct chain_api_call *call, const struct chain_index_key *prefix,
                         size_t key_size, bool with_holders)
 {
-    struct chain_index_key at;
-    uint32_t limit = chain_api_param_limit(call), count = 0;
-    if (call->failed || !chain_api_cursor(call, &at, prefix))
+    struct chain_api_walk w;
+    uint32_t limit = chain_api_param_limit(call);
+    if (!chain_api_walk_begin(call, &w, prefix, (const size_t[]){ key_size, 0 }, limit))
         return;
-    struct span key = chain_index_span(&at), value;
-    bool after = at.n > prefix->n, more;
-    chain_api_page_begin(call);
-    while ((more = kv_next(&call->src->index, &key, &value, key, after) == OK &&
-                   key.n == key_size && memcmp(key.p, prefix->b, prefix->n) == 0) &&
-           count < limit) {
+    while (chain_api_walk_next(call, &w)) {
         struct market_order o;
-        memcpy(at.b, key.p, key.n);
-        at.n = key.n;
-        const uint8_t *id = at.b + at.n - 32;
+        const uint8_t *id = w.at.b + w.at.n - 32;
         /* An order that was closed has left the ledger; its line in the list stays. */
-        if (market_order(&call->chain.ledger, &o, id)) {
-            count++;
-            if (with_holders) {
-                order_value(call, id, &o, first_holder);
-            } else {
-                json_out_object(&call->j);
-                order_members(call, id, &o);
-                json_out_object_end(&call->j);
-            }
+        if (!market_order(&call->chain.ledger, &o, id))
+            continue;
+        w.count++;
+        if (with_holders) {
+            order_value(call, id, &o, first_holder);
+        } else {
+            json_out_object(&call->j);
+            order_members(call, id, &o);
+            json_out_object_end(&call->j);
         }
-        key = chain_index_span(&at);
-        after = true;
     }
-    chain_api_page_end(call, span_of(at.b + prefix->n, more ? at.n - prefix->n : 0));
+    chain_api_walk_end(call, &w);
 }
 
 static void account_orders(struct chain_api_call *call)

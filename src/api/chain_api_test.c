@@ -16,16 +16,7 @@ static uint8_t body_room[1 << 20];
 
 static struct span ask(struct chain_api_plan *plan, const char *target)
 {
-    const char *mark = strchr(target, '?');
-    size_t path_size = mark == NULL ? strlen(target) : (size_t)(mark - target);
-    const struct chain_api_request rq = {
-        .method = CHAIN_API_GET,
-        .path = span_of(target, path_size),
-        .query = span_str(mark == NULL ? "" : mark + 1),
-    };
-    struct writer w = writer_of(body_room, sizeof(body_room));
-    CHECK_OK(chain_api_plan(plan, &w, &source->src, &rq));
-    return writer_span(&w);
+    return source_ask(source, plan, (struct mspan){ body_room, sizeof(body_room) }, target);
 }
 
 static struct span get(const char *target)

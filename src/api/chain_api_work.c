@@ -148,29 +148,19 @@ static void workers_all(struct chain_api_call *call, uint32_t limit)
 static void workers_of(struct chain_api_call *call, const uint8_t account[32], uint32_t limit)
 {
     const struct chain_index_key prefix = chain_index_account_workers(account);
-    struct chain_index_key at;
-    if (!chain_api_cursor(call, &at, &prefix))
+    struct chain_api_walk w;
+    if (!chain_api_walk_begin(call, &w, &prefix, (const size_t[]){ prefix.n + 32, 0 }, limit))
         return;
-    struct span key = chain_index_span(&at), value;
-    bool after = at.n > prefix.n, more;
-    uint32_t count = 0;
-    chain_api_page_begin(call);
-    while ((more = kv_next(&call->src->index, &key, &value, key, after) == OK &&
-                   key.n == prefix.n + 32 && memcmp(key.p, prefix.b, prefix.n) == 0) &&
-           count < limit) {
-        struct work_worker w;
+    while (chain_api_walk_next(call, &w)) {
+        struct work_worker worker;
+        const uint8_t *key = w.at.b + prefix.n;
         /* A key whose place another has taken stands for the same worker: listed once. */
-        if (work_get(&call->chain.ledger, &w, key.p + prefix.n) &&
-            memcmp(w.worker, key.p + prefix.n, 32) == 0) {
-            worker_item(call, &w);
-            count++;
+        if (work_get(&call->chain.ledger, &worker, key) && memcmp(worker.worker, key, 32) == 0) {
+            worker_item(call, &worker);
+            w.count++;
         }
-        memcpy(at.b, key.p, key.n);
-        at.n = key.n;
-        key = chain_index_span(&at);
-        after = true;
     }
-    chain_api_page_end(call, span_of(at.b + prefix.n, more ? at.n - prefix.n : 0));
+    chain_api_walk_end(call, &w);
 }
 
 static void workers(struct chain_api_call *call)
@@ -291,28 +281,17 @@ static void report_item(struct json_out *j, const uint8_t *worker, uint64_t slot
 static void reports_list(struct chain_api_call *call, const struct chain_index_key *prefix,
                          const uint8_t *worker, uint32_t limit)
 {
-    struct chain_index_key at;
-    if (!chain_api_cursor(call, &at, prefix))
+    const size_t one[] = { 1 + 32 + 8 + 12, 32 }, slot[] = { 1 + 8 + 12, 64 };
+    struct chain_api_walk w;
+    if (!chain_api_walk_begin(call, &w, prefix, worker == NULL ? slot : one, limit))
         return;
-    const size_t size = worker == NULL ? 1 + 8 + 12 : 1 + 32 + 8 + 12;
-    struct span key = chain_index_span(&at), value;
-    bool after = at.n > prefix->n, more;
-    uint32_t count = 0;
-    chain_api_page_begin(call);
-    while ((more = kv_next(&call->src->index, &key, &value, key, after) == OK && key.n == size &&
-                   memcmp(key.p, prefix->b, prefix->n) == 0 &&
-                   value.n == (worker == NULL ? 64 : 32)) &&
-           count < limit) {
-        const uint8_t *slot = key.p + (worker == NULL ? 1 : 33);
-        report_item(&call->j, worker == NULL ? value.p : worker, load_be64(slot),
-                    span_of(slot + 8, 12), span_sub(value, value.n - 32, 32));
-        count++;
-        memcpy(at.b, key.p, key.n);
-        at.n = key.n;
-        key = chain_index_span(&at);
-        after = true;
+    while (chain_api_walk_next(call, &w)) {
+        const uint8_t *at = w.at.b + (worker == NULL ? 1 : 33);
+        report_item(&call->j, worker == NULL ? w.value.p : worker, load_be64(at),
+                    span_of(at + 8, 12), span_sub(w.value, w.value.n - 32, 32));
+        w.count++;
     }
-    chain_api_page_end(call, span_of(at.b + prefix->n, more ? at.n - prefix->n : 0));
+    chain_api_walk_end(call, &w);
 }
 
 static void reports(struct chain_api_call *call)

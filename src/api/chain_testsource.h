@@ -124,4 +124,22 @@ static inline void source_block(struct source *s, const struct span *txs, size_t
     memcpy(s->src.block_hash, s->parent, 32);
 }
 
+/* The answer to a GET of path?query, in room; a NUL stands behind it. */
+static inline struct span source_ask(struct source *s, struct chain_api_plan *plan,
+                                     struct mspan room, const char *target)
+{
+    const char *mark = strchr(target, '?');
+    size_t path_size = mark == NULL ? strlen(target) : (size_t)(mark - target);
+    const struct chain_api_request rq = {
+        .method = CHAIN_API_GET,
+        .path = span_of(target, path_size),
+        .query = span_str(mark == NULL ? "" : mark + 1),
+    };
+    struct writer w = writer_of(room.p, room.n - 1);
+    enum err e = chain_api_plan(plan, &w, &s->src, &rq);
+    ASSERT(e == OK);
+    room.p[w.len] = '\0';
+    return writer_span(&w);
+}
+
 #endif
