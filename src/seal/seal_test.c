@@ -3,33 +3,8 @@
 #include "attest/attest.h"
 #include "crypto/random.h"
 #include "proof/opening.h"
+#include "seal/fake_direct_test.h"
 #include "seal/fake_volume_test.h"
-
-/* The enclave's object and one job; the requests and replies still go through their bytes. */
-struct direct {
-    struct seal seal;
-    struct seal_job job;
-    uint8_t request[ENCLAVE_BODY_MAX], reply[SEAL_JOB_OUT + 4096];
-    enum err violation; /* what seal_take said last */
-};
-
-static enum err direct_call(void *ctx, struct enclave_reply *reply, struct span *reply_bulk,
-                            const struct enclave_request *request, struct span bulk)
-{
-    struct direct *d = ctx;
-    *reply_bulk = (struct span){ NULL, 0 };
-    struct writer w = writer_of(d->request, sizeof(d->request));
-    enclave_msg_encode(&w, request);
-    CHECK_OK(w.err);
-    d->violation = seal_take(&d->seal, &d->job, request->type, writer_span(&w), bulk);
-    TRY(d->violation);
-    TRY(seal_handle(&d->seal, &d->job));
-    w = writer_of(d->reply, sizeof(d->reply));
-    enclave_reply_encode(&w, &d->job.reply);
-    CHECK_OK(w.err);
-    *reply_bulk = d->job.reply_bulk;
-    return enclave_reply_decode(reply, request->type, writer_span(&w));
-}
 
 struct world {
     struct direct enclave;
