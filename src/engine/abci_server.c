@@ -2,7 +2,7 @@
 
 #include "codec/varint_frame.h"
 #include "rt/clock.h"
-#include "rt/ipc_link.h"
+#include "rt/ipc_listener.h"
 #include "rt/log.h"
 #include "rt/netaddr.h"
 
@@ -52,8 +52,7 @@ struct abci_server {
     struct loop *loop;
     struct abci_server_options o;
     struct ipc_endpoint at;
-    int fd;
-    struct loop_fd *ready;
+    struct ipc_listener listener;
     struct conn *conns;
     uint32_t conn_count;
     int64_t asked; /* the height that Info told, while nothing else was asked; 0: none */
@@ -446,17 +445,11 @@ static void on_listener(void *ctx, int events)
 {
     (void)events;
     struct abci_server *s = ctx;
-    int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    bool full = s->conn_count >= ABCI_SERVER_CONNECTIONS_MAX;
+    /* SPEC abci 2.2: "A Unix socket takes only peers of the same user or root." */
+    int fd = ipc_listener_accept(&s->listener, full, "abci-connection-refused");
     if (fd < 0)
         return;
-    /* SPEC abci 2.2: "A Unix socket takes only peers of the same user or root." */
-    bool allowed = s->at.kind != IPC_UNIX || ipc_link_peer_allowed(fd);
-    if (!allowed || s->conn_count >= ABCI_SERVER_CONNECTIONS_MAX) {
-        log_warn("abci-connection-refused", "reason=\"%s\"",
-                 allowed ? "too many connections" : "another user");
-        close(fd);
-        return;
-    }
     if (conn_open(s, fd) != OK) {
         log_error("abci-accept-failed", "reason=\"%s\"", err_text(ERR_MEMORY));
         close(fd);
@@ -494,18 +487,11 @@ enum err abci_server_open(struct abci_server **out, struct loop *l,
     s->at = at;
     if (s->o.frame_max == 0)
         s->o.frame_max = ABCI_FRAME_MAX;
-    enum err e = ipc_link_listen(&s->fd, &s->at);
+    enum err e = ipc_listener_open(&s->listener, l, &s->at, on_listener, s);
     if (e != OK) {
         free(s);
         return e;
     }
-    s->ready = loop_fd_new(l, s->fd, on_listener, s);
-    if (s->ready == NULL) {
-        close(s->fd);
-        free(s);
-        return ERR_MEMORY;
-    }
-    loop_fd_set(s->ready, LOOP_READ);
     *out = s;
     return OK;
 }
@@ -514,10 +500,7 @@ void abci_server_close(struct abci_server *s)
 {
     if (s == NULL)
         return;
-    loop_fd_free(s->ready);
-    close(s->fd);
-    if (s->at.kind == IPC_UNIX)
-        unlink(s->at.path);
+    ipc_listener_close(&s->listener);
     while (s->conns != NULL)
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): conn_close takes it off the list */
         conn_close(s->conns);

@@ -1,4 +1,5 @@
 #include "rt/ipc_link.h"
+#include "rt/ipc_listener.h"
 #include "rt/log.h"
 #include "rt/path.h"
 
@@ -43,8 +44,7 @@ struct ipc_conn {
 struct ipc_server {
     struct loop *loop;
     struct ipc_server_options o;
-    int fd;
-    struct loop_fd *ready;
+    struct ipc_listener listener;
     struct ipc_conn *conns;
     uint32_t conn_count;
     uint64_t numbers; /* given to connections so far */
@@ -238,16 +238,10 @@ static void on_listener(void *ctx, int events)
 {
     (void)events;
     struct ipc_server *s = ctx;
-    int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    bool full = s->conn_count >= s->o.connections_max;
+    int fd = ipc_listener_accept(&s->listener, full, "ipc-connection-refused");
     if (fd < 0)
         return;
-    bool allowed = s->o.at.kind != IPC_UNIX || ipc_link_peer_allowed(fd);
-    if (!allowed || s->conn_count >= s->o.connections_max) {
-        log_warn("ipc-connection-refused", "reason=\"%s\"",
-                 allowed ? "too many connections" : "another user");
-        close(fd);
-        return;
-    }
     enum err e = conn_open(s, fd);
     if (e != OK)
         log_error("ipc-accept-failed", "reason=\"%s\"", err_text(e));
@@ -270,18 +264,11 @@ enum err ipc_server_open(struct ipc_server **out, struct loop *l,
         e = ipc_link_token(s->token, o->at.token_file, true);
     }
     if (e == OK)
-        e = ipc_link_listen(&s->fd, &s->o.at);
+        e = ipc_listener_open(&s->listener, l, &s->o.at, on_listener, s);
     if (e != OK) {
         free(s);
         return e;
     }
-    s->ready = loop_fd_new(l, s->fd, on_listener, s);
-    if (s->ready == NULL) {
-        close(s->fd);
-        free(s);
-        return ERR_MEMORY;
-    }
-    loop_fd_set(s->ready, LOOP_READ);
     *out = s;
     return OK;
 }
@@ -295,10 +282,7 @@ void ipc_server_close(struct ipc_server *s)
 {
     if (s == NULL)
         return;
-    loop_fd_free(s->ready);
-    close(s->fd);
-    if (s->o.at.kind == IPC_UNIX)
-        unlink(s->o.at.path);
+    ipc_listener_close(&s->listener);
     while (s->conns != NULL) {
         struct ipc_conn *c = s->conns;
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): conn_drop takes it off the list */
