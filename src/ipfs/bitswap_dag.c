@@ -403,6 +403,14 @@ void bitswap_dag_leave(struct bitswap_dags *d, uint32_t entry)
     dag_of(d, e)->waiting--;
 }
 
+void bitswap_dag_cancel(struct bitswap_dags *d, uint32_t entry)
+{
+    struct bitswap_dag_entry *e = at(d, entry);
+    bitswap_dag_leave(d, entry);
+    if (e->waiting == 0)
+        e->passed_ms = 0;
+}
+
 /* ---- blocks come ----------------------------------------------------------------------------- */
 
 /* Frees what is here for readers that have not come for a while. */

@@ -104,6 +104,9 @@ void bitswap_dag_copy(const struct bitswap_dags *d, uint32_t entry, struct mspan
 size_t bitswap_dag_size(const struct bitswap_dags *d, uint32_t entry);
 void bitswap_dag_done(struct bitswap_dags *d, uint32_t entry, uint64_t now_ms);
 void bitswap_dag_leave(struct bitswap_dags *d, uint32_t entry);
+/* The same for a reader that has the block from elsewhere: the want is withdrawn at the next step.
+ */
+void bitswap_dag_cancel(struct bitswap_dags *d, uint32_t entry);
 
 /* bitswap_dag_came takes a verified block. All who wait for it in bitswap_dag_look have been given
  * it by the host: their entries end here. */

@@ -168,31 +168,38 @@ static enum err open_routing(struct ipfsd *n)
     return routing_door_open(&n->routing_door, &o);
 }
 
-/* What stands behind the gateway: content that owners push, and other nodes. */
+/* What stands behind the gateway: content that owners push. */
 static enum err open_behind(struct ipfsd *n)
 {
-    const struct settings *s = &n->settings;
-    n->chain.nodes = s->chains;
     const struct push_options push = { .storer = &n->storer,
                                        .ask = push_ask_chain,
                                        .ctx = &n->chain };
     TRY(push_open(&n->push, &push));
-    TRY(open_routing(n));
+    return open_routing(n);
+}
+
+/* Others that have what this node has not: of all kinds for a gateway that fetches; else the peers
+ * of the swarm, for pins and Kubo's RPC. */
+static enum err open_remote(struct ipfsd *n)
+{
+    const struct settings *s = &n->settings;
+    bool all = s->gateway && s->gateway_remote;
     n->source = n->local;
-    if (!s->gateway_remote)
+    if (!all && n->p2p == NULL)
         return OK;
     struct remote_options o = { .loop = n->loop,
                                 .http = n->http,
                                 .ranks = n->ranks,
                                 .local = &n->local,
-                                .chain = &n->chain,
-                                .find = n->find_http,
-                                .last = n->p2p == NULL ? NULL : p2p_node_source(n->p2p),
+                                .chain = all ? &n->chain : NULL,
+                                .find = all ? n->find_http : NULL,
+                                .swarm = p2p_node_peers(n->p2p),
                                 .self = s->url[0] == '\0' ? NULL : s->url };
-    for (; o.peer_count < s->peers.count; o.peer_count++)
+    for (; all && o.peer_count < s->peers.count; o.peer_count++)
         o.peers[o.peer_count] = s->peers.urls[o.peer_count];
     TRY(remote_open(&n->remote, &o));
-    n->source = remote_source(n->remote);
+    if (all)
+        n->source = remote_source(n->remote);
     return OK;
 }
 
@@ -206,11 +213,14 @@ static enum err publish(struct ipfsd *n)
 
 enum err door_open(struct ipfsd *n)
 {
+    n->chain.nodes = n->settings.chains;
+    TRY(open_remote(n));
     if (!n->settings.gateway)
         return OK;
     TRY(open_behind(n));
     const struct gateway_http_options o = { .store = n->repo.store,
                                             .source = &n->source,
+                                            .remote = n->settings.gateway_remote ? n->remote : NULL,
                                             .local = &n->local,
                                             .names = n->names,
                                             .gateway_hosts = n->settings.gateway_hosts,

@@ -25,7 +25,7 @@ enum {
     EXCHANGE_CAME =
         256, /* blocks that have come elsewhere, between two turns; more: all are looked for */
     EXCHANGE_CONNECTIONS_MAX = 4096,
-    EXCHANGE_ASKS = 32,      /* calls that wait for a block at a time; more are told ERR_BUSY */
+    EXCHANGE_ASKS = 128,     /* blocks that are waited for at a time; more are told ERR_BUSY */
     EXCHANGE_GET_MS = 20000, /* for one block, when wait_ms is 0 */
     EXCHANGE_TICK_MS = 100,
     EXCHANGE_LOSSES = 8, /* outbound streams lost in a row before a peer is asked nothing more */
@@ -58,6 +58,16 @@ void exchange_gone(struct exchange *x, uint32_t connection);
  * ERR_CLOSED (stopping). A reader that takes the blocks of a DAG depth first finds most of them
  * here already (ipfs/bitswap_dag). has is always ERR_NOT_FOUND. Valid while x is. */
 struct block_source exchange_source(struct exchange *x);
+
+/* exchange_want asks for a block without waiting for it. With OK fn(ctx, ...) is called once, from
+ * any thread, perhaps before this returns: with OK and data, which is given (free; it may be
+ * empty), or with an error of the source above and none. It must not call the exchange.
+ * exchange_unwant takes it back: true when fn has not been called and will not be.
+ * Any thread, until x is closed. ERR_MEMORY, ERR_BUSY (EXCHANGE_ASKS), ERR_CLOSED. */
+typedef void (*exchange_over_fn)(void *ctx, enum err result, struct mspan data);
+NODISCARD enum err exchange_want(struct exchange *x, uint64_t *id, const struct block_key *key,
+                                 exchange_over_fn fn, void *ctx);
+bool exchange_unwant(struct exchange *x, uint64_t id);
 
 /* exchange_came: a block has come to what peers are given (NULL: some have), by a push, by sealing;
  * those who wait for it get it. Any thread, until exchange_stop. */

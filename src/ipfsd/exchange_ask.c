@@ -63,20 +63,46 @@ void exchange_ask_peer(struct exchange *x, uint32_t connection)
 /* ---- who waits; under the lock -----------------------------------------------------------------
  */
 
-static void take(struct exchange_ask *a, struct span data)
+/* Room for a block that has come: the waiting thread's own, or memory that is given away. */
+static enum err make_room(struct exchange_ask *a, size_t size)
 {
     a->got = true;
-    a->size = data.n;
-    a->result = data.n > a->buf.n ? ERR_LIMIT : OK;
+    a->size = size;
+    if (a->fn == NULL)
+        return size > a->buf.n ? ERR_LIMIT : OK;
+    a->buf = (struct mspan){ malloc(size + 1), size };
+    return a->buf.p == NULL ? ERR_MEMORY : OK;
+}
+
+static void take(struct exchange_ask *a, struct span data)
+{
+    a->result = make_room(a, data.n);
     if (a->result == OK && data.n > 0)
         memcpy(a->buf.p, data.p, data.n);
+}
+
+/* It is out of the list. A thread wakes up; whoever does not wait is called, and its ask is freed.
+ */
+static void finish(struct exchange *x, struct exchange_ask *a)
+{
+    x->ask_count--;
+    a->over = true;
+    if (a->fn == NULL) {
+        pthread_cond_broadcast(&x->over);
+        return;
+    }
+    if (a->result != OK) {
+        free(a->buf.p);
+        a->buf = (struct mspan){ NULL, 0 };
+    }
+    a->fn(a->ctx, a->result, a->buf);
+    free(a);
 }
 
 /* A wanted block has come; its digest has been computed from it. */
 enum err exchange_ask_put(void *ctx, const struct block_key *key, struct span data)
 {
     struct exchange *x = ctx;
-    bool anybody = false;
     x->figures.blocks_received++;
     x->figures.bytes_received += data.n;
     pthread_mutex_lock(&x->lock);
@@ -89,12 +115,9 @@ enum err exchange_ask_put(void *ctx, const struct block_key *key, struct span da
         take(a, data);
         /* One that has no entry yet leaves the list of those who have. */
         *at = a->next;
-        x->ask_count--;
-        a->over = anybody = true;
+        finish(x, a);
     }
     bitswap_dag_came(&x->dags, key, data, exchange_now(x));
-    if (anybody)
-        pthread_cond_broadcast(&x->over);
     pthread_mutex_unlock(&x->lock);
     return OK;
 }
@@ -102,9 +125,7 @@ enum err exchange_ask_put(void *ctx, const struct block_key *key, struct span da
 /* Copies a block that is here, with the lock let go meanwhile. */
 static void copy_out(struct exchange *x, struct exchange_ask *a)
 {
-    a->size = bitswap_dag_size(&x->dags, a->entry);
-    a->result = a->size > a->buf.n ? ERR_LIMIT : OK;
-    a->got = true;
+    a->result = make_room(a, bitswap_dag_size(&x->dags, a->entry));
     pthread_mutex_unlock(&x->lock);
     if (a->result == OK)
         bitswap_dag_copy(&x->dags, a->entry, a->buf);
@@ -130,9 +151,7 @@ static void give_up(struct exchange *x, struct exchange_ask *a)
     if (a->entry != BITSWAP_DAG_NONE)
         bitswap_dag_leave(&x->dags, a->entry);
     a->size = 0;
-    a->over = true;
-    x->ask_count--;
-    pthread_cond_broadcast(&x->over);
+    finish(x, a);
 }
 
 static void asks_sweep(struct exchange *x)
@@ -164,17 +183,12 @@ static void asks_place(struct exchange *x)
             at = &a->next;
             continue;
         }
-        struct mspan room = { a->buf.p, a->buf.n };
-        a->size = bitswap_dag_size(&x->dags, a->entry);
-        a->result = a->size > room.n ? ERR_LIMIT : OK;
-        a->got = true;
+        a->result = make_room(a, bitswap_dag_size(&x->dags, a->entry));
         if (a->result == OK)
-            bitswap_dag_copy(&x->dags, a->entry, room);
+            bitswap_dag_copy(&x->dags, a->entry, a->buf);
         bitswap_dag_done(&x->dags, a->entry, exchange_now(x));
         *at = a->next;
-        x->ask_count--;
-        a->over = true;
-        pthread_cond_broadcast(&x->over);
+        finish(x, a);
     }
 }
 
@@ -323,6 +337,60 @@ static enum err source_get(void *ctx, size_t *size, struct mspan buf, const stru
     *size = a.size;
     pthread_mutex_unlock(&x->lock);
     return e;
+}
+
+/* ---- without waiting ---------------------------------------------------------------------------
+ */
+
+enum err exchange_want(struct exchange *x, uint64_t *id, const struct block_key *key,
+                       exchange_over_fn fn, void *ctx)
+{
+    struct exchange_ask *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return ERR_MEMORY;
+    *a = (struct exchange_ask){ .key = *key, .entry = BITSWAP_DAG_NONE, .fn = fn, .ctx = ctx };
+    pthread_mutex_lock(&x->lock);
+    *id = a->id = ++x->ask_ids;
+    enum err e = x->closed ? ERR_CLOSED : x->ask_count >= EXCHANGE_ASKS ? ERR_BUSY : OK;
+    if (e == OK)
+        x->ask_count++; /* until it is over */
+    if (e == OK && look(x, a) == OK) {
+        finish(x, a);
+        a = NULL;
+    } else if (e == OK) {
+        a->deadline_ms = clock_mono_ms() + x->o.wait_ms;
+        a->next = x->asks;
+        x->asks = a;
+        a = NULL;
+    }
+    exchange_wake(x); /* the window has moved */
+    pthread_mutex_unlock(&x->lock);
+    free(a);
+    return e;
+}
+
+bool exchange_unwant(struct exchange *x, uint64_t id)
+{
+    struct exchange_ask *a = NULL;
+    pthread_mutex_lock(&x->lock);
+    for (struct exchange_ask **at = &x->asks; *at != NULL; at = &(*at)->next) {
+        a = *at;
+        if (a->id == id) {
+            *at = a->next;
+            break;
+        }
+        a = NULL;
+    }
+    if (a != NULL) {
+        if (a->entry != BITSWAP_DAG_NONE)
+            bitswap_dag_cancel(&x->dags, a->entry);
+        x->ask_count--;
+    }
+    pthread_mutex_unlock(&x->lock);
+    if (a != NULL)
+        exchange_wake(x);
+    free(a);
+    return a != NULL;
 }
 
 static enum err source_has(void *ctx, const struct block_key *key)

@@ -42,9 +42,13 @@ struct exchange_peer {
     uint32_t inbound;
 };
 
-/* A thread that waits for a block, on its stack; in the list until it is over. */
+/* Who waits for a block: a thread, then it lies on its stack; or fn, then it is freed when it is
+ * over. In the list until then. */
 struct exchange_ask {
     struct exchange_ask *next;
+    uint64_t id;
+    exchange_over_fn fn; /* NULL: a thread waits */
+    void *ctx;
     struct block_key key;
     struct mspan buf;
     size_t size;
@@ -83,6 +87,7 @@ struct exchange {
     struct exchange_tried *tried; /* by session */
     struct exchange_ask *asks;
     uint32_t ask_count;
+    uint64_t ask_ids;
     bool closed;
     uint8_t came[EXCHANGE_CAME][BLOCK_DIGEST_SIZE];
     size_t came_count; /* more than there is place for: any */

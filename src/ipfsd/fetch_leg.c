@@ -1,6 +1,6 @@
 #include "ipfsd/fetch_leg.h"
 
-#include "ipfs/blockio.h"
+#include "ipfsd/fetch.h"
 #include "rt/clock.h"
 #include "rt/http_client.h"
 
@@ -21,9 +21,12 @@ struct fetch_hub {
     atomic_uint refs;
 };
 
-/* References: the owner's; one while libcurl has the transfer; one while the event is posted. */
+/* References: the owner's; one while libcurl has the transfer; one while the event is posted; one
+ * while peers are asked. */
 struct fetch_leg {
     struct fetch_hub *hub;
+    struct fetch_peers peers; /* ask NULL: a transfer */
+    uint64_t want;            /* of the peers */
     struct fetch_leg_options o;
     char url[FETCH_LEG_URL_MAX];
     struct loop_event event;
@@ -324,10 +327,53 @@ enum err fetch_leg_open(struct fetch_leg **out, struct fetch_hub *h,
     return OK;
 }
 
+/* On a thread of the peers. */
+static void on_peers(void *ctx, enum err result, struct mspan data)
+{
+    struct fetch_leg *l = ctx;
+    pthread_mutex_lock(&l->hub->lock);
+    l->buf = data.p;
+    l->size = data.n;
+    l->end = data.n;
+    l->state.bytes = data.n;
+    pthread_mutex_unlock(&l->hub->lock);
+    end(l, result, 0);
+    unref(l);
+}
+
+enum err fetch_leg_peers(struct fetch_leg **out, struct fetch_hub *h,
+                         const struct fetch_peers *peers, const struct content_key *key)
+{
+    struct block_key k = { .codec = key->codec };
+    struct fetch_leg *l = calloc(1, sizeof(*l));
+    *out = NULL;
+    if (l == NULL)
+        return ERR_MEMORY;
+    memcpy(k.digest, key->digest, sizeof(k.digest));
+    l->peers = *peers;
+    l->hub = h;
+    atomic_fetch_add(&h->refs, 1);
+    atomic_init(&l->refs, 2);
+    enum err e = peers->ask(peers->ctx, &l->want, &k, on_peers, l);
+    if (e != OK) {
+        unref(l);
+        unref(l);
+        return e;
+    }
+    *out = l;
+    return OK;
+}
+
 void fetch_leg_close(struct fetch_leg *l)
 {
     if (l == NULL)
         return;
+    if (l->peers.ask != NULL) {
+        if (l->peers.cancel(l->peers.ctx, l->want))
+            unref(l);
+        unref(l);
+        return;
+    }
     pthread_mutex_lock(&l->hub->lock);
     l->closed = true;
     if (!l->state.ended)

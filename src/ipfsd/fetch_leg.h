@@ -1,5 +1,5 @@
-/* fetch_leg: one HTTP transfer of a fetch, run by the loop and read by another thread. Private to
- * ipfsd/fetch.
+/* fetch_leg: one HTTP transfer of a fetch, run by the loop and read by another thread; or one block
+ * asked of peers, which looks the same. Private to ipfsd/fetch.
  *
  * The loop only moves bytes: into a ring that the reader empties (a stream; a full ring pauses the
  * sender), or into a buffer of at most one block. Whoever opens legs waits on their hub. Closing
@@ -20,8 +20,10 @@ enum {
 
 struct loop;
 struct http_client;
+struct content_key;
 struct fetch_hub;
 struct fetch_leg;
+struct fetch_peers;
 
 /* What the legs of one fetch share: a lock, and a signal that something has happened. */
 NODISCARD struct fetch_hub *fetch_hub_new(void); /* NULL: out of memory */
@@ -51,6 +53,11 @@ struct fetch_leg_options {
 /* fetch_leg_open asks the loop to start. ERR_MEMORY, ERR_LIMIT (URL). Not under the lock. */
 NODISCARD enum err fetch_leg_open(struct fetch_leg **out, struct fetch_hub *h,
                                   const struct fetch_leg_options *o);
+/* fetch_leg_peers asks peers (copied) for a block. ERR_MEMORY, and as their ask. Not under the
+ * lock.
+ */
+NODISCARD enum err fetch_leg_peers(struct fetch_leg **out, struct fetch_hub *h,
+                                   const struct fetch_peers *peers, const struct content_key *key);
 void fetch_leg_close(struct fetch_leg *l); /* NULL is fine; not under the lock */
 
 /* What is known. Under the hub's lock. */

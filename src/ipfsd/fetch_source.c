@@ -140,6 +140,23 @@ static void words_of_http(char *out, size_t size, const struct fetch_source *s)
         snprintf(out, size, "%s", words_of_error(s));
 }
 
+/* Peers are many. */
+static void words_of_peers(char *out, size_t size, const struct fetch_source *s)
+{
+    const char *words = s->blocks > 0 ? "served well" : s->asked ? "were slower" : "were not asked";
+    if (s->fault == FETCH_FAULT_DIGEST)
+        words = "sent bytes that do not match their CID";
+    else if (s->fault == FETCH_FAULT_SILENT)
+        words = "kept silent";
+    else if (s->fault != FETCH_FAULT_NONE && s->err == ERR_NOT_FOUND)
+        words = "have not got it, nor were others found that have";
+    else if (s->fault != FETCH_FAULT_NONE && s->err == ERR_TIMEOUT)
+        words = "did not give it in time";
+    else if (s->fault != FETCH_FAULT_NONE)
+        words = err_text(s->err);
+    snprintf(out, size, "%s", words);
+}
+
 void fetch_source_why(char *out, size_t size, const struct fetch_source *s)
 {
     static const char *const words[] = {
@@ -152,10 +169,15 @@ void fetch_source_why(char *out, size_t size, const struct fetch_source *s)
         [FETCH_FAULT_NO_CAR] = "sent what is not an archive",
         [FETCH_FAULT_STRANGE] = "sent blocks that the content does not link to",
     };
-    if (s->fault == FETCH_FAULT_HTTP)
+    if (s->peers)
+        words_of_peers(out, size, s);
+    else if (s->fault == FETCH_FAULT_HTTP)
         words_of_http(out, size, s);
     else if (s->fault != FETCH_FAULT_NONE)
         snprintf(out, size, "%s", words[s->fault]);
     else
-        snprintf(out, size, "%s", s->blocks > 0 ? "served well" : "was not asked");
+        snprintf(out, size, "%s",
+                 s->blocks > 0 ? "served well"
+                 : s->asked    ? "was slower"
+                               : "was not asked");
 }

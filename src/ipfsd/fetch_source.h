@@ -27,6 +27,8 @@ struct fetch_source {
     enum fetch_fault fault;      /* the last one */
     enum err err;
     uint16_t status;
+    bool peers; /* no gateway: the peers of the swarm */
+    bool asked;
     bool banned;       /* has lied */
     bool streamed;     /* has been asked for the stream in this round */
     uint32_t active;   /* legs under way */

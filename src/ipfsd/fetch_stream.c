@@ -35,8 +35,12 @@ static enum err open_leg(struct fetch *f, uint32_t i)
         return ERR_MEMORY;
     TRY(fetch_leg_open(&st->leg, f->hub, &o));
     car_parser_init(&st->parser, (struct mspan){ st->memory, CAR_SECTION_MAX });
-    f->sources[i].streamed = true;
+    f->sources[i].streamed = f->sources[i].asked = true;
     st->source = i;
+    st->begun_ms = clock_mono_ms();
+    st->met = 0;
+    if (f->beside == BESIDE_OFF)
+        f->beside = BESIDE_NOT_YET; /* there are others now */
     st->held = 0;
     st->strange = st->repeats = 0;
     st->silent_ms = st->silent_mark = st->waited_ms = st->pace_mark = 0;
@@ -54,11 +58,12 @@ static enum err next_round(struct fetch *f)
             hope = true;
         }
     }
-    if (!hope || st->delivered > 0 || ++st->round >= FETCH_ROUNDS) {
+    /* Where peers can be asked nobody waits: block by block all are raced. */
+    if (!hope || f->peers.ask != NULL || st->delivered > 0 || ++st->round >= FETCH_ROUNDS) {
         fetch_stream_close(f);
         return OK;
     }
-    uint64_t until = clock_mono_ms() + ((uint64_t)f->backoff_ms << st->round);
+    uint64_t until = clock_mono_ms() + ((uint64_t)f->race.backoff_ms << st->round);
     for (uint64_t now; (now = clock_mono_ms()) < until && fetch_alive(f) == OK;)
         fetch_hub_wait_since(f->hub, fetch_hub_count(f->hub), until - now);
     return OK;
@@ -66,12 +71,12 @@ static enum err next_round(struct fetch *f)
 
 static enum err next_source(struct fetch *f)
 {
-    if (f->stream.delivered > FETCH_AGAIN_MAX) {
+    if (f->stream.delivered > FETCH_AGAIN_MAX || f->beside == BESIDE_ON) {
         fetch_stream_close(f);
         return OK;
     }
     for (uint32_t i = 0; i < f->source_count; i++) {
-        if (!f->sources[i].banned && !f->sources[i].streamed)
+        if (!f->sources[i].banned && !f->sources[i].streamed && !f->sources[i].peers)
             return open_leg(f, i);
     }
     return next_round(f);
@@ -111,30 +116,38 @@ static uint64_t patience(const struct fetch *f, struct fetch_stream *st,
         st->pace_mark = s->bytes;
         st->waited_ms = 0;
     }
-    uint64_t silence = left_of(s->replied ? f->idle_ms : f->first_ms, st->silent_ms);
+    uint64_t silence = s->replied ? f->idle_ms : f->first_ms;
+    if (f->beside == BESIDE_ON) /* others give what this one does not */
+        silence = min64(silence, f->race.stall_ms);
+    silence = left_of(silence, st->silent_ms);
     uint64_t pace = left_of((uint64_t)f->idle_ms * 3, st->waited_ms);
     *fault = silence == 0 ? FETCH_FAULT_SILENT : FETCH_FAULT_SLOW;
     return min64(silence, pace);
 }
 
-/* Waits until there are bytes or the leg has ended; false: patience is over. */
-static bool wait_for_bytes(struct fetch *f, struct fetch_leg_state *s, enum fetch_fault *fault)
+static void look(struct fetch *f, struct fetch_leg_state *s)
+{
+    fetch_hub_lock(f->hub);
+    fetch_leg_look(f->stream.leg, s);
+    fetch_hub_unlock(f->hub);
+}
+
+/* Waits until something has happened since the signal `seen`; false: patience is over. */
+static bool wait_for_bytes(struct fetch *f, struct fetch_leg_state *s, enum fetch_fault *fault,
+                           uint64_t seen, uint64_t wait_ms)
 {
     struct fetch_stream *st = &f->stream;
-    uint64_t left = 1;
-    fetch_hub_lock(f->hub);
-    for (;;) {
-        fetch_leg_look(st->leg, s);
-        left = patience(f, st, s, fault);
-        if (s->data.n > 0 || s->ended || left == 0 || atomic_load(&f->cancelled))
-            break;
+    look(f, s);
+    uint64_t left = patience(f, st, s, fault);
+    if (s->data.n == 0 && !s->ended && left > 0) {
         uint64_t before = clock_mono_ms();
-        fetch_hub_wait(f->hub, left);
+        fetch_hub_wait_since(f->hub, seen, min64(left, wait_ms));
         uint64_t waited = clock_mono_ms() - before;
         st->waited_ms += waited;
         st->silent_ms += waited;
+        look(f, s);
+        left = patience(f, st, s, fault);
     }
-    fetch_hub_unlock(f->hub);
     return left > 0 || s->data.n > 0 || s->ended;
 }
 
@@ -173,6 +186,13 @@ static enum err take_block(struct fetch *f, bool *taken, struct fetch_block *out
         count_waste(f, &st->strange, item->data.n, FETCH_FAULT_STRANGE);
         return OK;
     }
+    if (mark == FETCH_COME && f->beside == BESIDE_ON) {
+        if (++st->met >= FETCH_MET) { /* what follows is here, or asked for */
+            leave_source(f, FETCH_FAULT_NONE, NULL);
+            fetch_stream_close(f);
+        }
+        return OK;
+    }
     if (mark == FETCH_COME) {
         count_waste(f, &st->repeats, item->data.n, FETCH_FAULT_REPEATS);
         return OK;
@@ -183,15 +203,17 @@ static enum err take_block(struct fetch *f, bool *taken, struct fetch_block *out
         return OK;
     }
     TRY(fetch_account(f, &out->key, item->data));
-    fetch_source_good(&f->sources[st->source], f->ranks, item->data.n);
+    fetch_served(f, st->source, item->data.n);
     st->delivered += item->data.n;
+    st->met = 0;
     out->data = item->data;
     *taken = true;
     return OK;
 }
 
 /* One step of the stream that is under way. */
-static enum err step(struct fetch *f, bool *taken, struct fetch_block *out)
+static enum err step(struct fetch *f, bool *taken, struct fetch_block *out, uint64_t seen,
+                     uint64_t wait_ms)
 {
     struct fetch_stream *st = &f->stream;
     struct fetch_leg_state s;
@@ -200,14 +222,15 @@ static enum err step(struct fetch *f, bool *taken, struct fetch_block *out)
     if (st->held > 0)
         fetch_leg_take(st->leg, st->held);
     st->held = 0;
-    bool patient = wait_for_bytes(f, &s, &fault);
+    bool patient = wait_for_bytes(f, &s, &fault, seen, wait_ms);
     TRY(fetch_alive(f));
     if (!patient) {
         leave_source(f, fault, NULL);
         return OK;
     }
     if (s.data.n == 0) {
-        stream_ended(f, &s);
+        if (s.ended)
+            stream_ended(f, &s);
         return OK;
     }
     struct span in = s.data;
@@ -223,14 +246,20 @@ enum err fetch_next(struct fetch *f, struct fetch_block *out)
 {
     bool taken = false;
     *out = (struct fetch_block){ 0 };
+    fetch_beside_taken(f);
     while (!taken) {
+        uint64_t seen = fetch_hub_count(f->hub);
         TRY(fetch_alive(f));
         if (f->stream.done)
             return ERR_NOT_FOUND;
-        if (f->stream.leg == NULL)
+        if (f->stream.leg == NULL) {
             TRY(next_source(f));
-        else
-            TRY(step(f, &taken, out));
+            continue;
+        }
+        uint64_t wait = fetch_beside_step(f, &taken, out);
+        TRY(fetch_alive(f));
+        if (!taken)
+            TRY(step(f, &taken, out, seen, wait));
     }
     return OK;
 }

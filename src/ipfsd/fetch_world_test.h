@@ -15,7 +15,7 @@ struct world_body {
     const struct world_block *loop_of; /* this section again and again after the root's */
     uint8_t *section;
     size_t section_size;
-    bool drip;
+    bool drip, slow;
 };
 
 static inline uint8_t world_byte(const struct world_body *b, uint64_t at)
@@ -38,6 +38,10 @@ static inline int64_t world_read(void *ctx, uint64_t pos, uint8_t *out, size_t m
     if (b->drip) {
         usleep(200000);
         n = 1;
+    }
+    if (b->slow) {
+        usleep(20000);
+        n = n < 20000 ? n : 20000;
     }
     for (size_t i = 0; i < n; i++)
         out[i] = world_byte(b, pos + i);
@@ -162,6 +166,8 @@ static inline void world_car(struct world *w, struct http_request *rq, const cha
         b.stop = w->car_root_end;
     } else if (strcmp(how, "drip") == 0) {
         b.drip = true;
+    } else if (strcmp(how, "slow") == 0) {
+        b.slow = true;
     }
     world_send_car(w, rq, b);
 }

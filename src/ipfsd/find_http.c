@@ -13,6 +13,7 @@ struct ask {
     enum state state;
     struct content_key key;
     uint32_t question;
+    uint64_t begun_ms;
     uint64_t first_ms; /* when the first one was found; 0: none yet */
     struct find_http_urls found;
 };
@@ -22,7 +23,6 @@ struct find_http {
     struct routing *routing; /* of its own: only the routers */
     struct routing_http *routers;
     pthread_mutex_t lock;
-    pthread_cond_t change;
     bool stopped;
     struct loop_event event;
     struct ask asks[FIND_HTTP_ASKS];
@@ -49,7 +49,6 @@ static void on_found(void *ctx, const struct routing_provider *p)
     for (size_t i = 0; i < p->addr_count; i++)
         if (multiaddr_url(url, &p->addrs[i]) == OK)
             add_url(a, url);
-    pthread_cond_broadcast(&a->of->change);
     pthread_mutex_unlock(&a->of->lock);
 }
 
@@ -58,7 +57,6 @@ static void on_over(void *ctx)
     struct ask *a = ctx;
     pthread_mutex_lock(&a->of->lock);
     a->state = a->state == LEFT ? FREE : OVER;
-    pthread_cond_broadcast(&a->of->change);
     pthread_mutex_unlock(&a->of->lock);
 }
 
@@ -69,10 +67,7 @@ static void begin(struct ask *a)
                                   .ctx = a,
                                   .found = on_found,
                                   .over = on_over };
-    bool begun = routing_begin(a->of->routing, &a->question, &q) == OK;
-    a->state = begun ? OPEN : OVER;
-    if (!begun)
-        pthread_cond_broadcast(&a->of->change);
+    a->state = routing_begin(a->of->routing, &a->question, &q) == OK ? OPEN : OVER;
 }
 
 /* Begins what was asked, ends what nobody waits for. No callback comes from within these calls. */
@@ -94,7 +89,6 @@ static void on_event(void *ctx)
 
 enum err find_http_open(struct find_http **out, struct loop *l, const struct config_urls *routers)
 {
-    pthread_condattr_t attr;
     struct find_http *f = calloc(1, sizeof(*f));
     *out = NULL;
     if (f == NULL)
@@ -102,10 +96,6 @@ enum err find_http_open(struct find_http **out, struct loop *l, const struct con
     f->loop = l;
     f->event = (struct loop_event){ .fn = on_event, .ctx = f };
     pthread_mutex_init(&f->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&f->change, &attr);
-    pthread_condattr_destroy(&attr);
     enum err e = routing_open(&f->routing, l);
     if (e == OK)
         e = routing_http_open(&f->routers, l, f->routing, routers);
@@ -116,49 +106,51 @@ enum err find_http_open(struct find_http **out, struct loop *l, const struct con
     return e;
 }
 
-/* Waits on the condition until then at the latest. With the lock held. */
-static void wait_until(struct find_http *f, uint64_t at_ms)
+enum err find_http_begin(struct find_http *f, uint32_t *ticket, const struct content_key *key)
 {
-    struct timespec t = { .tv_sec = (time_t)(at_ms / 1000),
-                          .tv_nsec = (long)(at_ms % 1000) * 1000000 };
-    (void)pthread_cond_timedwait(&f->change, &f->lock, &t);
-}
-
-static void wait_for(struct find_http *f, struct ask *a)
-{
-    uint64_t end = clock_mono_ms() + FIND_HTTP_WAIT_MS;
-    while (!f->stopped && a->state != OVER && a->found.count < FIND_HTTP_MAX) {
-        uint64_t at = a->first_ms == 0 ? end : a->first_ms + FIND_HTTP_MORE_MS;
-        at = at < end ? at : end;
-        if (clock_mono_ms() >= at)
-            return;
-        wait_until(f, at);
-    }
-}
-
-enum err find_http_get(struct find_http *f, struct find_http_urls *out,
-                       const struct content_key *key)
-{
-    struct ask *a = NULL;
-    memset(out, 0, sizeof(*out));
+    enum err e = ERR_BUSY;
     pthread_mutex_lock(&f->lock);
-    for (size_t i = 0; i < FIND_HTTP_ASKS && a == NULL; i++)
-        if (f->asks[i].state == FREE)
-            a = &f->asks[i];
-    enum err e = f->stopped ? ERR_CLOSED : a == NULL ? ERR_BUSY : OK;
-    if (e == OK) {
-        *a = (struct ask){ .of = f, .state = ASKED, .key = *key };
-        loop_post_event(f->loop, &f->event);
-        wait_for(f, a);
-        *out = a->found;
-        e = f->stopped ? ERR_CLOSED : out->count > 0 ? OK : ERR_NOT_FOUND;
-        bool begun = a->state == OPEN;
-        a->state = begun ? LEFT : FREE;
-        if (begun)
-            loop_post_event(f->loop, &f->event);
+    for (uint32_t i = 0; i < FIND_HTTP_ASKS && e != OK; i++) {
+        struct ask *a = &f->asks[i];
+        if (a->state != FREE)
+            continue;
+        *a = (struct ask){ .of = f, .state = ASKED, .key = *key, .begun_ms = clock_mono_ms() };
+        *ticket = i;
+        e = OK;
     }
+    if (f->stopped) {
+        if (e == OK)
+            f->asks[*ticket].state = FREE;
+        e = ERR_CLOSED;
+    }
+    if (e == OK)
+        loop_post_event(f->loop, &f->event);
     pthread_mutex_unlock(&f->lock);
     return e;
+}
+
+bool find_http_look(struct find_http *f, struct find_http_urls *out, uint32_t ticket)
+{
+    pthread_mutex_lock(&f->lock);
+    const struct ask *a = &f->asks[ticket];
+    uint64_t now = clock_mono_ms();
+    *out = a->found;
+    bool over = f->stopped || a->state == OVER || a->found.count == FIND_HTTP_MAX ||
+                now >= a->begun_ms + FIND_HTTP_WAIT_MS ||
+                (a->first_ms != 0 && now >= a->first_ms + FIND_HTTP_MORE_MS);
+    pthread_mutex_unlock(&f->lock);
+    return over;
+}
+
+void find_http_end(struct find_http *f, uint32_t ticket)
+{
+    pthread_mutex_lock(&f->lock);
+    struct ask *a = &f->asks[ticket];
+    bool begun = a->state == OPEN && !f->stopped;
+    a->state = begun ? LEFT : FREE;
+    if (begun)
+        loop_post_event(f->loop, &f->event);
+    pthread_mutex_unlock(&f->lock);
 }
 
 void find_http_stop(struct find_http *f)
@@ -167,7 +159,6 @@ void find_http_stop(struct find_http *f)
         return;
     pthread_mutex_lock(&f->lock);
     f->stopped = true;
-    pthread_cond_broadcast(&f->change);
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -179,7 +170,6 @@ void find_http_close(struct find_http *f)
         loop_run_once(f->loop, 0);
     routing_close(f->routing);
     routing_http_close(f->routers);
-    pthread_cond_destroy(&f->change);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }

@@ -1,6 +1,7 @@
 #include "ipfsd/gateway_http.h"
 #include "api/gateway.h"
 #include "api/gateway_text.h"
+#include "ipfsd/remote.h"
 #include "rt/clock.h"
 
 #include <pthread.h>
@@ -22,10 +23,18 @@ enum {
 
 enum piece_state { PIECE_NONE, PIECE_QUEUED, PIECE_READY };
 
+/* Whether the client of a request has gone. It may be told so after the context is another's. */
+struct watch {
+    atomic_bool gone;
+    atomic_uint refs; /* the request's, the context's */
+};
+
 /* One request whose body is being made. */
 struct context {
     struct gateway_http *g;
     struct http_request *rq;
+    struct watch *watch;          /* NULL: not watched */
+    struct remote_reader *reader; /* NULL: nothing has been asked of others */
     pthread_mutex_t lock;
     bool remote;                     /* on a worker: blocks may come from anywhere */
     const struct block_source *slow; /* where they come from then; NULL: nowhere else */
@@ -77,9 +86,49 @@ static struct context *context_take(struct gateway_http *g)
     return c;
 }
 
+static void watch_unref(void *ctx)
+{
+    struct watch *w = ctx;
+    if (w != NULL && atomic_fetch_sub(&w->refs, 1) == 1)
+        free(w);
+}
+
+static void on_gone(void *ctx)
+{
+    struct watch *w = ctx;
+    atomic_store(&w->gone, true);
+}
+
+/* For requests that may wait for others; in the handler. */
+static void context_watch(struct context *c)
+{
+    if (c->g->o.remote == NULL || c->slow != c->g->o.source)
+        return;
+    c->watch = calloc(1, sizeof(*c->watch));
+    if (c->watch == NULL)
+        return; /* then it holds its place for as long as others may take */
+    atomic_store(&c->watch->refs, 2);
+    http_request_set_data(c->rq, c->watch, watch_unref);
+    http_request_watch(c->rq, on_gone, c->watch);
+}
+
+/* A worker asks, while it waits for others. */
+static bool context_left(void *ctx)
+{
+    struct context *c = ctx;
+    pthread_mutex_lock(&c->lock);
+    bool left = c->abandoned;
+    pthread_mutex_unlock(&c->lock);
+    return left || (c->watch != NULL && atomic_load(&c->watch->gone));
+}
+
 static void context_give(struct context *c)
 {
     struct gateway_http *g = c->g;
+    remote_reader_close(c->reader);
+    c->reader = NULL;
+    watch_unref(c->watch);
+    c->watch = NULL;
     /* Contexts are reused last in, first out: a few stay warm, the rest give their pages back. */
     if (c - g->contexts >= CONTEXTS_WARM)
         (void)madvise(c->memory.p, c->memory.n, MADV_DONTNEED);
@@ -89,13 +138,33 @@ static void context_give(struct context *c)
     pthread_mutex_unlock(&g->lock);
 }
 
+/* On a worker. */
+static enum err get_slow(struct context *c, size_t *size, struct mspan buf,
+                         const struct block_key *key)
+{
+    if (c->reader == NULL)
+        return block_source_get(c->slow, size, buf, key);
+    const struct block_source from = remote_reader_source(c->reader);
+    return block_source_get(&from, size, buf, key);
+}
+
 static enum err context_get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
 {
-    const struct context *c = ctx;
+    struct context *c = ctx;
     enum err e = blockstore_get(c->g->o.store, size, buf, key->digest);
+    if (e == OK)
+        remote_reader_saw(c->reader, key, span_of(buf.p, *size));
     if (e == OK || !c->remote || c->slow == NULL)
         return e;
-    return block_source_get(c->slow, size, buf, key);
+    return get_slow(c, size, buf, key);
+}
+
+/* A worker begins to make the answer or a piece of it. */
+static void open_reader(struct context *c)
+{
+    const struct remote_reader_options o = { .gone = context_left, .ctx = c };
+    if (c->reader == NULL && c->g->o.remote != NULL && c->slow == c->g->o.source)
+        (void)!remote_reader_open(&c->reader, c->g->o.remote, &o); /* else without reading ahead */
 }
 
 static enum err context_has(void *ctx, const struct block_key *key)
@@ -245,6 +314,7 @@ static void respond(struct context *c)
 static void work_open(struct context *c)
 {
     atomic_fetch_add(&c->g->fetched, 1);
+    open_reader(c);
     gateway_open(&c->answer, &c->query, &c->source, c->memory);
     c->opening = false;
     c->state = PIECE_NONE;
@@ -254,6 +324,7 @@ static void work_open(struct context *c)
 static void work_piece(struct context *c)
 {
     size_t n = 0;
+    open_reader(c);
     enum err e = gateway_next(&c->answer, &n, (struct mspan){ c->piece, PIECE });
     pthread_mutex_lock(&c->lock);
     c->piece_err = e;
@@ -423,9 +494,12 @@ static void serve(struct gateway_http *g, struct context *c)
     }
     gateway_open(&c->answer, &c->query, &c->source, c->memory);
     if (c->answer.err != ERR_NOT_FOUND || c->slow == NULL) {
+        if (c->answer.kind != GATEWAY_BODY_TEXT && c->answer.kind != GATEWAY_BODY_BLOCK)
+            context_watch(c);
         respond(c);
         return;
     }
+    context_watch(c);
     c->remote = c->opening = true;
     c->state = PIECE_QUEUED;
     http_request_suspend(c->rq, g->o.open_timeout_ms == 0 ? OPEN_TIMEOUT_MS : g->o.open_timeout_ms);

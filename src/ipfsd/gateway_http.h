@@ -12,11 +12,14 @@
 #include "store/blockstore.h"
 
 struct gateway_http;
+struct remote;
 
 struct gateway_http_options {
     struct blockstore *store;          /* kept */
     const struct block_source *source; /* kept: everything that can be reached; it may block, and
                                           is called by all workers at once. NULL: the store alone */
+    struct remote *remote;             /* kept: what is behind source, for reading ahead; NULL: one
+                                          block after the other */
     const struct block_source *local;  /* kept: the same for requests with Cache-Control:
                                           only-if-cached, without the network. NULL: the store */
     struct names *names;               /* kept. NULL: /ipns/ is refused */

@@ -1,23 +1,31 @@
 #include "ipfsd/gather.h"
 
 #include "codec/links.h"
-#include "ipfsd/find_http.h"
 #include "ipfsd/ipfsd.h"
 #include "ipfsd/p2p_node.h"
+#include "rt/clock.h"
+#include "rt/log.h"
 
 #include <stdlib.h>
 
 enum {
     WANTED_BATCH = 32,
     STACK_MAX = 16384, /* what finds no place is found among the wanted ones later */
+    BACK_MAX = 4096,
 };
+
+static bool caller_gone(void *ctx)
+{
+    return call_gone(ctx);
+}
 
 enum err gather_open(struct gather *g, const char *scratch)
 {
     struct ipfsd *n = g->call->node;
     g->buffer = malloc(BLOCK_SIZE_MAX);
     g->stack = malloc(STACK_MAX * sizeof(*g->stack));
-    if (g->buffer == NULL || g->stack == NULL)
+    g->back = malloc(BACK_MAX * sizeof(*g->back));
+    if (g->buffer == NULL || g->stack == NULL || g->back == NULL)
         return ERR_MEMORY;
     TRY(placements_open(&g->links, scratch));
     struct fetch_options o = { .loop = n->loop,
@@ -25,6 +33,10 @@ enum err gather_open(struct gather *g, const char *scratch)
                                .root = g->order->key,
                                .size_max = g->order->size_max,
                                .ranks = n->ranks,
+                               .peers = p2p_node_peers(n->p2p),
+                               .find = n->find_http,
+                               .gone = caller_gone,
+                               .gone_ctx = g->call,
                                .source_count = g->order->source_count };
     /* A CAR carries more than its blocks, and a source may fail half-way. */
     o.size_max = o.size_max > UINT64_MAX / 2 ? UINT64_MAX : 2 * o.size_max + (64 << 20);
@@ -42,6 +54,8 @@ void gather_close(struct gather *g)
     g->buffer = NULL;
     free(g->stack);
     g->stack = NULL;
+    free(g->back);
+    g->back = NULL;
 }
 
 static void push(struct gather *g, const struct content_key *key)
@@ -60,13 +74,17 @@ static void turn_over(struct gather *g, size_t from)
     }
 }
 
-static enum err take_links(struct gather *g, const struct content_key *key, struct span data)
+/* beside: the block was given beside a stream; what is below it is asked of others, too. */
+static enum err take_links(struct gather *g, const struct content_key *key, struct span data,
+                           bool beside)
 {
     struct links links;
     struct cid cid;
     struct content_key child;
     struct span inlined;
     size_t from = g->stack_count;
+    if (key->codec != CID_CODEC_RAW)
+        g->foretold = 0; /* others come next */
     enum err e = links_init(&links, key->codec, data);
     if (e != OK)
         return call_fail(g->call, e, NULL, "a block of the content is malformed: %s", err_text(e));
@@ -77,7 +95,10 @@ static enum err take_links(struct gather *g, const struct content_key *key, stru
             return call_fail(g->call, ERR_UNSUPPORTED, NULL,
                              "the content links to a block with a hash other than sha2-256");
         TRY(placements_link(&g->links, &child));
-        push(g, &child);
+        if (beside && g->back_count < BACK_MAX)
+            g->back[g->back_count++] = child;
+        else
+            push(g, &child);
     }
     turn_over(g, from);
     return OK;
@@ -94,7 +115,8 @@ static enum err count_block(struct gather *g, uint64_t length)
     return OK;
 }
 
-static enum err take_block(struct gather *g, const struct content_key *key, struct span data)
+static enum err take_block(struct gather *g, const struct content_key *key, struct span data,
+                           bool beside)
 {
     bool fresh;
     enum err e = placements_take(&g->links, &fresh, key);
@@ -102,21 +124,50 @@ static enum err take_block(struct gather *g, const struct content_key *key, stru
         return OK; /* nothing links to it, or it was there before */
     TRY(e);
     TRY(count_block(g, data.n));
-    TRY(take_links(g, key, data));
+    TRY(take_links(g, key, data, beside));
     TRY(g->block(g->ctx, key, data));
     call_progress(g->call, g->phase, g->bytes, g->order->size_max);
     return call_gone(g->call) ? ERR_CLOSED : OK;
+}
+
+static bool is_wanted(struct gather *g, const struct content_key *key)
+{
+    return placements_wants(&g->links, key) == OK;
+}
+
+/* Says what others are to give while the stream brings the front: the end of the content. */
+static void foretell_end(struct gather *g)
+{
+    struct content_key keys[WANTED_BATCH];
+    size_t count = 0;
+    while (g->back_count > 0 && !is_wanted(g, &g->back[g->back_count - 1]))
+        g->back_count--;
+    for (size_t i = g->back_count; i > 0 && count < WANTED_BATCH; i--)
+        if (is_wanted(g, &g->back[i - 1]))
+            keys[count++] = g->back[i - 1];
+    while (g->tail < g->stack_count && !is_wanted(g, &g->stack[g->tail]))
+        g->tail++;
+    for (size_t i = g->tail; i < g->stack_count && count < WANTED_BATCH; i++)
+        if (is_wanted(g, &g->stack[i]))
+            keys[count++] = g->stack[i];
+    fetch_prefetch(g->fetch, keys, count);
 }
 
 static enum err take_stream(struct gather *g)
 {
     struct fetch_block b;
     enum err e;
+    bool shares = false;
     while ((e = fetch_next(g->fetch, &b)) == OK) {
-        TRY(take_block(g, &b.key, b.data));
+        TRY(take_block(g, &b.key, b.data, b.beside));
         if (g->links.wanted_count == 0)
             return OK;
+        if (fetch_shares(g->fetch) && (b.beside || !shares))
+            foretell_end(g);
+        shares = fetch_shares(g->fetch);
     }
+    while (g->back_count > 0)
+        push(g, &g->back[--g->back_count]);
     g->source_failed = e != ERR_NOT_FOUND;
     return e == ERR_NOT_FOUND ? OK : e;
 }
@@ -129,66 +180,12 @@ static enum err local_get(struct gather *g, size_t *size, const struct content_k
                       &k);
 }
 
-/* Gateways that routers know for the content, once. False: there are none. */
-static bool ask_routers(struct gather *g)
-{
-    struct find_http *f = g->call->node->find_http;
-    struct find_http_urls found;
-    uint32_t before = g->order->source_count, added = 0;
-    if (f == NULL || g->asked_routers || before >= FETCH_SOURCES_MAX)
-        return false;
-    g->asked_routers = true;
-    if (find_http_get(f, &found, &g->order->key) != OK)
-        return false;
-    for (size_t i = 0; i < found.count; i++)
-        added += fetch_add(g->fetch, span_str(found.urls[i])) == OK;
-    return added > 0;
-}
-
-static enum err gateways_get(struct gather *g, size_t *size, const struct content_key *key)
-{
-    struct mspan room = { g->buffer, BLOCK_SIZE_MAX };
-    enum err e = fetch_get(g->fetch, size, room, key);
-    if ((e == ERR_NOT_FOUND || e == ERR_TIMEOUT) && ask_routers(g))
-        e = fetch_get(g->fetch, size, room, key);
-    return e;
-}
-
-static enum err peers_get(struct gather *g, size_t *size, const struct content_key *key)
-{
-    struct block_key k = { .codec = key->codec };
-    memcpy(k.digest, key->digest, sizeof(k.digest));
-    return block_source_get(p2p_node_source(g->call->node->p2p), size,
-                            (struct mspan){ g->buffer, BLOCK_SIZE_MAX }, &k);
-}
-
-/* Out of gateways, else from peers of the swarm; from these first once they have been the better.
- */
-static enum err network_get(struct gather *g, size_t *size, const struct content_key *key)
-{
-    enum err e = ERR_NOT_FOUND;
-    if (g->call->node->p2p == NULL)
-        return gateways_get(g, size, key);
-    if (g->peers_first)
-        e = peers_get(g, size, key);
-    if (e == OK || e == ERR_CLOSED)
-        return e;
-    bool asked = g->peers_first;
-    g->peers_first = false;
-    e = gateways_get(g, size, key);
-    if (asked || (e != ERR_NOT_FOUND && e != ERR_TIMEOUT))
-        return e;
-    enum err last = peers_get(g, size, key);
-    g->peers_first = last == OK;
-    return last == OK || last == ERR_CLOSED ? last : e;
-}
-
 static enum err take_wanted(struct gather *g, const struct content_key *key)
 {
     size_t size;
     enum err e = local_get(g, &size, key);
     if (e != OK)
-        e = network_get(g, &size, key);
+        e = fetch_get(g->fetch, &size, (struct mspan){ g->buffer, BLOCK_SIZE_MAX }, key);
     if (e != OK) {
         char why[FETCH_WHY_MAX], text[CID_TEXT_MAX];
         const struct cid cid = cid_of_key(key);
@@ -197,26 +194,42 @@ static enum err take_wanted(struct gather *g, const struct content_key *key)
         g->source_failed = true;
         return call_fail(g->call, e, NULL, "block %s could not be had: %.300s", text, why);
     }
-    return take_block(g, key, span_of(g->buffer, size));
+    return take_block(g, key, span_of(g->buffer, size), false);
+}
+
+/* What comes next is asked for already, unless it is here. */
+static void foretell(struct gather *g, const struct content_key *next)
+{
+    struct content_key ahead[WANTED_BATCH];
+    struct blocks *local = &g->call->node->blocks;
+    size_t count = 0;
+    if (g->foretold > 0) {
+        g->foretold--;
+        return;
+    }
+    for (size_t i = g->stack_count + 1; i > 0 && count < WANTED_BATCH; i--) {
+        const struct content_key *key = i > g->stack_count ? next : &g->stack[i - 1];
+        struct block_key k = { .codec = key->codec };
+        memcpy(k.digest, key->digest, sizeof(k.digest));
+        if (blocks_size(local, NULL, &k) != OK && is_wanted(g, key))
+            ahead[count++] = *key;
+        else if (i > g->stack_count)
+            return; /* what follows is probably here too */
+    }
+    fetch_prefetch(g->fetch, ahead, count);
+    g->foretold = count / 2;
 }
 
 /* Everything below what lies on the stack, depth first: sources read ahead in that order. */
 static enum err take_below(struct gather *g)
 {
-    struct content_key ahead[WANTED_BATCH];
     while (g->stack_count > 0) {
         const struct content_key key = g->stack[--g->stack_count];
         enum err e = placements_wants(&g->links, &key);
         if (e == ERR_NOT_FOUND)
             continue;
         TRY(e);
-        size_t count = 0;
-        if (!g->peers_first) {
-            ahead[count++] = key;
-            for (size_t i = g->stack_count; i > 0 && count < WANTED_BATCH; i--)
-                ahead[count++] = g->stack[i - 1];
-            fetch_prefetch(g->fetch, ahead, count);
-        }
+        foretell(g, &key);
         TRY(take_wanted(g, &key));
     }
     return OK;
@@ -253,7 +266,7 @@ enum err gather_again(void *ctx, const struct content_record *record, struct spa
     TRY(count_block(g, record->length));
     g->again = true;
     if (record->key.codec != CID_CODEC_RAW)
-        TRY(take_links(g, &record->key, data));
+        TRY(take_links(g, &record->key, data, false));
     call_progress(g->call, "resume", g->bytes, g->order->size_max);
     return call_gone(g->call) ? ERR_CLOSED : OK;
 }
@@ -269,10 +282,28 @@ static bool wants_stream(struct gather *g)
     return local_get(g, &size, &g->order->key) != OK;
 }
 
+/* Who was raced for the content, who won, and who failed and why. */
+static void tell(struct gather *g)
+{
+    char story[FETCH_STORY_MAX], text[CID_TEXT_MAX];
+    const struct cid cid = cid_of_key(&g->order->key);
+    struct fetch_stat got = fetch_stat(g->fetch);
+    if (got.blocks == 0)
+        return; /* everything was here */
+    cid_format(text, &cid);
+    fetch_story(g->fetch, story);
+    log_info("fetched", "cid=%s blocks=%llu bytes=%llu ms=%llu story=\"%s\"", text,
+             (unsigned long long)got.blocks, (unsigned long long)got.bytes,
+             (unsigned long long)(clock_mono_ms() - g->begun_ms), story);
+}
+
 enum err gather_run(struct gather *g)
 {
+    g->begun_ms = clock_mono_ms();
     TRY(link_root(g));
     if (wants_stream(g))
         TRY(take_stream(g));
-    return take_missing(g);
+    TRY(take_missing(g));
+    tell(g);
+    return OK;
 }

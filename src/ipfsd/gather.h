@@ -1,6 +1,6 @@
 /* gather: brings every block of a DAG, each once, in any order, to a function: out of the local
- * store and the sealed replicas first, then from gateways (those of the order, then those that
- * routers know), then from peers by bitswap. Links,
+ * store and the sealed replicas first, then from the network, where gateways (those of the order,
+ * then those that routers know) and peers are raced (ipfsd/fetch, docs/design/fetching.md). Links,
  * repeats and what is missing are kept in a scratch file, so that memory is flat. One thread. */
 #ifndef CRUST_IPFSD_GATHER_H
 #define CRUST_IPFSD_GATHER_H
@@ -21,10 +21,14 @@ struct gather {
     uint8_t *buffer;           /* for one block */
     struct content_key *stack; /* what comes next depth first, the next one on top */
     size_t stack_count;
-    bool peers_first; /* they had the last block, and the gateways had not */
-    uint64_t bytes;   /* of blocks taken */
+    /* While a stream brings the front: what is below blocks that others gave, the last on top; and
+     * how far the stack has been looked through from its other end. */
+    struct content_key *back;
+    size_t back_count, tail;
+    size_t foretold; /* blocks that may be taken before the next ones are said again */
+    uint64_t bytes;  /* of blocks taken */
     uint64_t blocks;
-    bool asked_routers; /* who else has it */
+    uint64_t begun_ms;
     bool source_failed; /* that is why gather_run failed */
     bool again;         /* some were taken in an earlier run */
 };

@@ -42,7 +42,7 @@ struct ipfsd {
     struct block_source source; /* the gateway's: the same, and what it can fetch */
     struct chain_read chain;    /* for push and remote */
     struct push *push;          /* with the gateway */
-    struct remote *remote;      /* NULL: the gateway fetches nothing */
+    struct remote *remote;      /* NULL: nothing is fetched for gateway, pins, RPC */
     struct names *names;
     struct name_net *name_net;         /* where names are asked for, and told */
     struct routing_door *routing_door; /* NULL: we are no router */

@@ -43,12 +43,13 @@ struct kubo_call {
     struct kubo_io *io;
     const struct kubo_plan *plan;
     const char *content_type;
-    uint64_t client;            /* towards the storer */
-    uint64_t deadline_ms;       /* clock_mono_ms; 0: none */
-    bool keep;                  /* what is read from elsewhere than the store is kept there */
-    bool dirty;                 /* something has been kept since the last commit */
-    uint64_t fetched;           /* blocks kept, in all */
-    char why[KUBO_RPC_WHY_MAX]; /* in case of failure; "" to say only the error's text */
+    uint64_t client;              /* towards the storer */
+    uint64_t deadline_ms;         /* clock_mono_ms; 0: none */
+    bool keep;                    /* what is read from elsewhere than the store is kept there */
+    bool dirty;                   /* something has been kept since the last commit */
+    uint64_t fetched;             /* blocks kept, in all */
+    struct remote_reader *reader; /* NULL: nothing has been read, or nobody is asked */
+    char why[KUBO_RPC_WHY_MAX];   /* in case of failure; "" to say only the error's text */
 };
 
 /* kubo_io_answer says what follows; before the first write. */

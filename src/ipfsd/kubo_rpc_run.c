@@ -4,6 +4,7 @@
 #include "codec/json_out.h"
 #include "ipfs/car_stream.h"
 #include "ipfsd/kubo_rpc_http.h"
+#include "ipfsd/remote.h"
 #include "rt/clock.h"
 #include "store/collect.h"
 
@@ -440,6 +441,8 @@ enum err kubo_call_run(struct kubo_call *c)
     if (c->plan->timeout_ms != 0)
         c->deadline_ms = clock_deadline((int64_t)c->plan->timeout_ms);
     enum err e = perform(c);
+    remote_reader_close(c->reader);
+    c->reader = NULL;
     if (c->dirty && e != ERR_CLOSED) { /* what was fetched stays until it is collected */
         enum err kept = kubo_call_commit(c);
         if (e == OK && kept != ERR_FULL)

@@ -3,7 +3,7 @@
 #include "ipfs/unixfs_path.h"
 #include "ipfsd/kubo_rpc_http.h"
 #include "ipfsd/names.h"
-#include "ipfsd/p2p_node.h"
+#include "ipfsd/remote.h"
 #include "rt/clock.h"
 
 #include <stdarg.h>
@@ -68,14 +68,26 @@ struct block_source kubo_call_store(struct kubo_call *c)
     return (struct block_source){ .ctx = c->node->repo.store, .get = store_get, .has = store_has };
 }
 
-/* Those who may have what this node has not; NULL: nobody is asked. */
-static const struct block_source *others(const struct kubo_call *c)
+static bool asks_others(const struct kubo_call *c)
 {
-    if (kubo_rpc_option(c->plan, KUBO_OPT_OFFLINE, 0) != 0)
-        return NULL;
-    if (c->node->remote != NULL)
-        return &c->node->source;
-    return c->node->p2p == NULL ? NULL : p2p_node_source(c->node->p2p);
+    return c->node->remote != NULL && kubo_rpc_option(c->plan, KUBO_OPT_OFFLINE, 0) == 0;
+}
+
+static bool nobody_waits(void *ctx)
+{
+    const struct kubo_call *c = ctx;
+    return !kubo_io_alive(c->io) || atomic_load(&c->node->stopping) ||
+           (c->deadline_ms != 0 && clock_left(c->deadline_ms) == 0);
+}
+
+/* The command's reader, from its first block on: it sees what is read here, and so what comes next.
+ */
+static enum err open_reader(struct kubo_call *c)
+{
+    const struct remote_reader_options o = { .gone = nobody_waits, .ctx = c, .insists = true };
+    if (c->reader != NULL || !asks_others(c))
+        return OK;
+    return remote_reader_open(&c->reader, c->node->remote, &o);
 }
 
 /* A block from elsewhere goes into the store, as in Kubo. A read does without when it is full. */
@@ -97,14 +109,16 @@ static enum err keep(struct kubo_call *c, const struct block_key *key, struct sp
 static enum err fetch(struct kubo_call *c, size_t *size, struct mspan buf,
                       const struct block_key *key)
 {
-    const struct block_source *from = others(c);
     uint64_t give_up = clock_deadline(KUBO_RPC_BLOCK_MS);
-    if (from == NULL)
+    if (c->reader == NULL)
         return ERR_NOT_FOUND;
+    const struct block_source from = remote_reader_source(c->reader);
     for (;;) {
-        enum err e = block_source_get(from, size, buf, key);
+        enum err e = block_source_get(&from, size, buf, key);
         if (e == OK)
             return keep(c, key, span_of(buf.p, *size));
+        if (e == ERR_CLOSED && c->deadline_ms != 0 && clock_left(c->deadline_ms) == 0)
+            return ERR_TIMEOUT;
         if (e != ERR_NOT_FOUND && e != ERR_TIMEOUT && e != ERR_BUSY)
             return e;
         if (!kubo_io_alive(c->io))
@@ -122,7 +136,10 @@ static enum err any_get(void *ctx, size_t *size, struct mspan buf, const struct 
     struct kubo_call *c = ctx;
     if (c->deadline_ms != 0 && clock_left(c->deadline_ms) == 0)
         return ERR_TIMEOUT;
+    TRY(open_reader(c));
     enum err e = blocks_get(&c->node->blocks, size, buf, key);
+    if (e == OK)
+        remote_reader_saw(c->reader, key, span_of(buf.p, *size));
     if (e == OK && c->keep)
         return keep(c, key, span_of(buf.p, *size));
     return e == ERR_NOT_FOUND ? fetch(c, size, buf, key) : e;
@@ -146,7 +163,7 @@ enum err kubo_call_missing(struct kubo_call *c, enum err e, const struct cid *ci
         return e;
     cid_format(text, cid);
     return kubo_call_fail(c, e, "block was not found %s: ipld: could not find %.100s",
-                          others(c) == NULL ? "locally (offline)" : "here or in the network", text);
+                          !asks_others(c) ? "locally (offline)" : "here or in the network", text);
 }
 
 enum err kubo_call_block(struct kubo_call *c, struct span *out, struct mspan buf,

@@ -124,7 +124,10 @@ static enum err start(struct ipfsd *n)
     TRY(loop_signals_start(n->loop));
     TRY(storer_start(&n->storer, n->repo.store));
     n->blocks = (struct blocks){ .store = n->repo.store };
-    const struct http_client_options http = { .allow_private = n->settings.allow_private_origins };
+    /* Each fetch has up to 16 blocks of a gateway under way. */
+    const struct http_client_options http = { .allow_private = n->settings.allow_private_origins,
+                                              .connections_max = 128,
+                                              .per_host_max = 32 };
     TRY(http_client_new(&n->http, n->loop, &http));
     n->ranks = fetch_ranks_new();
     if (n->settings.storage)
@@ -164,10 +167,10 @@ static void stop(struct ipfsd *n)
     p2p_node_stop(n->p2p); /* those who wait for blocks of peers wait for this thread */
     if (n->ipc != NULL)
         service_close(n);
-    kubo_rpc_close(n->kubo_rpc);
-    pin_http_stop(n->pinning);
     if (n->remote != NULL)
         remote_stop(n->remote);
+    kubo_rpc_close(n->kubo_rpc);
+    pin_http_stop(n->pinning);
     while (!pin_http_idle(n->pinning)) /* a fetch under way ends by what the loop tells it */
         loop_run_once(n->loop, 50);
     pin_http_close(n->pinning);

@@ -249,6 +249,24 @@ const struct block_source *p2p_node_source(const struct p2p_node *n)
     return &n->source;
 }
 
+static enum err peers_ask(void *ctx, uint64_t *id, const struct block_key *key,
+                          exchange_over_fn over, void *over_ctx)
+{
+    return exchange_want(ctx, id, key, over, over_ctx);
+}
+
+static bool peers_cancel(void *ctx, uint64_t id)
+{
+    return exchange_unwant(ctx, id);
+}
+
+struct fetch_peers p2p_node_peers(const struct p2p_node *n)
+{
+    if (n == NULL)
+        return (struct fetch_peers){ .ask = NULL };
+    return (struct fetch_peers){ .ctx = n->exchange, .ask = peers_ask, .cancel = peers_cancel };
+}
+
 struct swarm *p2p_node_swarm(const struct p2p_node *n)
 {
     return n->swarm;

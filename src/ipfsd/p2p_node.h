@@ -4,6 +4,7 @@
 #define CRUST_IPFSD_P2P_NODE_H
 
 #include "ipfs/blockio.h"
+#include "ipfsd/fetch.h"
 #include "ipfsd/settings.h"
 #include "rt/loop.h"
 
@@ -25,6 +26,9 @@ NODISCARD enum err p2p_node_open(struct p2p_node **out, struct loop *l, const st
 
 /* Blocks that connected peers have: exchange_source. Kept by n until p2p_node_close. */
 const struct block_source *p2p_node_source(const struct p2p_node *n);
+
+/* The same for a fetch. n may be NULL: no peers. */
+struct fetch_peers p2p_node_peers(const struct p2p_node *n);
 
 /* Its connections. Kept by n until p2p_node_close. */
 struct swarm *p2p_node_swarm(const struct p2p_node *n);

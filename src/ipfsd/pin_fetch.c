@@ -2,6 +2,7 @@
 
 #include "ipfs/dag_walk.h"
 #include "ipfsd/p2p_node.h"
+#include "ipfsd/remote.h"
 #include "ipfsd/resolve.h"
 #include "rt/clock.h"
 #include "rt/log.h"
@@ -20,6 +21,7 @@ enum {
 struct run {
     const struct pin_fetch *f;
     struct block_source source;
+    struct remote_reader *reader;
     uint8_t *memory; /* block, stack, seen */
     uint8_t (*rows)[CONTENT_RECORD_SIZE];
     size_t count, room;
@@ -99,18 +101,25 @@ static void reach_origins(const struct pin_fetch *f, const struct pinning_reques
 
 /* ---- blocks --------------------------------------------------------------------------------- */
 
-/* What is here, sealed or not; else what the gateway would ask; else peers. */
+/* What is here, sealed or not; else from those who have it, several blocks under way. */
 static enum err source_get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
 {
     const struct run *r = ctx;
-    struct ipfsd *n = r->f->node;
-    enum err e = block_source_get(&n->local, size, buf, key);
-    if (e == ERR_NOT_FOUND)
-        e = n->remote != NULL ? block_source_get(&n->source, size, buf, key)
-                              : block_source_get(p2p_node_source(n->p2p), size, buf, key);
-    if (e != OK && r->f->why[0] == '\0')
-        (void)snprintf(r->f->why, r->f->why_size, "a block could not be had: %s", err_text(e));
+    const struct block_source from = remote_reader_source(r->reader);
+    enum err e = block_source_get(&from, size, buf, key);
+    if (e != OK && r->f->why[0] == '\0') {
+        char why[FETCH_WHY_MAX];
+        remote_reader_why(r->reader, why);
+        (void)snprintf(r->f->why, r->f->why_size, "a block could not be had: %s%s%s", err_text(e),
+                       why[0] == '\0' ? "" : ": ", why);
+    }
     return e;
+}
+
+static bool nobody_waits(void *ctx)
+{
+    const struct run *r = ctx;
+    return atomic_load(r->f->stop) || !r->f->wanted(r->f->ctx);
 }
 
 static enum err source_has(void *ctx, const struct block_key *key)
@@ -171,7 +180,7 @@ static enum err walk(struct run *r, const struct cid *root)
                   (struct mspan){ r->memory + BLOCK_SIZE_MAX, STACK }, &seen);
     TRY(dag_walk_add(&dag, root));
     for (;;) {
-        if (atomic_load(r->f->stop) || !r->f->wanted(r->f->ctx))
+        if (nobody_waits(r))
             return ERR_CLOSED;
         enum err e = dag_walk_next(&dag, &item);
         if (e == ERR_LIMIT)
@@ -266,11 +275,17 @@ enum err pin_fetch_run(const struct pin_fetch *f, struct content_commitment *out
     const struct cid root = cid_of_key(&rq->key);
     f->why[0] = '\0';
     r.source = (struct block_source){ .ctx = &r, .get = source_get, .has = source_has };
+    if (f->node->remote == NULL)
+        return refuse(&r, ERR_NOT_FOUND, "this node asks nobody: p2p and gateway-remote are off");
     r.memory = malloc(BLOCK_SIZE_MAX + STACK + SEEN);
     if (r.memory == NULL)
         return ERR_MEMORY;
     reach_origins(f, rq);
-    enum err e = walk(&r, &root);
+    const struct remote_reader_options o = { .gone = nobody_waits, .ctx = &r, .insists = true };
+    enum err e = remote_reader_open(&r.reader, f->node->remote, &o);
+    if (e == OK)
+        e = walk(&r, &root);
+    remote_reader_close(r.reader);
     if (e == OK)
         e = commit_to(&r, out);
     if (e == OK)

@@ -1,8 +1,10 @@
 #include "ipfsd/remote.h"
 
 #include "codec/links.h"
+#include "ipfs/follow.h"
 #include "ipfsd/fetch_source.h"
 #include "rt/clock.h"
+#include "rt/log.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@ struct group {
     uint32_t number; /* 0: free; never used twice */
     struct content_key root;
     uint64_t made_ms, used_ms;
-    bool last_first; /* the last source has given it, and not those of the URLs */
+    bool peers_first; /* they have given it, and not those of the URLs */
     uint32_t count;
     char urls[FETCH_SOURCES_MAX][FETCH_URL_MAX + 1];
 };
@@ -35,6 +37,7 @@ struct remote {
     char self[FETCH_URL_MAX + 1];
     pthread_mutex_t lock;
     bool stopped;
+    uint32_t readers;                      /* that read ahead */
     struct fetch *calls[REMOTE_CALLS_MAX]; /* under way */
     bool taken[REMOTE_CALLS_MAX];
     uint32_t next_group;
@@ -173,135 +176,199 @@ static uint32_t keep_group(struct remote *r, struct group *g)
 /* ---- one call
  * ------------------------------------------------------------------------------------ */
 
-static enum err run_fetch(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
-                          const struct group *g, const struct content_key *key)
-{
-    struct fetch_options o = { .loop = r->o.loop,
-                               .http = r->o.http,
-                               .root = *key,
-                               .size_max = BLOCK_SIZE_MAX,
-                               .source_count = g->count,
-                               .ranks = r->o.ranks,
-                               .only_cached = true,
-                               .get_ms = r->o.get_ms == 0 ? REMOTE_GET_MS : r->o.get_ms };
-    struct fetch *f;
-    for (uint32_t i = 0; i < g->count; i++)
-        o.sources[i] = span_str(g->urls[i]);
-    TRY(fetch_open(&f, &o));
-    pthread_mutex_lock(&r->lock);
-    bool stopped = r->stopped;
-    r->calls[slot] = f;
-    pthread_mutex_unlock(&r->lock);
-    enum err e = stopped ? ERR_CLOSED : fetch_get(f, size, buf, key);
-    pthread_mutex_lock(&r->lock);
-    r->calls[slot] = NULL;
-    pthread_mutex_unlock(&r->lock);
-    fetch_close(f);
-    return e;
-}
-
-static enum err get_last(const struct remote *r, size_t *size, struct mspan buf,
-                         const struct content_key *key)
-{
-    struct block_key k = { .codec = key->codec };
-    memcpy(k.digest, key->digest, sizeof(k.digest));
-    return block_source_get(r->o.last, size, buf, &k);
-}
-
-/* Gateways that routers know for a root. *found has them besides its own afterwards. */
-static enum err get_from_routers(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
-                                 struct group *found)
-{
-    struct find_http_urls urls;
-    uint32_t before = found->count;
-    TRY(find_http_get(r->o.find, &urls, &found->root));
-    for (size_t i = 0; i < urls.count; i++)
-        add_url(r, found, urls.urls[i]);
-    return found->count == before ? ERR_NOT_FOUND
-                                  : run_fetch(r, slot, size, buf, found, &found->root);
-}
+/* Whoever reads: one block, or a content with what is read ahead. */
+struct remote_reader {
+    struct remote *r;
+    struct remote_reader_options o;
+    struct fetch *fetch;  /* NULL: nothing has been asked yet */
+    struct group group;   /* whom; number 0: not remembered */
+    struct follow follow; /* keys NULL: one block after the other */
+    uint64_t asked_ms;
+    char why[FETCH_WHY_MAX];
+};
 
 static bool is_absent(enum err e)
 {
     return e == ERR_NOT_FOUND || e == ERR_TIMEOUT;
 }
 
-/* Those of the URLs, then the last source; the other way round when that one had the block above.
- */
-static enum err ask_sources(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
-                            struct group *g, const struct content_key *key)
+static void fetch_end(struct remote_reader *rd)
 {
-    enum err e = ERR_NOT_FOUND;
-    bool asked = r->o.last == NULL, fresh = g->number == 0;
-    if (g->number != 0 && g->last_first && !asked) {
-        e = get_last(r, size, buf, key);
-        asked = true;
-    } else if (fresh) {
-        e = find_sources(r, g, key);
-        e = e == OK ? ERR_NOT_FOUND : e;
+    char story[FETCH_STORY_MAX], text[CID_TEXT_MAX];
+    if (rd->fetch == NULL)
+        return;
+    const struct cid cid = cid_of_key(&rd->group.root);
+    struct fetch_stat got = fetch_stat(rd->fetch);
+    if (got.blocks > 0 && rd->follow.keys != NULL) {
+        cid_format(text, &cid);
+        fetch_story(rd->fetch, story);
+        log_debug("fetched", "cid=%s blocks=%llu bytes=%llu ms=%llu story=\"%s\"", text,
+                  (unsigned long long)got.blocks, (unsigned long long)got.bytes,
+                  (unsigned long long)(clock_mono_ms() - rd->asked_ms), story);
     }
-    if (g->count > 0 && is_absent(e))
-        e = run_fetch(r, slot, size, buf, g, key);
-    if (fresh && r->o.find != NULL && is_absent(e))
-        e = get_from_routers(r, slot, size, buf, g);
-    if (!asked && is_absent(e)) {
-        e = get_last(r, size, buf, key);
-        g->last_first = e == OK;
+    fetch_close(rd->fetch);
+    rd->fetch = NULL;
+}
+
+/* Asks those of the reader's group, which is fresh when nobody has given the root yet. */
+static enum err fetch_begin(struct remote_reader *rd)
+{
+    const struct remote *r = rd->r;
+    const struct group *g = &rd->group;
+    struct fetch_options o = { .loop = r->o.loop,
+                               .http = r->o.http,
+                               .root = g->root,
+                               .size_max = UINT64_MAX,
+                               .source_count = g->count,
+                               .ranks = r->o.ranks,
+                               .peers = r->o.swarm,
+                               .peers_first = g->peers_first,
+                               .find = g->number == 0 ? r->o.find : NULL,
+                               .gone = rd->o.gone,
+                               .gone_ctx = rd->o.ctx,
+                               .loose = true,
+                               .only_cached = true,
+                               .get_ms = r->o.get_ms == 0 ? REMOTE_GET_MS : r->o.get_ms };
+    for (uint32_t i = 0; i < g->count; i++)
+        o.sources[i] = span_str(g->urls[i]);
+    rd->asked_ms = clock_mono_ms();
+    return fetch_open(&rd->fetch, &o);
+}
+
+/* Makes the reader ask those who have a block: as it did before, or those of the block's group, or
+ * whoever may have a content that begins with it. */
+static enum err choose(struct remote_reader *rd, const struct content_key *key)
+{
+    struct remote *r = rd->r;
+    bool same = false;
+    pthread_mutex_lock(&r->lock);
+    const struct group *g = group_of(r, key);
+    same = rd->fetch != NULL && g != NULL && g->number == rd->group.number;
+    if (!same && g != NULL) {
+        fetch_end(rd);
+        rd->group = *g;
     }
+    pthread_mutex_unlock(&r->lock);
+    if (same)
+        return OK;
+    if (g == NULL) {
+        fetch_end(rd);
+        enum err e = find_sources(r, &rd->group, key);
+        if (e == ERR_MEMORY)
+            return e;
+    }
+    return fetch_begin(rd);
+}
+
+/* Blocks that come next, as far as they are not here. */
+static void read_ahead(struct remote_reader *rd)
+{
+    struct content_key next[FOLLOW_AHEAD];
+    struct block_key k;
+    size_t count = 0, known = follow_ahead(&rd->follow, next);
+    for (size_t i = 0; i < known; i++) {
+        k.codec = next[i].codec;
+        memcpy(k.digest, next[i].digest, sizeof(k.digest));
+        if (rd->r->o.local == NULL || block_source_has(rd->r->o.local, &k) != OK)
+            next[count++] = next[i];
+    }
+    fetch_prefetch(rd->fetch, next, count);
+}
+
+static enum err fetch_one(struct remote_reader *rd, uint32_t slot, size_t *size, struct mspan buf,
+                          const struct content_key *key)
+{
+    struct remote *r = rd->r;
+    TRY(choose(rd, key));
+    pthread_mutex_lock(&r->lock);
+    bool stopped = r->stopped;
+    r->calls[slot] = rd->fetch;
+    pthread_mutex_unlock(&r->lock);
+    if (rd->follow.keys != NULL)
+        read_ahead(rd);
+    enum err e = stopped ? ERR_CLOSED : fetch_get(rd->fetch, size, buf, key);
+    pthread_mutex_lock(&r->lock);
+    r->calls[slot] = NULL;
+    pthread_mutex_unlock(&r->lock);
+    if (e != OK)
+        fetch_why(rd->fetch, rd->why);
     return e;
 }
 
-static enum err get_in_slot(struct remote *r, uint32_t slot, size_t *size, struct mspan buf,
-                            const struct content_key *key)
+/* What has become known: who has the content, what belongs to it, what nobody has. */
+static void note(struct remote_reader *rd, enum err e, const struct content_key *key,
+                 struct span block)
 {
-    struct group found = { 0 };
+    struct remote *r = rd->r;
+    struct group *g = &rd->group;
     pthread_mutex_lock(&r->lock);
-    const struct group *g = group_of(r, key);
-    if (g != NULL)
-        found = *g;
-    pthread_mutex_unlock(&r->lock);
-    enum err e = ask_sources(r, slot, size, buf, &found, key);
-    pthread_mutex_lock(&r->lock);
-    if (e == OK) {
-        uint32_t number = found.number != 0 ? found.number : keep_group(r, &found);
-        note_links(r, key, span_of(buf.p, *size), number);
-    } else if (is_absent(e)) {
-        note_absent(r, key);
+    if (e == OK && g->number == 0) {
+        const char *urls[FETCH_SOURCES_MAX];
+        uint32_t count = fetch_source_urls(rd->fetch, urls, &g->peers_first);
+        for (uint32_t i = 0; i < count; i++)
+            add_url(r, g, urls[i]);
+        keep_group(r, g);
     }
+    if (e == OK)
+        note_links(r, key, block, g->number);
+    else if (is_absent(e))
+        note_absent(r, key);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* OK; ERR_CLOSED, ERR_BUSY; ERR_NOT_FOUND: nobody had it a moment ago. */
+static enum err take_slot(struct remote_reader *rd, uint32_t *slot, const struct content_key *key)
+{
+    struct remote *r = rd->r;
+    *slot = REMOTE_CALLS_MAX;
+    pthread_mutex_lock(&r->lock);
+    bool absent = !rd->o.insists && known_absent(r, key);
+    enum err e = r->stopped ? ERR_CLOSED : absent ? ERR_NOT_FOUND : OK;
+    for (uint32_t i = 0; i < REMOTE_CALLS_MAX && e == OK && *slot == REMOTE_CALLS_MAX; i++) {
+        if (!r->taken[i])
+            *slot = i;
+    }
+    if (e == OK && *slot == REMOTE_CALLS_MAX)
+        e = ERR_BUSY;
+    if (e == OK)
+        r->taken[*slot] = true;
+    pthread_mutex_unlock(&r->lock);
+    return e;
+}
+
+static enum err reader_get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
+{
+    struct remote_reader *rd = ctx;
+    struct remote *r = rd->r;
+    struct content_key content = { .codec = (uint32_t)key->codec };
+    uint32_t slot;
+    enum err e = r->o.local == NULL ? ERR_NOT_FOUND : block_source_get(r->o.local, size, buf, key);
+    if (e == OK)
+        remote_reader_saw(rd, key, span_of(buf.p, *size));
+    if (e != ERR_NOT_FOUND)
+        return e;
+    *size = 0;
+    if (key->codec > UINT32_MAX)
+        return ERR_NOT_FOUND;
+    memcpy(content.digest, key->digest, sizeof(content.digest));
+    if (rd->follow.keys != NULL)
+        follow_read(&rd->follow, &content);
+    TRY(take_slot(rd, &slot, &content));
+    e = fetch_one(rd, slot, size, buf, &content);
+    note(rd, e, &content, span_of(buf.p, *size));
+    if (e == OK && rd->follow.keys != NULL)
+        follow_came(&rd->follow, &content, span_of(buf.p, *size));
+    pthread_mutex_lock(&r->lock);
+    r->taken[slot] = false;
     pthread_mutex_unlock(&r->lock);
     return e;
 }
 
 static enum err remote_get(void *ctx, size_t *size, struct mspan buf, const struct block_key *key)
 {
-    struct remote *r = ctx;
-    struct content_key content = { .codec = (uint32_t)key->codec };
-    uint32_t slot = REMOTE_CALLS_MAX;
-    if (r->o.local != NULL) {
-        enum err e = block_source_get(r->o.local, size, buf, key);
-        if (e != ERR_NOT_FOUND)
-            return e;
-    }
-    *size = 0;
-    if (key->codec > UINT32_MAX)
-        return ERR_NOT_FOUND;
-    memcpy(content.digest, key->digest, sizeof(content.digest));
-    pthread_mutex_lock(&r->lock);
-    enum err e = r->stopped ? ERR_CLOSED : known_absent(r, &content) ? ERR_NOT_FOUND : OK;
-    for (uint32_t i = 0; i < REMOTE_CALLS_MAX && e == OK && slot == REMOTE_CALLS_MAX; i++) {
-        if (!r->taken[i])
-            slot = i;
-    }
-    if (e == OK && slot == REMOTE_CALLS_MAX)
-        e = ERR_BUSY;
-    if (e == OK)
-        r->taken[slot] = true;
-    pthread_mutex_unlock(&r->lock);
-    TRY(e);
-    e = get_in_slot(r, slot, size, buf, &content);
-    pthread_mutex_lock(&r->lock);
-    r->taken[slot] = false;
-    pthread_mutex_unlock(&r->lock);
+    struct remote_reader rd = { .r = ctx };
+    enum err e = reader_get(&rd, size, buf, key);
+    fetch_end(&rd);
     return e;
 }
 
@@ -316,8 +383,72 @@ struct block_source remote_source(struct remote *r)
     return (struct block_source){ .ctx = r, .get = remote_get, .has = remote_has };
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------- */
+/* ---- readers ----------------------------------------------------------------------------------
+ */
+
+enum err remote_reader_open(struct remote_reader **out, struct remote *r,
+                            const struct remote_reader_options *o)
+{
+    struct remote_reader *rd = calloc(1, sizeof(*rd));
+    *out = NULL;
+    if (rd == NULL)
+        return ERR_MEMORY;
+    rd->r = r;
+    rd->o = *o;
+    pthread_mutex_lock(&r->lock);
+    bool ahead = r->readers < REMOTE_READERS_MAX;
+    r->readers += ahead;
+    pthread_mutex_unlock(&r->lock);
+    if (ahead)
+        follow_init(&rd->follow, malloc(FOLLOW_KEYS * sizeof(*rd->follow.keys)));
+    if (ahead && rd->follow.keys == NULL) {
+        remote_reader_close(rd);
+        return ERR_MEMORY;
+    }
+    *out = rd;
+    return OK;
+}
+
+void remote_reader_close(struct remote_reader *rd)
+{
+    if (rd == NULL)
+        return;
+    fetch_end(rd);
+    pthread_mutex_lock(&rd->r->lock);
+    rd->r->readers -= rd->follow.window > 0;
+    pthread_mutex_unlock(&rd->r->lock);
+    free(rd->follow.keys);
+    free(rd);
+}
+
+static enum err reader_has(void *ctx, const struct block_key *key)
+{
+    const struct remote_reader *rd = ctx;
+    return remote_has(rd->r, key);
+}
+
+struct block_source remote_reader_source(struct remote_reader *rd)
+{
+    return (struct block_source){ .ctx = rd, .get = reader_get, .has = reader_has };
+}
+
+void remote_reader_saw(struct remote_reader *rd, const struct block_key *key, struct span block)
+{
+    struct content_key content = { .codec = (uint32_t)key->codec };
+    if (rd == NULL || rd->follow.keys == NULL)
+        return;
+    memcpy(content.digest, key->digest, sizeof(content.digest));
+    follow_read(&rd->follow, &content);
+    follow_came(&rd->follow, &content, block);
+}
+
+void remote_reader_why(const struct remote_reader *rd, char out[FETCH_WHY_MAX])
+{
+    memcpy(out, rd->why, FETCH_WHY_MAX);
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static enum err copy_url(char out[FETCH_URL_MAX + 1], const char *url)
 {

@@ -1,7 +1,8 @@
 /* remote: blocks that this node has not got, from those who hold them: the origins of an order that
  * the chain knows for the content, gateways that the operator named, gateways that delegated
- * routers know, and then one more source (the peers of the swarm). Each block is verified. For a
- * user's gateway, behind what is local. Design: docs/design/gateway.md 4.
+ * routers know, and the peers of the swarm, raced against each other (ipfsd/fetch). Each block is
+ * verified. Behind what is local, for a user's gateway, pins and Kubo's RPC.
+ * Design: docs/design/fetching.md.
  *
  * A block below a root is asked of those who gave the root; what nobody had a moment ago is not
  * asked again. Others are asked for what they themselves have only, so that two gateways never
@@ -17,6 +18,7 @@
 enum {
     REMOTE_PEERS_MAX = 8,
     REMOTE_CALLS_MAX = 16,    /* at a time; more are told ERR_BUSY */
+    REMOTE_READERS_MAX = 16,  /* that read ahead; more get one block after the other */
     REMOTE_ABSENT_MS = 20000, /* how long a miss is remembered */
     REMOTE_GET_MS = 20000,    /* for one block */
     REMOTE_GROUPS = 32,       /* contents whose sources are remembered */
@@ -33,8 +35,8 @@ struct remote_options {
     const struct block_source *local; /* kept: asked first; NULL: nothing */
     const struct chain_read *chain;   /* kept; NULL: the chain is not asked */
     struct find_http *find;           /* kept: routers, asked for the gateways of a root that nobody
-                                         above has; NULL: none */
-    const struct block_source *last;  /* kept: asked when nobody else has it; NULL: nothing */
+                                         gives; NULL: none */
+    struct fetch_peers swarm;         /* kept: its peers */
     uint32_t peer_count;
     const char *peers[REMOTE_PEERS_MAX]; /* gateway URLs; copied */
     const char *self; /* this gateway's own URL, never asked; NULL: not known. Copied */
@@ -48,7 +50,30 @@ NODISCARD enum err remote_open(struct remote **out, const struct remote_options 
 void remote_stop(struct remote *r);
 void remote_close(struct remote *r); /* no call is under way; NULL is fine */
 
-/* Valid while r is. */
+/* Valid while r is. One block after the other. */
 struct block_source remote_source(struct remote *r);
+
+/* A reader of one content, which reads ahead: sources then have several blocks under way. For one
+ * thread at a time, until remote_reader_close. ERR_MEMORY. */
+struct remote_reader;
+struct remote_reader_options {
+    /* Asked now and then while it waits, on the same thread: true makes its calls return
+     * ERR_CLOSED. NULL: never. */
+    bool (*gone)(void *ctx);
+    void *ctx;    /* kept */
+    bool insists; /* what nobody had a moment ago is asked for again all the same */
+};
+NODISCARD enum err remote_reader_open(struct remote_reader **out, struct remote *r,
+                                      const struct remote_reader_options *o);
+void remote_reader_close(struct remote_reader *rd); /* NULL is fine */
+
+/* Valid while rd is. */
+struct block_source remote_reader_source(struct remote_reader *rd);
+
+/* remote_reader_saw: the reader has had a block from elsewhere. rd may be NULL. */
+void remote_reader_saw(struct remote_reader *rd, const struct block_key *key, struct span block);
+
+/* What became of the sources of what was asked last; "" when nobody was. */
+void remote_reader_why(const struct remote_reader *rd, char out[FETCH_WHY_MAX]);
 
 #endif
