@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    WHAT_MAX = 512,
+    WHAT_MAX = 1200,
     NEXT_MAX = 256,
     WALK_MEMORY = 8 << 20,
     FREE_LOW = 1 << 30, /* less than this on the home's disk is worth a word */
@@ -560,6 +560,10 @@ static void check_peers(struct doctor *d, const struct cid *root, const char *te
         found(d, NOTE, "peers", NULL, "peers cannot be asked: %s",
               daemon.what[0] == '\0' ? err_text(e) : daemon.what);
     } else {
+        const json_t *last = json_object_get(d->story, "fetched");
+        if (last != NULL)
+            found(d, GOOD, "fetched", NULL, "%llu s ago: %s",
+                  (unsigned long long)peers_number(last, "seconds_ago"), peers_text(last, "story"));
         found_sources(d, d->story);
         found_dials(d, d->story);
         unsigned long long peers = peers_number(d->story, "connected");

@@ -254,7 +254,7 @@ void race_came(struct race *r, struct race_want *w, uint32_t leg, uint64_t now_m
     else if (s->window < RACE_WINDOW_MAX)
         s->window++;
     s->proven = true;
-    s->failures = s->misses = 0;
+    s->failures = s->misses = s->late = 0;
     s->away_until_ms = 0;
 }
 
@@ -265,6 +265,7 @@ static void fail(struct race_source *s, uint64_t now)
     s->lost++;
     s->proven = false;
     s->window = 1;
+    s->late = 0;
     s->away_until_ms = now + ((uint64_t)RACE_AWAY_MS << doublings);
 }
 
@@ -279,6 +280,8 @@ void race_lost(struct race *r, struct race_want *w, uint32_t leg, enum race_loss
     switch (how) {
     case RACE_CANCELLED:
         w->tried &= ~bit(l->source);
+        if (!l->heard && now_ms >= overdue_at(r, l) && ++s->late >= RACE_LATE)
+            fail(s, now_ms);
         break;
     case RACE_MISSING:
         w->gone |= bit(l->source);

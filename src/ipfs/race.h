@@ -36,6 +36,7 @@ enum {
     RACE_TRIAL_MS = 1000,   /* how often one that has not delivered gets a block beside others */
     RACE_AWAY_MS = 1000,    /* how long one that failed is left alone; doubles */
     RACE_AWAY_DOUBLINGS = 5,
+    RACE_LATE = 2,         /* times in a row that another had to be asked, and was quicker */
     RACE_MISSES = 3,       /* blocks in a row that it has not got, before it counts as failing */
     RACE_BACKOFF_MS = 500, /* before all are asked again; doubles */
     RACE_ROUNDS = 3,
@@ -56,7 +57,7 @@ struct race_source {
     bool proven;     /* it has delivered, and not failed since */
     uint32_t active; /* blocks asked of it */
     uint32_t window;
-    uint32_t failures, misses; /* in a row */
+    uint32_t failures, misses, late; /* in a row */
     uint64_t away_until_ms;
     uint64_t trial_ms;  /* when it was tried last beside others */
     uint64_t pace_us;   /* time for a block, its others beside it taken into account; smoothed */

@@ -213,7 +213,7 @@ static void one_that_dies_midway_costs_seconds(void **state)
     struct world *w = world_new(list, 2, WANTS);
     uint64_t took = run(w);
     CHECK(w->sources[0].won > 0 && w->sources[0].won + w->sources[1].won == WANTS);
-    CHECK(took < 15000);
+    CHECK(took < 6000);
     free(w);
 }
 

@@ -190,6 +190,7 @@ static enum err open_remote(struct ipfsd *n)
     struct remote_options o = { .loop = n->loop,
                                 .http = n->http,
                                 .ranks = n->ranks,
+                                .tales = n->tales,
                                 .local = &n->local,
                                 .chain = all ? &n->chain : NULL,
                                 .find = all ? n->find_http : NULL,

@@ -1,6 +1,7 @@
 #include "ipfsd/gather.h"
 
 #include "codec/links.h"
+#include "ipfsd/fetch_tales.h"
 #include "ipfsd/ipfsd.h"
 #include "ipfsd/p2p_node.h"
 #include "rt/clock.h"
@@ -283,15 +284,17 @@ static bool wants_stream(struct gather *g)
 }
 
 /* Who was raced for the content, who won, and who failed and why. */
-static void tell(struct gather *g)
+static void tell(struct gather *g, bool whole)
 {
     char story[FETCH_STORY_MAX], text[CID_TEXT_MAX];
     const struct cid cid = cid_of_key(&g->order->key);
     struct fetch_stat got = fetch_stat(g->fetch);
-    if (got.blocks == 0)
-        return; /* everything was here */
-    cid_format(text, &cid);
     fetch_story(g->fetch, story);
+    if (got.blocks > 0 || !whole)
+        fetch_tales_put(g->call->node->tales, &g->order->key, story);
+    if (got.blocks == 0 || !whole)
+        return; /* everything was here; or the caller says why not */
+    cid_format(text, &cid);
     log_info("fetched", "cid=%s blocks=%llu bytes=%llu ms=%llu story=\"%s\"", text,
              (unsigned long long)got.blocks, (unsigned long long)got.bytes,
              (unsigned long long)(clock_mono_ms() - g->begun_ms), story);
@@ -301,9 +304,9 @@ enum err gather_run(struct gather *g)
 {
     g->begun_ms = clock_mono_ms();
     TRY(link_root(g));
-    if (wants_stream(g))
-        TRY(take_stream(g));
-    TRY(take_missing(g));
-    tell(g);
-    return OK;
+    enum err e = wants_stream(g) ? take_stream(g) : OK;
+    if (e == OK)
+        e = take_missing(g);
+    tell(g, e == OK);
+    return e;
 }

@@ -23,6 +23,7 @@ struct name_net;
 struct names;
 struct p2p_node;
 struct fetch_ranks;
+struct fetch_tales;
 struct pin_http;
 struct push;
 struct remote;
@@ -37,6 +38,7 @@ struct ipfsd {
     struct host *host; /* NULL: storage off */
     struct http_client *http;
     struct fetch_ranks *ranks; /* of those we fetch from; NULL: out of memory, nothing is kept */
+    struct fetch_tales *tales; /* of how contents were fetched; NULL: likewise */
     struct ipc_server *ipc;
     struct block_source local;  /* everything this node holds */
     struct block_source source; /* the gateway's: the same, and what it can fetch */

@@ -2,6 +2,7 @@
 #include "ipfsd/confinement.h"
 #include "ipfsd/door.h"
 #include "ipfsd/fetch_rank.h"
+#include "ipfsd/fetch_tales.h"
 #include "ipfsd/find_http.h"
 #include "ipfsd/host.h"
 #include "ipfsd/ipni_publish.h"
@@ -92,6 +93,7 @@ static void on_came(void *ctx, const uint8_t digest[BLOCK_DIGEST_SIZE])
 static enum err open_p2p(struct ipfsd *n)
 {
     TRY(p2p_node_open(&n->p2p, n->loop, &n->settings, &n->local));
+    p2p_node_tales(n->p2p, n->tales);
     storer_watch(&n->storer, on_came, n->p2p);
     p2p_node_host(n->p2p, n->host);
     TRY(p2p_node_provide(n->p2p, &n->blocks));
@@ -130,6 +132,7 @@ static enum err start(struct ipfsd *n)
                                               .per_host_max = 32 };
     TRY(http_client_new(&n->http, n->loop, &http));
     n->ranks = fetch_ranks_new();
+    n->tales = fetch_tales_new();
     if (n->settings.storage)
         TRY(host_open(&n->host, &n->settings));
     n->blocks.host = n->host;
@@ -192,6 +195,7 @@ static void stop(struct ipfsd *n)
         loop_run_once(n->loop, 100);
     http_client_free(n->http);
     fetch_ranks_free(n->ranks);
+    fetch_tales_free(n->tales);
     loop_free(n->loop);
     host_close(n->host);
     repo_close(&n->repo);

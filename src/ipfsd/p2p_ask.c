@@ -1,4 +1,5 @@
 #include "ipfsd/p2p_ask.h"
+#include "ipfsd/fetch_tales.h"
 
 #include "codec/json_out.h"
 #include "codec/node_p2p.h"
@@ -62,6 +63,7 @@ struct talk {
 
 struct p2p_ask {
     struct p2p_ask_options o;
+    struct fetch_tales *tales; /* NULL: none */
     bool stopped;
     struct about *about;
     struct loop_timer *timer;
@@ -228,6 +230,21 @@ static void out_targets(struct json_out *j, const struct talk *t)
     json_out_array_end(j);
 }
 
+/* How this node fetched it the last time. */
+static void out_fetched(struct json_out *j, const struct talk *t)
+{
+    char tale[FETCH_STORY_MAX];
+    struct content_key key;
+    uint64_t ago_ms;
+    if (cid_key(&key, &t->cid) != OK || !fetch_tales_get(t->of->tales, tale, &ago_ms, &key))
+        return;
+    json_out_key(j, "fetched");
+    json_out_object(j);
+    json_out_member_u64(j, "seconds_ago", ago_ms / 1000);
+    json_out_member_str(j, "story", tale);
+    json_out_object_end(j);
+}
+
 static void answer_talk(struct talk *t)
 {
     struct writer w;
@@ -243,6 +260,7 @@ static void answer_talk(struct talk *t)
         out_notes(&j, t);
         out_providers(&j, t);
         t->of->o.write_chain(t->of->o.ctx, &j, &t->cid);
+        out_fetched(&j, t);
     }
     out_targets(&j, t);
     json_out_object_end(&j);
@@ -631,6 +649,11 @@ void p2p_ask_agent(char out[P2P_ASK_AGENT_MAX], struct span text)
         out[i] = b > ' ' && b <= '~' && b != '"' && b != '\\' ? (char)b : '_';
     }
     out[n] = '\0';
+}
+
+void p2p_ask_tales(struct p2p_ask *a, struct fetch_tales *t)
+{
+    a->tales = t;
 }
 
 void p2p_ask_peer(struct p2p_ask *a, uint32_t connection, const struct peer_id *peer, bool inbound)

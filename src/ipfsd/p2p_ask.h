@@ -21,6 +21,7 @@ enum {
     P2P_ASK_AGENT_MAX = 65, /* with its NUL */
 };
 
+struct fetch_tales;
 struct json_out;
 struct p2p_ask;
 
@@ -42,6 +43,9 @@ struct p2p_ask_options {
 
 /* ERR_MEMORY. */
 NODISCARD enum err p2p_ask_open(struct p2p_ask **out, const struct p2p_ask_options *o);
+
+/* p2p_ask_tales: how contents were fetched; kept until p2p_ask_stop; may be NULL. */
+void p2p_ask_tales(struct p2p_ask *a, struct fetch_tales *t);
 
 /* From the swarm's callbacks; a may be NULL. */
 void p2p_ask_peer(struct p2p_ask *a, uint32_t connection, const struct peer_id *peer, bool inbound);

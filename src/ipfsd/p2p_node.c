@@ -175,6 +175,11 @@ static enum err open_ask(struct p2p_node *n, struct loop *l)
     return p2p_ask_open(&n->ask, &o);
 }
 
+void p2p_node_tales(struct p2p_node *n, struct fetch_tales *t)
+{
+    p2p_ask_tales(n->ask, t);
+}
+
 static enum err begin(struct p2p_node *n, struct loop *l, const struct block_source *local)
 {
     const struct settings_p2p *p = &n->settings->p2p;

@@ -9,6 +9,7 @@
 #include "rt/loop.h"
 
 struct call;
+struct fetch_tales;
 struct dht_names;
 struct host;
 struct p2p_node;
@@ -48,6 +49,10 @@ struct routing *p2p_node_routing(const struct p2p_node *n);
 
 /* Its identity, kept by n. */
 const struct ed25519_key *p2p_node_key(const struct p2p_node *n);
+
+/* p2p_node_tales: how contents were fetched, for those who ask about one. Kept until
+ * p2p_node_stop; may be NULL. */
+void p2p_node_tales(struct p2p_node *n, struct fetch_tales *t);
 
 /* p2p_node_ask answers a call of a kind NODE_P2P_* by call_finish, now or later. */
 void p2p_node_ask(struct p2p_node *n, struct call *c);

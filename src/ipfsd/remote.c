@@ -3,6 +3,7 @@
 #include "codec/links.h"
 #include "ipfs/follow.h"
 #include "ipfsd/fetch_source.h"
+#include "ipfsd/fetch_tales.h"
 #include "rt/clock.h"
 #include "rt/log.h"
 
@@ -199,9 +200,10 @@ static void fetch_end(struct remote_reader *rd)
         return;
     const struct cid cid = cid_of_key(&rd->group.root);
     struct fetch_stat got = fetch_stat(rd->fetch);
-    if (got.blocks > 0 && rd->follow.keys != NULL) {
+    if (rd->follow.keys != NULL) {
         cid_format(text, &cid);
         fetch_story(rd->fetch, story);
+        fetch_tales_put(rd->r->o.tales, &rd->group.root, story);
         log_debug("fetched", "cid=%s blocks=%llu bytes=%llu ms=%llu story=\"%s\"", text,
                   (unsigned long long)got.blocks, (unsigned long long)got.bytes,
                   (unsigned long long)(clock_mono_ms() - rd->asked_ms), story);

@@ -26,12 +26,14 @@ enum {
     REMOTE_GROUP_MS = 60000,  /* after which the chain is asked again */
 };
 
+struct fetch_tales;
 struct remote;
 
 struct remote_options {
     struct loop *loop;                /* kept */
     struct http_client *http;         /* kept */
     struct fetch_ranks *ranks;        /* kept; may be NULL */
+    struct fetch_tales *tales;        /* kept; may be NULL */
     const struct block_source *local; /* kept: asked first; NULL: nothing */
     const struct chain_read *chain;   /* kept; NULL: the chain is not asked */
     struct find_http *find;           /* kept: routers, asked for the gateways of a root that nobody
