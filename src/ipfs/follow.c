@@ -7,14 +7,14 @@ void follow_init(struct follow *f, struct content_key *keys)
     *f = (struct follow){ .keys = keys, .window = 1 };
 }
 
-void follow_read(struct follow *f, const struct content_key *key)
+bool follow_read(struct follow *f, const struct content_key *key)
 {
     size_t at = f->count;
     while (at > 0 && cid_key_cmp(&f->keys[at - 1], key) != 0)
         at--;
     if (at == 0) { /* not one of those that were expected: they may come yet */
         f->window = 1;
-        return;
+        return false;
     }
     size_t passed = f->count - at;
     f->count = at - 1;
@@ -22,6 +22,7 @@ void follow_read(struct follow *f, const struct content_key *key)
         f->window = f->window < FOLLOW_AHEAD / 2 ? 2 * f->window : FOLLOW_AHEAD;
     else
         f->window = f->window / 4 + 1;
+    return true;
 }
 
 void follow_came(struct follow *f, const struct content_key *key, struct span block)

@@ -20,8 +20,8 @@ struct follow {
 /* keys: kept, room for FOLLOW_KEYS. */
 void follow_init(struct follow *f, struct content_key *keys);
 
-/* follow_read: the reader wants this block. */
-void follow_read(struct follow *f, const struct content_key *key);
+/* follow_read: the reader wants this block. True: it is one of those expected. */
+bool follow_read(struct follow *f, const struct content_key *key);
 
 /* follow_came: it has it. A block that is malformed has no links. */
 void follow_came(struct follow *f, const struct content_key *key, struct span block);

@@ -60,20 +60,20 @@ static void who_follows_gets_more_ahead(void **state)
     const struct content_key root = parent(7000);
     follow_init(&f, memory);
     check_ahead(&f, 0, 0);
-    follow_read(&f, &root);
+    CHECK(!follow_read(&f, &root));
     follow_came(&f, &root, node(block, sizeof(block), 0, 100));
     check_ahead(&f, 0, 1);
     static const size_t windows[] = { 2, 4, 8, 16, 32, 32 };
     for (uint32_t i = 0; i < 6; i++) {
         const struct content_key k = leaf(i);
-        follow_read(&f, &k);
+        CHECK(follow_read(&f, &k));
         check_ahead(&f, i + 1, windows[i]);
     }
     struct content_key k = leaf(20); /* a jump: what lies between is passed over */
-    follow_read(&f, &k);
+    CHECK(follow_read(&f, &k));
     check_ahead(&f, 21, 9);
     k = leaf(5000); /* not expected at all */
-    follow_read(&f, &k);
+    CHECK(!follow_read(&f, &k));
     check_ahead(&f, 21, 1);
     /* What is below a block comes before what is beside it. */
     const struct content_key deeper = parent(9000);
@@ -87,10 +87,10 @@ static void who_follows_gets_more_ahead(void **state)
     /* At the end there is less. */
     for (uint32_t i = 500; i < 503; i++) {
         k = leaf(i);
-        follow_read(&f, &k);
+        CHECK(follow_read(&f, &k));
     }
     k = leaf(98);
-    follow_read(&f, &k);
+    CHECK(follow_read(&f, &k));
     f.window = FOLLOW_AHEAD;
     check_ahead(&f, 99, 1);
 }

@@ -184,6 +184,7 @@ struct remote_reader {
     struct fetch *fetch;  /* NULL: nothing has been asked yet */
     struct group group;   /* whom; number 0: not remembered */
     struct follow follow; /* keys NULL: one block after the other */
+    bool expected;        /* what is read now belongs to what was read before */
     uint64_t asked_ms;
     char why[FETCH_WHY_MAX];
 };
@@ -242,7 +243,9 @@ static enum err fetch_begin(struct remote_reader *rd)
 static enum err choose(struct remote_reader *rd, const struct content_key *key)
 {
     struct remote *r = rd->r;
-    bool same = false;
+    bool same = rd->fetch != NULL && rd->expected;
+    if (same && rd->group.number != 0)
+        return OK;
     pthread_mutex_lock(&r->lock);
     const struct group *g = group_of(r, key);
     same = rd->fetch != NULL && g != NULL && g->number == rd->group.number;
@@ -354,7 +357,7 @@ static enum err reader_get(void *ctx, size_t *size, struct mspan buf, const stru
         return ERR_NOT_FOUND;
     memcpy(content.digest, key->digest, sizeof(content.digest));
     if (rd->follow.keys != NULL)
-        follow_read(&rd->follow, &content);
+        rd->expected = follow_read(&rd->follow, &content);
     TRY(take_slot(rd, &slot, &content));
     e = fetch_one(rd, slot, size, buf, &content);
     note(rd, e, &content, span_of(buf.p, *size));
@@ -440,7 +443,7 @@ void remote_reader_saw(struct remote_reader *rd, const struct block_key *key, st
     if (rd == NULL || rd->follow.keys == NULL)
         return;
     memcpy(content.digest, key->digest, sizeof(content.digest));
-    follow_read(&rd->follow, &content);
+    (void)follow_read(&rd->follow, &content);
     follow_came(&rd->follow, &content, block);
 }
 
