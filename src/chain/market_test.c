@@ -88,26 +88,6 @@ static void answer(size_t workers)
     }
 }
 
-static void v01_ratios_round_as_the_reference_does(void **state)
-{
-    (void)state;
-    static const struct {
-        uint32_t part;
-        uint64_t x, want;
-    } mul[] = { { 50000000, 950, 47 },     { 50000000, 997, 50 },  { 50000000, 1047, 52 },
-                { 10000000, 990, 10 },     { 10000000, 40, 0 },    { 833333333, 1000, 833 },
-                { 833333333, 2000, 1667 }, { 138888888, 180, 25 }, { 150000000, 250, 37 } };
-    for (size_t i = 0; i < sizeof(mul) / sizeof(mul[0]); i++)
-        CHECK(ratio_mul(mul[i].part, PERBILL, mul[i].x) == mul[i].want);
-    CHECK(ratio_of(2500, 3000, PERBILL) == 833333333);
-    CHECK(ratio_of(1000, 2001, PERBILL) == 499750124);
-    CHECK(ratio_of(1, 60, PERBILL) == 16666666);
-    CHECK(ratio_of(7, 0, PERBILL) == 1000000000);
-    CHECK(ratio_of(9, 3, PERBILL) == 1000000000);
-    CHECK(ratio_of(20200000012748, 101000000063738, PERMILL) == 199999);
-    CHECK(ratio_of(10100000006374, 101000000063738, PERMILL) == 99999);
-}
-
 static void v03_the_base_fee_steps(void **state)
 {
     (void)state;
@@ -660,7 +640,6 @@ static void power_matures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(v01_ratios_round_as_the_reference_does),
         cmocka_unit_test(v03_the_base_fee_steps),
         cmocka_unit_test(v05_the_keys_fee_steps),
         cmocka_unit_test(the_byte_fee_follows_the_used_share),

@@ -25,23 +25,31 @@ static inline void tw_to(struct world *w, uint64_t slot, uint64_t offset)
     CHECK(w->chain.ledger.slot == slot && w->chain.ledger.offset == offset);
 }
 
+/* An operation on one place of a tree, whose leaf is w's bytes. */
+static inline void tw_op(struct tworker *t, enum report_op_kind kind, uint8_t volume,
+                         uint32_t index, const struct writer *w)
+{
+    uint8_t path[SUMTREE_PATH_SIZE_MAX];
+    const bool srd = kind == REPORT_OP_ADD_EXTENTS;
+    const struct report_op op = {
+        .kind = kind,
+        .volume = volume,
+        .index = index,
+        .count = 1,
+        .leaves = writer_span(w),
+        .path = model_path_bytes(path, srd ? &t->m.srd[volume] : &t->m.files[volume], index),
+    };
+    model_op(&t->m, &op);
+}
+
 static inline void tw_add_leaf(struct tworker *t, uint8_t volume, uint32_t index,
                                const struct report_file *file, uint32_t id)
 {
     uint8_t leaf[256];
-    uint8_t path[SUMTREE_PATH_SIZE_MAX];
     struct merkle_sum node;
     struct writer w = writer_of(leaf, sizeof(leaf));
     report_file_encode(&w, file);
-    const struct report_op op = {
-        .kind = REPORT_OP_ADD_FILES,
-        .volume = volume,
-        .index = index,
-        .count = 1,
-        .leaves = writer_span(&w),
-        .path = model_path_bytes(path, &t->m.files[volume], index),
-    };
-    model_op(&t->m, &op);
+    tw_op(t, REPORT_OP_ADD_FILES, volume, index, &w);
     sumtree_file_leaf(&node, file);
     model_insert(&t->m.files[volume], index, &node, id);
 }
@@ -54,18 +62,9 @@ static inline void tw_add_file(struct tworker *t, uint8_t volume, uint32_t index
 static inline void tw_remove_file(struct tworker *t, uint8_t volume, uint32_t index, uint32_t id)
 {
     uint8_t leaf[256];
-    uint8_t path[SUMTREE_PATH_SIZE_MAX];
     struct writer w = writer_of(leaf, sizeof(leaf));
     report_file_encode(&w, &tw_files[id].leaf);
-    const struct report_op op = {
-        .kind = REPORT_OP_REMOVE_FILE,
-        .volume = volume,
-        .index = index,
-        .count = 1,
-        .leaves = writer_span(&w),
-        .path = model_path_bytes(path, &t->m.files[volume], index),
-    };
-    model_op(&t->m, &op);
+    tw_op(t, REPORT_OP_REMOVE_FILE, volume, index, &w);
     model_remove(&t->m.files[volume], index);
 }
 
@@ -73,21 +72,12 @@ static inline void tw_add_extent(struct tworker *t, uint8_t volume, uint32_t ind
 {
     uint8_t leaf[64];
     uint8_t root[32];
-    uint8_t path[SUMTREE_PATH_SIZE_MAX];
     struct report_extent extent;
     struct merkle_sum node;
     struct writer w = writer_of(leaf, sizeof(leaf));
     model_extent(&extent, root, tw_row, seed);
     report_extent_encode(&w, &extent);
-    const struct report_op op = {
-        .kind = REPORT_OP_ADD_EXTENTS,
-        .volume = volume,
-        .index = index,
-        .count = 1,
-        .leaves = writer_span(&w),
-        .path = model_path_bytes(path, &t->m.srd[volume], index),
-    };
-    model_op(&t->m, &op);
+    tw_op(t, REPORT_OP_ADD_EXTENTS, volume, index, &w);
     sumtree_extent_leaf(&node, &extent);
     model_insert(&t->m.srd[volume], index, &node, seed);
 }
