@@ -431,6 +431,11 @@ void cbor_write_text(struct writer *w, struct span s)
     write_span(w, s);
 }
 
+void cbor_write_bytes_head(struct writer *w, size_t n)
+{
+    write_head(w, MAJOR_BYTES, n);
+}
+
 void cbor_write_text_head(struct writer *w, size_t n)
 {
     write_head(w, MAJOR_TEXT, n);

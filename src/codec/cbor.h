@@ -117,8 +117,9 @@ void cbor_write_int(struct writer *w, int64_t v);
 void cbor_write_negative(struct writer *w, uint64_t v); /* -1 - v */
 void cbor_write_bytes(struct writer *w, struct span s);
 void cbor_write_text(struct writer *w, struct span s);
-void cbor_write_str(struct writer *w, const char *s);  /* text or key from a C string */
-void cbor_write_text_head(struct writer *w, size_t n); /* n bytes of text must follow */
+void cbor_write_str(struct writer *w, const char *s);   /* text or key from a C string */
+void cbor_write_text_head(struct writer *w, size_t n);  /* n bytes of text must follow */
+void cbor_write_bytes_head(struct writer *w, size_t n); /* n bytes must follow */
 void cbor_write_array(struct writer *w, uint64_t count);
 void cbor_write_map(struct writer *w, uint64_t count);
 void cbor_write_bool(struct writer *w, bool v);

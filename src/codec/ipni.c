@@ -61,14 +61,42 @@ static void put_link(struct json_out *j, struct span cid)
     json_out_object_end(j);
 }
 
-void ipni_write_entries(struct writer *w, const uint8_t multihash[IPNI_MULTIHASH_SIZE])
+/* SPEC ipni 1.2: "of several, that of SHA-256 of `crust/ipni/group/1` and their digests" */
+void ipni_context(uint8_t out[IPNI_MULTIHASH_SIZE], uint8_t (*digests)[32], size_t count)
+{
+    static const char tag[] = "crust/ipni/group/1";
+    struct sha256 all;
+    uint8_t digest[32];
+    ASSERT(count > 0);
+    sha256_init(&all);
+    sha256_update(&all, span_of(tag, sizeof(tag) - 1));
+    for (size_t i = 0; i < count; i++)
+        sha256_update(&all, span_of(digests[i], 32));
+    sha256_final(&all, digest);
+    ipni_multihash(out, count == 1 ? digests[0] : digest);
+}
+
+void ipni_write_chunk(struct writer *w, uint8_t (*digests)[32], size_t count,
+                      const struct cid *next)
 {
     struct json_out j = json_out_to(w);
+    uint8_t bytes[IPNI_CID_MAX];
+    ASSERT(count <= IPNI_CHUNK_MAX);
     json_out_object(&j);
     json_out_key(&j, "Entries");
     json_out_array(&j);
-    put_bytes(&j, span_of(multihash, IPNI_MULTIHASH_SIZE));
+    for (size_t i = 0; i < count; i++) {
+        uint8_t multihash[IPNI_MULTIHASH_SIZE];
+        ipni_multihash(multihash, digests[i]);
+        put_bytes(&j, span_of(multihash, sizeof(multihash)));
+    }
     json_out_array_end(&j);
+    if (next != NULL) {
+        struct writer c = writer_of(bytes, sizeof(bytes));
+        cid_write(&c, next);
+        json_out_key(&j, "Next");
+        put_link(&j, writer_span(&c));
+    }
     json_out_object_end(&j);
 }
 
@@ -135,11 +163,11 @@ void ipni_write_ad(struct writer *w, const struct ipni_ad *ad)
     struct peer_key public_key = peer_key_of(ad->key);
     struct peer_id id = peer_id_of(&public_key);
     struct json_out j = json_out_to(w);
-    ASSERT(ad->address_count <= IPNI_ADDRESSES_MAX && ad->is_removal == (ad->entries == NULL));
+    ASSERT(ad->address_count <= IPNI_ADDRESSES_MAX && !(ad->is_removal && ad->entries != NULL));
     peer_id_format(provider, &id);
     struct span previous = bytes_of(&previous_bytes, ad->previous);
-    struct span entries = ad->is_removal ? span_of(no_entries, sizeof(no_entries))
-                                         : bytes_of(&entries_bytes, ad->entries);
+    struct span entries = ad->entries == NULL ? span_of(no_entries, sizeof(no_entries))
+                                              : bytes_of(&entries_bytes, ad->entries);
     sign_ad(&s, ad, previous, entries, provider);
     if (s.err != OK)
         writer_fail(w, s.err);
@@ -203,43 +231,146 @@ void ipni_write_announce(struct writer *w, const struct cid *head, const struct 
 /* ---- what has been told ------------------------------------------------------------------------
  */
 
+static bool has_addresses(const struct ipni_told *t)
+{
+    static const uint8_t none[32];
+    return memcmp(t->addresses, none, sizeof(none)) != 0;
+}
+
 void ipni_told_write(struct writer *w, const struct ipni_told *t)
 {
-    cbor_write_array(w, 2);
+    cbor_write_array(w, 5);
     if (t->any)
         cbor_write_link(w, &t->head);
     else
         cbor_write_null(w);
+    cbor_write_bytes(w, span_of(t->addresses, has_addresses(t) ? 32 : 0));
     cbor_write_bytes(w, span_of(t->digests, t->count * 32));
+    cbor_write_bytes_head(w, t->count * 4);
+    for (size_t i = 0; i < t->count; i++)
+        write_le32(w, t->groups[i]);
+    cbor_write_bytes(w, span_of(t->contexts, t->group_count * IPNI_MULTIHASH_SIZE));
+}
+
+/* Each of the groups has a content, and each content a group. */
+static enum err check_groups(const struct ipni_told *t)
+{
+    size_t with = 0;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->groups[i] >= t->group_count)
+            return ERR_FORMAT;
+    /* A mark in the context's first byte, which is always the same, counts those that were seen. */
+    for (size_t i = 0; i < t->count; i++) {
+        uint8_t *mark = t->contexts[t->groups[i]];
+        with += mark[0] == 0x12;
+        mark[0] = 0;
+    }
+    for (size_t i = 0; i < t->group_count; i++)
+        t->contexts[i][0] = 0x12;
+    return with == t->group_count ? OK : ERR_FORMAT;
+}
+
+static enum err read_lists(struct ipni_told *out, struct span digests, struct span groups,
+                           struct span contexts)
+{
+    const uint8_t head[2] = { 0x12, 0x20 };
+    out->count = digests.n / 32;
+    out->group_count = contexts.n / IPNI_MULTIHASH_SIZE;
+    if (digests.n % 32 != 0 || groups.n != out->count * 4 || contexts.n % IPNI_MULTIHASH_SIZE != 0)
+        return ERR_FORMAT;
+    if (out->count > out->max || out->group_count > out->count)
+        return out->count > out->max ? ERR_LIMIT : ERR_FORMAT;
+    for (size_t i = 0; i < out->count; i++) {
+        memcpy(out->digests[i], digests.p + i * 32, 32);
+        out->groups[i] = load_le32(groups.p + i * 4);
+        if (i > 0 && memcmp(out->digests[i - 1], out->digests[i], 32) >= 0)
+            return ERR_FORMAT;
+    }
+    for (size_t i = 0; i < out->group_count; i++) {
+        memcpy(out->contexts[i], contexts.p + i * IPNI_MULTIHASH_SIZE, IPNI_MULTIHASH_SIZE);
+        if (memcmp(out->contexts[i], head, sizeof(head)) != 0)
+            return ERR_FORMAT;
+    }
+    return check_groups(out);
 }
 
 static enum err read_told(struct ipni_told *out, struct span in)
 {
     struct cbor_reader c = cbor_reader_of(in, CBOR_STRICT);
-    cbor_read_array_of(&c, 2);
+    cbor_read_array_of(&c, 5);
     out->any = !cbor_try_null(&c);
     if (out->any)
         cbor_read_link(&c, &out->head);
-    struct span list = cbor_read_bytes(&c);
-    cbor_require(&c, list.n % 32 == 0, ERR_FORMAT);
-    cbor_require(&c, list.n / 32 <= out->max, ERR_LIMIT);
+    struct span addresses = cbor_read_bytes(&c), digests = cbor_read_bytes(&c);
+    struct span groups = cbor_read_bytes(&c), contexts = cbor_read_bytes(&c);
     TRY(cbor_finish(&c));
-    for (size_t i = 0; i < list.n / 32; i++) {
-        memcpy(out->digests[i], list.p + i * 32, 32);
-        if (i > 0 && memcmp(out->digests[i - 1], out->digests[i], 32) >= 0)
-            return ERR_FORMAT;
-    }
-    out->count = list.n / 32;
-    return OK;
+    if (addresses.n != 0 && addresses.n != 32)
+        return ERR_FORMAT;
+    if (addresses.n == 32)
+        memcpy(out->addresses, addresses.p, 32);
+    if (addresses.n == 32 && !has_addresses(out))
+        return ERR_FORMAT; /* those are written as none */
+    return read_lists(out, digests, groups, contexts);
 }
 
 enum err ipni_told_read(struct ipni_told *out, struct span in)
 {
+    memset(out->addresses, 0, sizeof(out->addresses));
     enum err e = read_told(out, in);
     if (e != OK) {
         out->any = false;
-        out->count = 0;
+        out->count = out->group_count = 0;
         out->head = (struct cid){ 0 };
+        memset(out->addresses, 0, sizeof(out->addresses));
     }
     return e;
+}
+
+/* From the end, so that nothing is overwritten before it has been moved. */
+void ipni_told_add(struct ipni_told *t, uint8_t (*digests)[32], size_t count,
+                   const uint8_t context[IPNI_MULTIHASH_SIZE])
+{
+    size_t old = t->count, to = t->count + count, left = count;
+    ASSERT(count > 0 && to <= t->max && t->group_count < t->max);
+    while (left > 0) {
+        to--;
+        if (old > 0 && memcmp(t->digests[old - 1], digests[left - 1], 32) > 0) {
+            old--;
+            memcpy(t->digests[to], t->digests[old], 32);
+            t->groups[to] = t->groups[old];
+        } else {
+            left--;
+            memcpy(t->digests[to], digests[left], 32);
+            t->groups[to] = (uint32_t)t->group_count;
+        }
+    }
+    t->count += count;
+    memcpy(t->contexts[t->group_count++], context, IPNI_MULTIHASH_SIZE);
+}
+
+void ipni_told_drop(struct ipni_told *t, uint32_t group)
+{
+    size_t kept = 0;
+    uint32_t last = (uint32_t)t->group_count - 1;
+    ASSERT(group < t->group_count);
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->groups[i] == group)
+            continue;
+        if (kept != i)
+            memcpy(t->digests[kept], t->digests[i], 32);
+        t->groups[kept++] = t->groups[i] == last ? group : t->groups[i];
+    }
+    t->count = kept;
+    if (group != last)
+        memcpy(t->contexts[group], t->contexts[last], IPNI_MULTIHASH_SIZE);
+    t->group_count--;
+}
+
+size_t ipni_told_group(const struct ipni_told *t, uint8_t (*out)[32], size_t max, uint32_t group)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->count && n < max; i++)
+        if (t->groups[i] == group)
+            memcpy(out[n++], t->digests[i], 32);
+    return n;
 }

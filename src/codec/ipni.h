@@ -11,18 +11,21 @@
 
 enum {
     IPNI_ADDRESSES_MAX = 8,
-    IPNI_BLOCK_MAX = 16 << 10, /* of an advertisement or an entry of one content */
+    IPNI_CHUNK_MAX = 512,  /* contents of a chunk of entries */
+    IPNI_GROUP_MAX = 1024, /* of an advertisement: what has to be told anew when one of them goes */
+    IPNI_BLOCK_MAX = 48 << 10, /* of an advertisement or a full chunk */
     IPNI_CID_MAX = 40,         /* bytes of a CID of such a block */
     IPNI_MULTIHASH_SIZE = 34,  /* 12 20 and SHA-256 */
-    IPNI_TOLD_MAX = 65536,     /* contents that are remembered as told */
+    IPNI_TOLD_MAX = 262144,    /* contents that are remembered as told */
+    IPNI_TOLD_SIZE = 256 + IPNI_TOLD_MAX * (32 + 4 + IPNI_MULTIHASH_SIZE), /* of the file */
 };
 
-/* One advertisement: a content is here, or is here no longer. */
+/* One advertisement: contents are here, or are here no longer, or are elsewhere now. */
 struct ipni_ad {
     const struct cid *previous;           /* NULL: the first */
     const struct ed25519_key *key;        /* of the provider, who is also the publisher */
-    const struct cid *entries;            /* NULL with is_removal */
-    uint8_t context[IPNI_MULTIHASH_SIZE]; /* which content */
+    const struct cid *entries;            /* NULL with is_removal, and when only addresses change */
+    uint8_t context[IPNI_MULTIHASH_SIZE]; /* which contents */
     size_t address_count;
     struct multiaddr addresses[IPNI_ADDRESSES_MAX];
     bool bitswap, http; /* how it is retrieved */
@@ -32,8 +35,14 @@ struct ipni_ad {
 /* The multihash of a content. */
 void ipni_multihash(uint8_t out[IPNI_MULTIHASH_SIZE], const uint8_t digest[32]);
 
-/* ipni_write_entries writes a chunk that names one content. */
-void ipni_write_entries(struct writer *w, const uint8_t multihash[IPNI_MULTIHASH_SIZE]);
+/* The context of an advertisement of these contents, which are ascending: the multihash of the one,
+ * or one made of all. */
+void ipni_context(uint8_t out[IPNI_MULTIHASH_SIZE], uint8_t (*digests)[32], size_t count);
+
+/* ipni_write_chunk writes a chunk of at most IPNI_CHUNK_MAX entries (asserted). next: the chunk
+ * that follows; NULL: none. */
+void ipni_write_chunk(struct writer *w, uint8_t (*digests)[32], size_t count,
+                      const struct cid *next);
 
 /* ipni_write_ad writes and signs an advertisement. */
 void ipni_write_ad(struct writer *w, const struct ipni_ad *ad);
@@ -48,19 +57,34 @@ void ipni_write_announce(struct writer *w, const struct cid *head, const struct 
 /* The CID of a block written here. */
 struct cid ipni_cid(struct span block);
 
-/* What has been told: the head of the chain, and the contents that are advertised, sorted. */
+/* What has been told: the head of the chain; the contents that are advertised, sorted, each with
+ * the number of its advertisement; the contexts of these. */
 struct ipni_told {
     bool any; /* head is set */
     struct cid head;
-    size_t count;
-    uint8_t (*digests)[32]; /* the caller's, max of them */
-    size_t max;
+    uint8_t addresses[32]; /* a digest of those that were told last; zero: none */
+    size_t count, max;     /* of digests and groups, which are the caller's */
+    uint8_t (*digests)[32];
+    uint32_t *groups;
+    size_t group_count; /* of contexts; the caller's, max of them */
+    uint8_t (*contexts)[IPNI_MULTIHASH_SIZE];
 };
 
-/* ipni_told_read reads what ipni_told_write has written; digests and max are given.
+/* ipni_told_read reads what ipni_told_write has written; arrays and max are given.
  * Returns: OK; ERR_LIMIT (more than max); ERR_SHORT, ERR_TRAILING, ERR_FORMAT (also: not
- * ascending). On failure nothing is told: any is false and count 0. */
+ * ascending, a group without a content). On failure nothing is told: any is false, counts are 0. */
 NODISCARD enum err ipni_told_read(struct ipni_told *out, struct span in);
 void ipni_told_write(struct writer *w, const struct ipni_told *t);
+
+/* ipni_told_add puts contents, ascending and none of them told, into a new group. Their number and
+ * what is told are at most max together (asserted). */
+void ipni_told_add(struct ipni_told *t, uint8_t (*digests)[32], size_t count,
+                   const uint8_t context[IPNI_MULTIHASH_SIZE]);
+
+/* ipni_told_drop takes a group with all its contents out; the last group gets its number. */
+void ipni_told_drop(struct ipni_told *t, uint32_t group);
+
+/* ipni_told_group gives the contents of a group, ascending, at most max; their number. */
+size_t ipni_told_group(const struct ipni_told *t, uint8_t (*out)[32], size_t max, uint32_t group);
 
 #endif

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FAKE_NODE_ARGS = 24 };
+enum { FAKE_NODE_ARGS = 32 };
 
 struct fake_node {
     char home[64];

@@ -1,5 +1,6 @@
 #include "ipfsd/ipni_publish.h"
 
+#include "crypto/sha256.h"
 #include "rt/http_client.h"
 #include "rt/log.h"
 #include "rt/path.h"
@@ -7,8 +8,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { FILE_MAX = 2 << 20, ANNOUNCE_MS = 20000, MESSAGE_MAX = 4096, URL_MAX = CONFIG_URL_MAX + 16 };
+enum { MARKED = 1, BATCH_CHUNKS = IPNI_PUBLISH_BATCH * (IPNI_GROUP_MAX / IPNI_CHUNK_MAX) };
+enum { ANNOUNCE_MS = 20000, MESSAGE_MAX = 4096, URL_MAX = CONFIG_URL_MAX + 16 };
 
 static const char path_of_ads[] = "/ipni/v1/ad/";
 
@@ -37,7 +40,16 @@ struct ipni_publish {
     struct ipni_ad ad; /* addresses are set before */
     uint8_t (*sealed)[32];
     size_t sealed_count;
+    uint8_t (*fresh)[32]; /* sealed and not told */
+    uint8_t *gone;        /* of each group: MARKED when one of its contents is here no longer */
+    struct cid trash[BATCH_CHUNKS],
+        kept[BATCH_CHUNKS]; /* chunks that this look takes back, makes */
+    size_t trash_count, kept_count;
     uint32_t made;
+    bool full;                              /* there are more contents than can be told */
+    uint8_t addresses[32];                  /* a digest of those of ad */
+    uint64_t addresses_ms, readvertised_ms; /* since when they are so; when they were told alone */
+    bool settled;
     bool looked;      /* at all that there was at version */
     uint64_t version; /* of the index */
     enum err err;
@@ -80,7 +92,7 @@ static enum err put_block(struct ipni_publish *p, struct cid *cid, const struct 
 static enum err write_told(struct ipni_publish *p)
 {
     char path[PATH_TEXT_MAX];
-    size_t max = p->told.count * 32 + 128;
+    size_t max = 256 + p->told.count * 36 + p->told.group_count * IPNI_MULTIHASH_SIZE;
     uint8_t *text = malloc(max);
     if (text == NULL)
         return ERR_MEMORY;
@@ -100,7 +112,7 @@ static enum err read_told(struct ipni_publish *p)
     char path[PATH_TEXT_MAX];
     struct mspan text = { NULL, 0 };
     TRY(file_of(p, path, NULL));
-    enum err e = path_read_file(&text, path, FILE_MAX + 128);
+    enum err e = path_read_file(&text, path, IPNI_TOLD_SIZE);
     if (e == ERR_NOT_FOUND)
         return OK;
     if (e == OK)
@@ -146,64 +158,144 @@ static enum err list_sealed(struct ipni_publish *p)
     return err;
 }
 
-static enum err advertise(struct ipni_publish *p, const uint8_t digest[32], bool removal)
+/* entries: NULL for a removal, and for addresses alone. */
+static enum err advertise(struct ipni_publish *p, const uint8_t context[IPNI_MULTIHASH_SIZE],
+                          const struct cid *entries, bool removal)
 {
     static uint8_t buf[IPNI_BLOCK_MAX]; /* one worker at a time */
-    struct cid entries, head, previous = p->told.head;
-    struct writer w = writer_of(buf, sizeof(buf));
-    ipni_multihash(p->ad.context, digest);
-    if (!removal) {
-        ipni_write_entries(&w, p->ad.context);
-        TRY(put_block(p, &entries, &w));
-    }
+    struct cid head, previous = p->told.head;
+    memcpy(p->ad.context, context, IPNI_MULTIHASH_SIZE);
     p->ad.previous = p->told.any ? &previous : NULL;
-    p->ad.entries = removal ? NULL : &entries;
+    p->ad.entries = entries;
     p->ad.is_removal = removal;
-    w = writer_of(buf, sizeof(buf));
+    struct writer w = writer_of(buf, sizeof(buf));
     ipni_write_ad(&w, &p->ad);
     TRY(put_block(p, &head, &w));
     p->told.head = head;
     p->told.any = true;
+    memcpy(p->told.addresses, p->addresses, sizeof(p->told.addresses));
     p->made++;
     return OK;
 }
 
-/* Puts a digest into the sorted list of what is told, or takes it out, at place at. */
-static void told_change(struct ipni_told *t, size_t at, const uint8_t digest[32], bool removal)
+/* The chunks of a group from the last one to the first, which *first names: they are written, or
+ * only put down as trash. */
+static enum err chunks(struct ipni_publish *p, struct cid *first, uint8_t (*digests)[32], size_t n,
+                       bool write)
 {
-    if (removal) {
-        memmove(t->digests[at], t->digests[at + 1], (t->count - at - 1) * 32);
-        t->count--;
-        return;
+    static uint8_t buf[IPNI_BLOCK_MAX];
+    struct cid next, *list = write ? p->kept : p->trash;
+    size_t *count = write ? &p->kept_count : &p->trash_count;
+    size_t from = (n - 1) / IPNI_CHUNK_MAX * IPNI_CHUNK_MAX, size = n - from;
+    for (bool any = false;; any = true) {
+        struct writer w = writer_of(buf, sizeof(buf));
+        ipni_write_chunk(&w, digests + from, size, any ? &next : NULL);
+        TRY(w.err);
+        *first = ipni_cid(writer_span(&w));
+        if (write)
+            TRY(put_block(p, first, &w));
+        if (*count < BATCH_CHUNKS)
+            list[(*count)++] = *first;
+        if (from == 0)
+            return OK;
+        next = *first;
+        from -= IPNI_CHUNK_MAX;
+        size = IPNI_CHUNK_MAX;
     }
-    memmove(t->digests[at + 1], t->digests[at], (t->count - at) * 32);
-    memcpy(t->digests[at], digest, 32);
-    t->count++;
 }
 
-/* Walks both lists, which are sorted, side by side. */
-static enum err tell_changes(struct ipni_publish *p)
+/* Walks both lists, which are sorted, side by side: which groups have lost a content, and, when
+ * those are dropped, what is sealed and not told. */
+static size_t compare(struct ipni_publish *p, bool drop)
 {
-    struct ipni_told *t = &p->told;
-    size_t i = 0, k = 0;
-    while ((i < p->sealed_count || k < t->count) && p->made < IPNI_PUBLISH_BATCH) {
+    const struct ipni_told *t = &p->told;
+    size_t i = 0, k = 0, n = 0;
+    p->full = false;
+    while (i < p->sealed_count || k < t->count) {
         int c = i == p->sealed_count ? 1
                 : k == t->count      ? -1
                                      : memcmp(p->sealed[i], t->digests[k], 32);
-        if (c > 0) {
-            TRY(advertise(p, t->digests[k], true));
-            told_change(t, k, NULL, true);
+        if (c > 0 && drop) {
+            n += p->gone[t->groups[k]] == 0;
+            p->gone[t->groups[k]] = MARKED;
+        } else if (c < 0 && !drop && n < t->max - t->count) {
+            memcpy(p->fresh[n++], p->sealed[i], 32);
+        } else if (c < 0 && !drop) {
+            p->full = true;
+        }
+        k += c >= 0;
+        i += c <= 0;
+    }
+    return n;
+}
+
+/* Takes back the groups that have lost a content; those that are left of them are fresh then. */
+static enum err drop_groups(struct ipni_publish *p)
+{
+    static uint8_t members[IPNI_GROUP_MAX][32];
+    struct cid first;
+    memset(p->gone, 0, p->told.group_count);
+    if (compare(p, true) == 0)
+        return OK;
+    /* From the last one on: the group that gets a number has been looked at already. */
+    for (size_t g = p->told.group_count; g > 0 && p->made < IPNI_PUBLISH_BATCH; g--) {
+        if (p->gone[g - 1] != MARKED)
             continue;
-        }
-        if (c < 0 && t->count < t->max) {
-            TRY(advertise(p, p->sealed[i], false));
-            told_change(t, k, p->sealed[i], false);
-            k++;
-        }
-        k += c == 0;
-        i++;
+        size_t n = ipni_told_group(&p->told, members, IPNI_GROUP_MAX, (uint32_t)(g - 1));
+        TRY(chunks(p, &first, members, n, false));
+        TRY(advertise(p, p->told.contexts[g - 1], NULL, true));
+        ipni_told_drop(&p->told, (uint32_t)(g - 1));
     }
     return OK;
+}
+
+static enum err tell_fresh(struct ipni_publish *p)
+{
+    uint8_t context[IPNI_MULTIHASH_SIZE];
+    struct cid first;
+    size_t count = compare(p, false);
+    for (size_t at = 0; at < count && p->made < IPNI_PUBLISH_BATCH; at += IPNI_GROUP_MAX) {
+        size_t n = count - at < IPNI_GROUP_MAX ? count - at : IPNI_GROUP_MAX;
+        uint8_t(*list)[32] = p->fresh + at;
+        ipni_context(context, list, n);
+        TRY(chunks(p, &first, list, n, true));
+        TRY(advertise(p, context, &first, false));
+        ipni_told_add(&p->told, list, n, context);
+    }
+    return OK;
+}
+
+/* Indexers take the addresses of whatever was advertised last; an advertisement without entries
+ * changes nothing else. */
+static enum err tell_addresses(struct ipni_publish *p)
+{
+    bool same_ones = memcmp(p->told.addresses, p->addresses, sizeof(p->addresses)) == 0;
+    if (p->made != 0 || p->told.group_count == 0 || same_ones || !p->settled)
+        return OK;
+    return advertise(p, p->told.contexts[0], NULL, false);
+}
+
+/* The chunks of what was taken back are of no use to anybody, once that is remembered. */
+static void drop_chunks(struct ipni_publish *p)
+{
+    char path[PATH_TEXT_MAX];
+    for (size_t i = 0; i < p->trash_count; i++) {
+        bool kept = false;
+        for (size_t k = 0; k < p->kept_count; k++)
+            kept = kept || same(&p->trash[i], &p->kept[k]);
+        if (!kept && file_of(p, path, &p->trash[i]) == OK)
+            (void)unlink(path);
+    }
+}
+
+static enum err tell(struct ipni_publish *p, uint64_t version)
+{
+    if (!p->looked || version != p->version) {
+        TRY(list_sealed(p));
+        TRY(drop_groups(p));
+        TRY(tell_fresh(p));
+    }
+    return tell_addresses(p);
 }
 
 static void look(void *ctx)
@@ -211,15 +303,16 @@ static void look(void *ctx)
     struct ipni_publish *p = ctx;
     uint64_t version;
     p->made = 0;
+    p->trash_count = p->kept_count = 0;
     p->err = replicas_version(&p->o.host->index, &version);
-    if (p->err != OK || (p->looked && version == p->version))
+    if (p->err != OK)
         return;
-    p->err = list_sealed(p);
-    if (p->err == OK)
-        p->err = tell_changes(p);
+    p->err = tell(p, version);
     /* What was made before a failure stands in the chain: it is remembered too. */
     if (p->made != 0) {
         enum err e = write_told(p);
+        if (e == OK)
+            drop_chunks(p);
         p->err = p->err == OK ? e : p->err;
     }
     p->looked = p->err == OK && p->made < IPNI_PUBLISH_BATCH;
@@ -284,10 +377,32 @@ static void looked(void *ctx)
         pthread_mutex_unlock(&p->lock);
     }
     if (p->made != 0)
-        log_info("ipni-advertised", "advertisements=%u contents=%zu", p->made, p->told.count);
+        log_info("ipni-advertised", "advertisements=%u contents=%zu groups=%zu", p->made,
+                 p->told.count, p->told.group_count);
+    if (p->made != 0 && p->full)
+        log_warn("ipni-full", "contents=%zu next=\"others are not told\"", p->told.count);
+    if (p->made != 0 && p->settled)
+        p->readvertised_ms = loop_now_ms(p->o.loop);
     if (p->err != OK && p->err != ERR_BUSY)
         log_warn("ipni-not-advertised", "reason=\"%s\"", err_text(p->err));
     loop_timer_start(p->timer, p->made != 0 ? 1 : IPNI_PUBLISH_LOOK_MS, 0);
+}
+
+/* Whether the addresses have been the same for long enough to be told. */
+static void note_addresses(struct ipni_publish *p)
+{
+    struct sha256 all;
+    uint8_t digest[32];
+    uint64_t now = loop_now_ms(p->o.loop);
+    sha256_init(&all);
+    for (size_t i = 0; i < p->ad.address_count; i++)
+        sha256_update(&all, multiaddr_span(&p->ad.addresses[i]));
+    sha256_final(&all, digest);
+    if (p->addresses_ms == 0 || memcmp(digest, p->addresses, sizeof(digest)) != 0)
+        p->addresses_ms = now;
+    memcpy(p->addresses, digest, sizeof(digest));
+    p->settled = now - p->addresses_ms >= p->o.settle_ms &&
+                 (p->readvertised_ms == 0 || now - p->readvertised_ms >= IPNI_PUBLISH_ADDRESSES_MS);
 }
 
 static void on_timer(void *ctx)
@@ -306,6 +421,7 @@ static void on_timer(void *ctx)
     p->ad.bitswap = p->ad.address_count != 0;
     p->ad.http = true;
     p->ad.addresses[p->ad.address_count++] = p->gateway;
+    note_addresses(p);
     p->working = !p->stopping && loop_work(p->o.loop, look, looked, p) == OK;
     if (!p->working)
         loop_timer_start(p->timer, IPNI_PUBLISH_LOOK_MS, 0);
@@ -393,9 +509,14 @@ static enum err begin(struct ipni_publish *p)
     memcpy(p->folder, o->folder, strlen(o->folder) + 1);
     TRY(multiaddr_of_url(&p->gateway, o->gateway));
     p->sealed = calloc(IPNI_TOLD_MAX, 32);
-    p->told.digests = calloc(IPNI_TOLD_MAX + 1, 32);
+    p->fresh = calloc(IPNI_TOLD_MAX, 32);
+    p->gone = calloc(IPNI_TOLD_MAX, 1);
+    p->told.digests = calloc(IPNI_TOLD_MAX, 32);
+    p->told.groups = calloc(IPNI_TOLD_MAX, sizeof(*p->told.groups));
+    p->told.contexts = calloc(IPNI_TOLD_MAX, IPNI_MULTIHASH_SIZE);
     p->told.max = IPNI_TOLD_MAX;
-    if (p->sealed == NULL || p->told.digests == NULL)
+    if (p->sealed == NULL || p->fresh == NULL || p->gone == NULL || p->told.digests == NULL ||
+        p->told.groups == NULL || p->told.contexts == NULL)
         return ERR_MEMORY;
     p->ad.key = o->key;
     TRY(path_make_dirs(p->folder, 0700));
@@ -435,6 +556,10 @@ void ipni_publish_close(struct ipni_publish *p)
     http_client_free(p->http);
     pthread_mutex_destroy(&p->lock);
     free(p->sealed);
+    free(p->fresh);
+    free(p->gone);
     free(p->told.digests);
+    free(p->told.groups);
+    free(p->told.contexts);
     free(p);
 }

@@ -2,8 +2,9 @@
  * advertisements, kept in a folder, served under /ipni/v1/ad/ of the gateway and announced to
  * indexers when it grows. docs/spec/ipni.md.
  *
- * One advertisement for each content, with the content's multihash as context, so that each can be
- * taken back alone. On the loop's thread, but for the answers over HTTP. */
+ * Contents that are found sealed at once are told in groups. When one of a group goes the group is
+ * taken back, and the others are told again. On the loop's thread, but for the answers over HTTP.
+ */
 #ifndef CRUST_IPFSD_IPNI_PUBLISH_H
 #define CRUST_IPFSD_IPNI_PUBLISH_H
 
@@ -19,6 +20,7 @@ enum {
     IPNI_PUBLISH_AGAIN_MS = 30000,  /* before an indexer that failed is told again; doubles */
     IPNI_PUBLISH_LAST_MS = 3600000, /* up to this */
     IPNI_PUBLISH_INDEXERS = 4,
+    IPNI_PUBLISH_ADDRESSES_MS = 600000, /* between two advertisements of addresses alone */
 };
 
 struct ipni_publish;
@@ -30,7 +32,8 @@ struct ipni_publish_options {
     const char *folder;                 /* copied; made when it is missing */
     const char *gateway;                /* its URL as others reach it; copied */
     const struct config_urls *indexers; /* copied; a URL without a path gets /announce */
-    bool bitswap;                       /* peers reach us at: */
+    uint64_t settle_ms; /* how long addresses stay the same before a change of them is told */
+    bool bitswap;       /* peers reach us at: */
     /* Gives our addresses for peers now; returns their number, at most max. */
     size_t (*addresses)(void *ctx, struct multiaddr *out, size_t max);
     void *ctx;

@@ -10,6 +10,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
 
 enum { PATIENCE_MS = 60000, CHAIN_MAX = 16 };
 
@@ -121,20 +123,55 @@ static struct cid served_head(const char *url, struct peer_id *signer)
 
 struct told {
     uint8_t context[IPNI_MULTIHASH_SIZE];
-    bool removal;
+    bool removal, linked; /* linked: to entries */
+    size_t count;         /* of those that were read */
+    uint8_t digests[8][32];
+    char first_address[128];
 };
+
+/* The chunks of an advertisement. */
+static void read_entries(const char *url, struct told *out, struct cid at)
+{
+    for (bool more = true; more;) {
+        struct json chunk;
+        struct mspan block = get_block(url, &at);
+        CHECK_OK(json_open(&chunk, span_of(block.p, block.n), IPNI_BLOCK_MAX));
+        struct json_value root = json_root(&chunk), list = json_get(root, "Entries");
+        for (size_t i = 0; i < json_count(list); i++) {
+            uint8_t mh[64];
+            CHECK(out->count < 8);
+            CHECK(bytes_at(mh, sizeof(mh), json_at(list, i)).n == IPNI_MULTIHASH_SIZE);
+            memcpy(out->digests[out->count++], mh + 2, 32);
+        }
+        struct json_value next = json_find(root, "Next");
+        more = next.of != NULL;
+        if (more)
+            CHECK_OK(cid_parse(&at, span_str(json_text(json_get(next, "/")))));
+        json_close(&chunk);
+        free(block.p);
+    }
+}
+
+/* Whether one of the newer ones has taken this context back: its chunks are gone then. */
+static bool taken_back(const struct told *list, size_t n, const struct told *t)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i].removal && memcmp(list[i].context, t->context, sizeof(t->context)) == 0)
+            return true;
+    return false;
+}
 
 /* Walks the chain from its head; newest first. Every block is what its CID says, every
  * advertisement signed by who serves the head. */
-static size_t walk(const char *url, struct told out[CHAIN_MAX])
+static size_t walk(const char *url, struct told out[CHAIN_MAX], bool with_entries)
 {
     struct peer_id signer, by;
     struct cid at = served_head(url, &signer), entries;
     size_t n = 0;
     for (bool more = true; more; n++) {
-        struct json doc, chunk;
+        struct json doc;
         struct envelope e;
-        uint8_t field[512];
+        uint8_t field[512], expected[IPNI_MULTIHASH_SIZE];
         char id[PEER_ID_TEXT_MAX];
         CHECK(n < CHAIN_MAX);
         struct mspan ad = get_block(url, &at);
@@ -150,18 +187,20 @@ static size_t walk(const char *url, struct told out[CHAIN_MAX])
         CHECK(bytes_at(out[n].context, IPNI_MULTIHASH_SIZE, json_get(root, "ContextID")).n ==
               IPNI_MULTIHASH_SIZE);
         out[n].removal = json_bool(json_get(root, "IsRm"));
-        if (!out[n].removal) {
-            uint8_t mh[64];
-            CHECK_OK(
-                cid_parse(&entries, span_str(json_text(json_get(json_get(root, "Entries"), "/")))));
-            struct mspan block = get_block(url, &entries);
-            CHECK_OK(json_open(&chunk, span_of(block.p, block.n), IPNI_BLOCK_MAX));
-            struct json_value list = json_get(json_root(&chunk), "Entries");
-            CHECK(json_count(list) == 1);
-            CHECK_SPAN(bytes_at(mh, sizeof(mh), json_at(list, 0)),
-                       span_of(out[n].context, IPNI_MULTIHASH_SIZE));
-            json_close(&chunk);
-            free(block.p);
+        const char *link = json_text(json_get(json_get(root, "Entries"), "/"));
+        out[n].count = 0;
+        out[n].linked = false;
+        (void)snprintf(out[n].first_address, sizeof(out[n].first_address), "%s",
+                       json_text(json_at(json_get(root, "Addresses"), 0)));
+        if (strcmp(link, "bafkreehdwdcefgh4dqkjv67uzcmw7oje") != 0) {
+            CHECK(!out[n].removal);
+            CHECK_OK(cid_parse(&entries, span_str(link)));
+            out[n].linked = true;
+        }
+        if (out[n].linked && with_entries && !taken_back(out, n, &out[n])) {
+            read_entries(url, &out[n], entries);
+            ipni_context(expected, out[n].digests, out[n].count);
+            CHECK(memcmp(expected, out[n].context, sizeof(expected)) == 0);
         }
         struct json_value previous = json_find(root, "PreviousID");
         more = previous.of != NULL;
@@ -198,7 +237,7 @@ static size_t until(const char *url, size_t want, struct told out[CHAIN_MAX])
     while (n != want && clock_mono_ms() < end) {
         struct mspan text = get(url, "head", &status);
         free(text.p);
-        n = status == 200 ? walk(url, out) : 0;
+        n = status == 200 ? walk(url, out, false) : 0;
         if (n != want)
             clock_sleep_ms(50);
     }
@@ -213,14 +252,46 @@ static size_t until(const char *url, size_t want, struct told out[CHAIN_MAX])
             clock_sleep_ms(50);
     }
     CHECK(same);
+    CHECK(walk(url, out, true) == want);
     return n;
 }
 
+/* An advertisement of one content, or its removal. */
 static bool is_of(const struct told *t, const struct content_key *key, bool removal)
 {
     uint8_t mh[IPNI_MULTIHASH_SIZE];
     ipni_multihash(mh, key->digest);
-    return memcmp(mh, t->context, sizeof(mh)) == 0 && t->removal == removal;
+    return memcmp(mh, t->context, sizeof(mh)) == 0 && t->removal == removal &&
+           t->count == (removal ? 0u : 1u);
+}
+
+static bool holds(const struct told *t, const struct content_key *key)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (memcmp(t->digests[i], key->digest, 32) == 0)
+            return true;
+    return false;
+}
+
+/* A node that has told nothing tells everything at once; when one of it goes, the others again. */
+static void check_groups(struct fake_node *n, char url[128], const struct content_key *gone,
+                         const struct content_key *stays)
+{
+    struct told told[CHAIN_MAX];
+    char path[160];
+    uint8_t group[IPNI_MULTIHASH_SIZE];
+    fake_node_stop(n);
+    snprintf(path, sizeof(path), "%s/p2p/ipni/told", n->home);
+    CHECK(unlink(path) == 0);
+    fake_node_start(n);
+    read_url(n, url);
+    until(url, 1, told);
+    CHECK(told[0].count == 2 && holds(&told[0], gone) && holds(&told[0], stays));
+    memcpy(group, told[0].context, sizeof(group));
+    fake_storage_remove_key(n, gone);
+    until(url, 3, told);
+    CHECK(is_of(&told[0], stays, false));
+    CHECK(told[1].removal && memcmp(told[1].context, group, sizeof(group)) == 0);
 }
 
 static void what_is_sealed_is_told(void **state)
@@ -233,29 +304,15 @@ static void what_is_sealed_is_told(void **state)
     const struct http_server_options so = { .threads = 1, .handler = on_announce };
     CHECK_OK(http_server_open(&indexer, &so));
     snprintf(at, sizeof(at), "http://127.0.0.1:%u", (unsigned)http_server_port(indexer));
-    const char *args[] = { "--store-reserve",
-                           "0",
-                           "--gateway-port",
-                           "0",
-                           "--url-file",
-                           "url",
-                           "--storage",
-                           "--chain-id",
-                           "test",
-                           "--disks",
-                           "disk-a",
-                           "--disk-reserve",
-                           "0",
-                           "--extent-size",
-                           "1M",
-                           "--p2p",
-                           "--p2p-dht",
-                           "off",
-                           "--allow-private-origins",
-                           "--p2p-listen",
-                           "/ip4/127.0.0.1/tcp/0",
-                           "--ipni-announce",
-                           at };
+    /* clang-format off */
+    const char *args[] = {
+        "--store-reserve", "0", "--gateway-port", "0", "--url-file", "url",
+        "--storage", "--chain-id", "test", "--disks", "disk-a", "--disk-reserve",
+        "0", "--extent-size", "1M", "--p2p", "--p2p-dht", "off",
+        "--allow-private-origins", "--p2p-listen", "/ip4/127.0.0.1/tcp/0", "--ipni-settle", "1s", "--ipni-announce",
+        at,
+    };
+    /* clang-format on */
     fake_node_open(&n, args, sizeof(args) / sizeof(args[0]));
     fake_node_start(&n);
     read_url(&n, url);
@@ -276,16 +333,22 @@ static void what_is_sealed_is_told(void **state)
     fake_node_stop(&n);
     fake_node_start(&n);
     read_url(&n, url);
+    /* Its ports are others now: a change of addresses is told without any new content. */
+    until(url, 4, told);
+    CHECK(!told[0].removal && !told[0].linked && told[1].removal);
+    CHECK(memcmp(told[0].context, told[2].context, sizeof(told[0].context)) == 0);
+    CHECK(strcmp(told[0].first_address, told[1].first_address) != 0);
     const struct content_key three = fake_storage_make_content(&n, 3, 2, 1000);
     (void)fake_storage_seal_key(&n, &three);
-    until(url, 4, told);
-    CHECK(is_of(&told[0], &three, false) && is_of(&told[1], &one, true));
+    until(url, 5, told);
+    CHECK(is_of(&told[0], &three, false) && is_of(&told[2], &one, true));
     free(get(url, "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku", &status).p);
     CHECK(status == 404);
     free(get(url, "..%2f..%2fp2p.key", &status).p);
     CHECK(status == 404);
     free(get(url, "told", &status).p);
     CHECK(status == 404);
+    check_groups(&n, url, &two, &three);
     fake_node_close(&n);
     http_server_close(indexer);
 }

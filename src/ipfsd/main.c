@@ -74,6 +74,7 @@ static enum err open_ipni(struct ipfsd *n)
                                             .folder = folder,
                                             .gateway = n->settings.url,
                                             .indexers = &n->settings.indexers,
+                                            .settle_ms = n->settings.ipni_settle_ms,
                                             .bitswap = true,
                                             .addresses = peer_addresses,
                                             .ctx = n };

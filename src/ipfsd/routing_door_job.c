@@ -124,7 +124,8 @@ static void put_name(struct routing_door_slot *s)
 void routing_door_work(struct jobs_item *item)
 {
     struct routing_door_slot *s =
-        (struct routing_door_slot *)((uint8_t *)item - offsetof(struct routing_door_slot, job));
+        (struct routing_door_slot *)(void *)((uint8_t *)item -
+                                             offsetof(struct routing_door_slot, job));
     if (s->put) {
         put_name(s);
     } else if (s->q.what == ROUTING_SERVE_IPNS) {

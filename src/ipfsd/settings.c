@@ -61,6 +61,8 @@ static const struct config_key keys[] = {
       "all: also what the chain and the DHT say" },
     { "ipni-announce", CONFIG_STRING, "",
       "URLs of IPNI indexers to tell what is sealed here, with commas" },
+    { "ipni-settle", CONFIG_DURATION, "2m",
+      "how long this node's addresses stay as they are before indexers are told of a change" },
     { "url", CONFIG_STRING, "", "URL under which others reach the gateway" },
     { "url-file", CONFIG_STRING, "", "where to write the gateway's URL once it serves" },
     { "p2p", CONFIG_BOOL, "false", "connect with libp2p peers" },
@@ -298,6 +300,7 @@ static enum err indexers_of(struct settings *s, const struct config *c,
     if (config_urls(&s->indexers, c, "ipni-announce") != OK ||
         s->indexers.count > IPNI_PUBLISH_INDEXERS)
         return config_refuse(error, "ipni-announce: at most 4 URLs like https://cid.contact");
+    s->ipni_settle_ms = config_duration_ms(c, "ipni-settle");
     if (s->indexers.count != 0 &&
         !(config_bool(c, "p2p") && config_bool(c, "gateway") && config_bool(c, "storage")))
         return config_refuse(error, "ipni-announce needs p2p, gateway and storage");

@@ -82,9 +82,10 @@ struct settings {
     struct config_port gateway_port;
     bool gateway_remote; /* fetch what is not here */
     struct config_urls peers;
-    struct config_urls routers;       /* delegated routers */
-    enum settings_serve serve;        /* be one */
-    struct config_urls indexers;      /* of IPNI */
+    struct config_urls routers;  /* delegated routers */
+    enum settings_serve serve;   /* be one */
+    struct config_urls indexers; /* of IPNI */
+    uint64_t ipni_settle_ms;
     char url[CONFIG_URL_MAX];         /* how others reach the gateway; "" when not known */
     char url_file[SETTINGS_PATH_MAX]; /* where the gateway's URL is written; "" */
     bool allow_private_origins;
