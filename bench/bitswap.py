@@ -17,21 +17,12 @@ import urllib.request
 root = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(root / "tests/e2e"))
 import kubo_lib
+from bench_lib import cpu, rss
 
 bins, tool = root / "build/release/bin", root / "build/release/tools/bitswap_peer"
 work = pathlib.Path(tempfile.mkdtemp(prefix="crust-bitswap-", dir=os.environ.get("CRUST_BENCH_DIR")))
 MIB = int(os.environ.get("CRUST_BENCH_MIB", "512"))
 ROUNDS = int(os.environ.get("CRUST_BENCH_ROUNDS", "3"))
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def cpu(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def rss(pid, what="VmRSS"):
-    return int(re.search(what + r":\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
 
 
 class Node:
