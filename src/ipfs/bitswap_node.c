@@ -102,6 +102,15 @@ enum err bitswap_node_join(struct bitswap_node *n, uint32_t peer,
     return OK;
 }
 
+static void detach(struct bitswap_node *n, struct bitswap_node_peer *p)
+{
+    if (p->out_buffer != NONE)
+        bitswap_server_sent(&n->server, p->server, p->out_size);
+    pool_give(&n->out, &p->out_buffer);
+    p->out = (struct span){ NULL, 0 };
+    bitswap_server_hold(&n->server, p->server, false);
+}
+
 void bitswap_node_leave(struct bitswap_node *n, uint32_t peer, uint64_t now_ms)
 {
     struct bitswap_node_peer *p = peer_at(n, peer);
@@ -114,7 +123,8 @@ void bitswap_node_leave(struct bitswap_node *n, uint32_t peer, uint64_t now_ms)
     }
     ASSERT(p->held == 0);
     settle(n, peer, now_ms);
-    bitswap_node_out_lost(n, peer);
+    if (p->out.n > 0)
+        detach(n, p);
     bitswap_server_leave(&n->server, p->server);
     bitswap_client_leave(&n->client, peer);
     p->used = false;
@@ -308,15 +318,6 @@ static void attach(struct bitswap_node *n, struct bitswap_node_peer *p, struct s
     bitswap_server_hold(&n->server, p->server, true);
 }
 
-static void detach(struct bitswap_node *n, struct bitswap_node_peer *p)
-{
-    if (p->out_buffer != NONE)
-        bitswap_server_sent(&n->server, p->server, p->out_size);
-    pool_give(&n->out, &p->out_buffer);
-    p->out = (struct span){ NULL, 0 };
-    bitswap_server_hold(&n->server, p->server, false);
-}
-
 /* Our own questions are small and go before answers. */
 static void compose_asks(struct bitswap_node *n, uint64_t now_ms)
 {
@@ -418,6 +419,7 @@ enum err bitswap_node_out(struct bitswap_node *n, uint32_t peer, struct ring *ou
 void bitswap_node_out_lost(struct bitswap_node *n, uint32_t peer)
 {
     struct bitswap_node_peer *p = peer_at(n, peer);
+    /* SPEC bitswap 6.5: "the message goes out again, from its beginning, on the next one" */
     if (p->out.n > 0)
-        detach(n, p);
+        p->out = span_of(p->out.p + p->out.n - p->out_size, p->out_size);
 }

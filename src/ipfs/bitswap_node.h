@@ -158,7 +158,7 @@ NODISCARD enum err bitswap_node_took(struct bitswap_node *n, uint32_t peer, size
 NODISCARD enum err bitswap_node_out(struct bitswap_node *n, uint32_t peer, struct ring *out,
                                     uint64_t now_ms);
 
-/* The outbound stream is lost: the rest of its message too. */
+/* The outbound stream is lost: what is left of its message is the whole of it, for the next one. */
 void bitswap_node_out_lost(struct bitswap_node *n, uint32_t peer);
 
 #endif

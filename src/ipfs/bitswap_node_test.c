@@ -251,6 +251,58 @@ static void a_peer_that_does_not_read_is_dropped(void **state)
     side_free(s);
 }
 
+/* What was under way on a stream that is lost goes out again whole; to a peer that leaves it does
+ * not. */
+static void a_lost_message_goes_again(void **state)
+{
+    (void)state;
+    struct side *s = side_new();
+    struct prng g;
+    size_t sizes[1] = { 1000 };
+    uint8_t bin[CID_SIZE_MAX];
+    struct writer w = writer_of(bin, sizeof(bin));
+    prng_init(&g, 5);
+    (void)build(s, &g, sizes, 1);
+    struct cid c = { .version = 1,
+                     .codec = s->store->blocks[0].key.codec,
+                     .hash = CID_HASH_SHA2_256,
+                     .digest_size = 32 };
+    memcpy(c.digest, s->store->blocks[0].key.digest, 32);
+    cid_write(&w, &c);
+    join(s, 0, 0);
+    bitswap_server_want(&s->n.server, s->peers[0].server,
+                        &(struct bitswap_entry){ .cid = writer_span(&w) });
+    bitswap_node_step(&s->n, 0);
+    struct span whole = bitswap_node_front(&s->n, 0);
+    CHECK(whole.n > 1000);
+    uint64_t under_way = s->n.server.m.peers[s->peers[0].server].under_way;
+    CHECK(under_way > 0);
+    for (size_t taken = 0; taken < 100; taken += 33) {
+        CHECK_OK(bitswap_node_took(&s->n, 0, taken, 1));
+        CHECK(bitswap_node_front(&s->n, 0).n == whole.n - taken);
+        bitswap_node_out_lost(&s->n, 0);
+        struct span again = bitswap_node_front(&s->n, 0);
+        CHECK(again.p == whole.p && again.n == whole.n);
+        CHECK(s->n.server.m.peers[s->peers[0].server].under_way == under_way);
+    }
+    /* The time that it may take counts from the first time. */
+    CHECK_OK(bitswap_node_took(&s->n, 0, 1, BITSWAP_NODE_STALL_MS - 1));
+    bitswap_node_out_lost(&s->n, 0);
+    CHECK_ERR(bitswap_node_took(&s->n, 0, 1, 2 * BITSWAP_NODE_STALL_MS), ERR_TIMEOUT);
+    CHECK_OK(bitswap_node_took(&s->n, 0, whole.n - 1, 2 * BITSWAP_NODE_STALL_MS));
+    CHECK(!bitswap_node_wants_out(&s->n, 0));
+    bitswap_node_out_lost(&s->n, 0); /* nothing was under way */
+    CHECK(!bitswap_node_wants_out(&s->n, 0));
+    size_t buffers = s->n.out.free_count;
+    bitswap_server_want(&s->n.server, s->peers[0].server,
+                        &(struct bitswap_entry){ .cid = writer_span(&w) });
+    bitswap_node_step(&s->n, 2 * BITSWAP_NODE_STALL_MS);
+    CHECK(bitswap_node_wants_out(&s->n, 0) && s->n.out.free_count == buffers - 1);
+    bitswap_node_leave(&s->n, 0, 2 * BITSWAP_NODE_STALL_MS);
+    CHECK(s->n.out.free_count == buffers);
+    side_free(s);
+}
+
 /* A stream that breaks off or breaks the rules leaves nothing behind; the next one goes on. */
 static void streams_end_anywhere(void **state)
 {
@@ -494,6 +546,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_go_through_a_chain_of_nodes),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped),
+        cmocka_unit_test(a_lost_message_goes_again),
         cmocka_unit_test(streams_end_anywhere),
         cmocka_unit_test(blocks_are_hashed_aside),
         cmocka_unit_test(a_peer_leaves_before_its_block_is_hashed),

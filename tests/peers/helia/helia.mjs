@@ -48,6 +48,7 @@ const sha256 = bytes => createHash('sha256').update(bytes).digest('hex')
 const all = async it => { const out = []; for await (const x of it) out.push(x); return out }
 const signal = (ms = 120_000) => AbortSignal.timeout(ms)
 const LONG = 1_500_000
+const OFTEN = 400_000 // for what may be asked again
 
 const does = {
   async connect ({ address }) {
@@ -98,7 +99,7 @@ const does = {
   async sum ({ cid }) {
     const hash = createHash('sha256')
     let size = 0
-    for await (const part of fs.cat(CID.parse(cid), { signal: signal(LONG) })) {
+    for await (const part of fs.cat(CID.parse(cid), { signal: signal(OFTEN) })) {
       hash.update(part)
       size += part.length
     }
@@ -108,7 +109,7 @@ const does = {
     const { decode } = await pkg('@ipld/dag-pb')
     const seen = new Set([cid])
     const todo = [CID.parse(cid)]
-    const until = signal(LONG)
+    const until = signal(OFTEN)
     const take = async next => {
       const parts = await helia.blockstore.get(next, { signal: until })
       if (next.code !== 0x70) return
