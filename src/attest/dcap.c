@@ -282,7 +282,8 @@ static enum err check_module(struct dcap *d)
     static const uint8_t zero[8];
     const struct quote_td *td = &d->quote.td;
     const struct tcbinfo_module *m = dcap_level_module(&d->tcb, td->tcb_svn);
-    TRY(require(d, m != NULL, VERDICT_TDX_MODULE_MISMATCH, "version of the TDX module"));
+    if (m == NULL)
+        return verdict_refuse(d->out, VERDICT_TDX_MODULE_MISMATCH, "version of the TDX module");
     return require(d,
                    memcmp(td->mrsignerseam, m->mrsigner, 48) == 0 &&
                        masked_eq(td->seam_attributes, m->attributes_mask, m->attributes, 8) &&

@@ -84,7 +84,7 @@ enum err der_seconds(uint64_t *out, const char digits[14])
 {
     *out = 0;
     int part[7];
-    for (int i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 7; i++) {
         part[i] = two(digits + 2 * i);
         if (part[i] < 0)
             return ERR_FORMAT;
@@ -112,8 +112,10 @@ uint64_t der_read_time(struct reader *r)
     if (r->err != OK)
         return 0;
     memcpy(digits + (utc ? 2 : 0), s.p, s.n - 1);
-    if (utc) /* RFC 5280 4.1.2.5.1: 50 and above is the 20th century */
-        memcpy(digits, s.p[0] < '5' ? "20" : "19", 2);
+    if (utc) { /* RFC 5280 4.1.2.5.1: 50 and above is the 20th century */
+        digits[0] = s.p[0] < '5' ? '2' : '1';
+        digits[1] = s.p[0] < '5' ? '0' : '9';
+    }
     reader_require(r, der_seconds(&seconds, digits) == OK, ERR_FORMAT);
     return seconds;
 }

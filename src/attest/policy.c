@@ -40,7 +40,7 @@ const struct attest_policy *attest_policy_default(void)
         .kinds = HARDWARE,
         .statuses = 1u << STATUS_UP_TO_DATE | 1u << STATUS_HARDENING,
         .grace_statuses = 1u << STATUS_OUT_OF_DATE | 1u << STATUS_RELAUNCH,
-        .grace_s = 30 * 86400,
+        .grace_s = 30ull * 86400,
         .advisories = advisories,
         .advisory_count = sizeof(advisories) / sizeof(advisories[0]),
         .td_required = 1ull << 28, /* SEPT_VE_DISABLE */

@@ -196,8 +196,9 @@ static uint8_t read_module_id(struct jtext *j)
     reader_require(&j->r, id.n == 6 && is(span_sub(id, 0, 4), "TDX_"), ERR_FORMAT);
     if (j->r.err != OK)
         return 0;
-    static const char digits[] = "0123456789ABCDEF";
-    const char *high = memchr(digits, id.p[4], 16), *low = memchr(digits, id.p[5], 16);
+    static const char digits[16] = "0123456789ABCDEF";
+    const char *high = memchr(digits, id.p[4], sizeof(digits));
+    const char *low = memchr(digits, id.p[5], sizeof(digits));
     reader_require(&j->r, high != NULL && low != NULL, ERR_FORMAT);
     return j->r.err == OK ? (uint8_t)((high - digits) * 16 + (low - digits)) : 0;
 }

@@ -176,7 +176,7 @@ LANES static __attribute__((noinline)) void fe_square_to(struct fe *out, const s
         lo[i] = _mm512_add_epi64(lo[i], lo[i]);
         hi[i] = _mm512_add_epi64(hi[i], hi[i]);
     }
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++) {
         lo[2 * i] = _mm512_madd52lo_epu64(lo[2 * i], a->v[i], a->v[i]);
         hi[2 * i + 1] = _mm512_madd52hi_epu64(hi[2 * i + 1], a->v[i], a->v[i]);
     }

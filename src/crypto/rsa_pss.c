@@ -40,9 +40,9 @@ static enum err power(uint8_t out[RSA_PSS_SIZE], const uint8_t *signature, const
 /* db ^= MGF1-SHA-384(h) */
 static void unmask(uint8_t db[DB], const uint8_t h[SHA384_SIZE])
 {
-    for (uint32_t block = 0; block * SHA384_SIZE < DB; block++) {
+    for (size_t block = 0; block * SHA384_SIZE < DB; block++) {
         uint8_t counter[4], mask[SHA384_SIZE];
-        store_be32(counter, block);
+        store_be32(counter, (uint32_t)block);
         const struct span parts[] = { span_of(h, SHA384_SIZE), span_of(counter, 4) };
         sha384(mask, parts, 2);
         for (size_t i = 0; i < SHA384_SIZE && block * SHA384_SIZE + i < DB; i++)
