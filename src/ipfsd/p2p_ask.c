@@ -1,5 +1,5 @@
 #include "ipfsd/p2p_ask.h"
-#include "ipfsd/fetch_tales.h"
+#include "ipfsd/p2p_ask_talk.h"
 
 #include "codec/json_out.h"
 #include "codec/node_p2p.h"
@@ -7,286 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WHO_MAX = ROUTING_WHO_MAX, REASON_MAX = 96, TEXT_MAX = 512, JSON_MAX = 1 << 20 };
-
-/* What is known of a connection. */
-struct about {
-    bool used, inbound;
-    struct peer_id peer;
-    uint64_t since_ms;
-    char agent[P2P_ASK_AGENT_MAX];
-};
-
-enum target_state { TARGET_WAITS, TARGET_RESOLVES, TARGET_DIALLED, TARGET_OVER };
-
-/* An address that is dialled for a question. */
-struct target {
-    struct talk *talk;
-    enum target_state state;
-    struct multiaddr address;
-    struct peer_id peer; /* size 0: whoever answers */
-    uint32_t connection;
-    bool good, named; /* named: it came out of a name */
-    char reason[REASON_MAX];
-    uint64_t begun_ms;
-    uint32_t took_ms;
-};
-
-struct note {
-    char source[32], who[WHO_MAX], where[WHO_MAX];
-    enum err result;
-    uint32_t providers, closer, took_ms;
-};
-
-struct provider {
-    char source[32];
-    struct peer_id peer;
-    size_t addr_count;
-};
-
-struct talk {
-    struct p2p_ask *of;
-    struct call *call; /* NULL: a free place */
-    uint64_t deadline_ms;
-    uint32_t resolving; /* answers of the resolver that are still to come: it keeps this place */
-    bool asking;        /* routing */
-    uint32_t question;
-    struct cid cid;      /* of an explanation */
-    struct peer_id peer; /* of a ping, or a peer to connect with by its id */
-    uint32_t pinged;     /* connection */
-    size_t target_count, note_count, provider_count;
-    uint32_t notes_more, providers_more, connected;
-    struct target targets[P2P_ASK_TARGETS];
-    struct note notes[P2P_ASK_NOTES];
-    struct provider providers[P2P_ASK_PROVIDERS];
-};
-
-struct p2p_ask {
-    struct p2p_ask_options o;
-    struct fetch_tales *tales; /* NULL: none */
-    bool stopped;
-    struct about *about;
-    struct loop_timer *timer;
-    struct talk talks[P2P_ASK_TALKS];
-};
-
-static uint64_t now_of(const struct p2p_ask *a)
-{
-    return loop_now_ms(a->o.loop);
-}
-
-/* ---- answers --------------------------------------------------------------------------------- */
-
-/* Room for an answer; false: out of memory, and the call has been told. */
-static bool begin_json(struct call *c, struct writer *w)
-{
-    c->reply_bulk.p = malloc(JSON_MAX);
-    *w = writer_of(c->reply_bulk.p, JSON_MAX);
-    if (c->reply_bulk.p != NULL)
-        return true;
-    c->result = ERR_MEMORY;
-    return false;
-}
-
-static void end_json(struct call *c, const struct writer *w)
-{
-    c->reply_bulk.n = w->len;
-    if (w->err != OK)
-        (void)!call_fail(c, w->err, NULL, "the answer is too long");
-    else
-        call_reply_none(c);
-}
-
-static void out_peer(struct json_out *j, const char *key, const struct peer_id *id)
-{
-    char text[PEER_ID_TEXT_MAX] = "";
-    if (id->size != 0)
-        peer_id_format(text, id);
-    json_out_member_str(j, key, text);
-}
-
-static void out_address(struct json_out *j, const struct multiaddr *a)
-{
-    char text[MULTIADDR_TEXT_MAX];
-    multiaddr_format(text, a);
-    json_out_str(j, text);
-}
-
-static void answer_id(struct p2p_ask *a, struct call *c)
-{
-    struct multiaddr list[SWARM_ANNOUNCE_MAX];
-    size_t count = swarm_addresses(a->o.swarm, list, SWARM_ANNOUNCE_MAX, false);
-    struct writer w;
-    if (!begin_json(c, &w))
-        return;
-    struct json_out j = json_out_to(&w);
-    json_out_object(&j);
-    out_peer(&j, "id", &a->o.self);
-    json_out_member_str(&j, "agent", a->o.agent);
-    json_out_key(&j, "addresses");
-    json_out_array(&j);
-    for (size_t i = 0; i < count; i++)
-        if (multiaddr_add(&list[i], MULTIADDR_P2P, peer_id_span(&a->o.self)) == OK)
-            out_address(&j, &list[i]);
-    json_out_array_end(&j);
-    json_out_object_end(&j);
-    end_json(c, &w);
-}
-
-static void answer_dht(struct p2p_ask *a, struct call *c)
-{
-    struct writer w;
-    if (!begin_json(c, &w))
-        return;
-    struct json_out j = json_out_to(&w);
-    json_out_object(&j);
-    a->o.write_dht(a->o.ctx, &j);
-    json_out_object_end(&j);
-    end_json(c, &w);
-}
-
-static void answer_peers(struct p2p_ask *a, struct call *c)
-{
-    struct writer w;
-    if (!begin_json(c, &w))
-        return;
-    struct json_out j = json_out_to(&w);
-    json_out_object(&j);
-    json_out_key(&j, "peers");
-    json_out_array(&j);
-    for (uint32_t i = 0; i < a->o.connections; i++) {
-        const struct about *b = &a->about[i];
-        struct multiaddr at;
-        if (!b->used || swarm_remote(a->o.swarm, i, &at) != OK)
-            continue;
-        json_out_object(&j);
-        out_peer(&j, "peer", &b->peer);
-        json_out_key(&j, "address");
-        out_address(&j, &at);
-        json_out_member_str(&j, "agent", b->agent);
-        json_out_member_bool(&j, "inbound", b->inbound);
-        json_out_member_u64(&j, "seconds", (now_of(a) - b->since_ms) / 1000);
-        a->o.write_standing(a->o.ctx, &j, &b->peer);
-        json_out_object_end(&j);
-    }
-    json_out_array_end(&j);
-    json_out_object_end(&j);
-    end_json(c, &w);
-}
-
-static void out_notes(struct json_out *j, const struct talk *t)
-{
-    json_out_key(j, "asked");
-    json_out_array(j);
-    for (size_t i = 0; i < t->note_count; i++) {
-        const struct note *n = &t->notes[i];
-        json_out_object(j);
-        json_out_member_str(j, "source", n->source);
-        json_out_member_str(j, "who", n->who);
-        json_out_member_str(j, "where", n->where);
-        json_out_member_bool(j, "answered", n->result == OK);
-        json_out_member_str(j, "result", n->result == OK ? "answered" : err_text(n->result));
-        json_out_member_u64(j, "providers", n->providers);
-        json_out_member_u64(j, "closer", n->closer);
-        json_out_member_u64(j, "ms", n->took_ms);
-        json_out_object_end(j);
-    }
-    json_out_array_end(j);
-    json_out_member_u64(j, "asked_more", t->notes_more);
-}
-
-static void out_providers(struct json_out *j, const struct talk *t)
-{
-    json_out_key(j, "providers");
-    json_out_array(j);
-    for (size_t i = 0; i < t->provider_count; i++) {
-        const struct provider *p = &t->providers[i];
-        json_out_object(j);
-        out_peer(j, "peer", &p->peer);
-        json_out_member_str(j, "source", p->source);
-        json_out_member_u64(j, "addresses", p->addr_count);
-        json_out_member_bool(j, "connected", swarm_find(t->of->o.swarm, &p->peer) != GATE_NONE);
-        json_out_object_end(j);
-    }
-    json_out_array_end(j);
-    json_out_member_u64(j, "providers_more", t->providers_more);
-}
-
-static void out_targets(struct json_out *j, const struct talk *t)
-{
-    json_out_key(j, "dials");
-    json_out_array(j);
-    for (size_t i = 0; i < t->target_count; i++) {
-        const struct target *d = &t->targets[i];
-        json_out_object(j);
-        out_peer(j, "peer", &d->peer);
-        json_out_key(j, "address");
-        out_address(j, &d->address);
-        json_out_member_bool(j, "connected", d->good);
-        json_out_member_str(j, "result", d->state == TARGET_OVER ? d->reason : "not finished");
-        json_out_member_u64(j, "ms", d->took_ms);
-        json_out_object_end(j);
-    }
-    json_out_array_end(j);
-}
-
-/* How this node fetched it the last time. */
-static void out_fetched(struct json_out *j, const struct talk *t)
-{
-    char tale[FETCH_STORY_MAX];
-    struct content_key key;
-    uint64_t ago_ms;
-    if (cid_key(&key, &t->cid) != OK || !fetch_tales_get(t->of->tales, tale, &ago_ms, &key))
-        return;
-    json_out_key(j, "fetched");
-    json_out_object(j);
-    json_out_member_u64(j, "seconds_ago", ago_ms / 1000);
-    json_out_member_str(j, "story", tale);
-    json_out_object_end(j);
-}
-
-static void answer_talk(struct talk *t)
-{
-    struct writer w;
-    char text[CID_TEXT_MAX];
-    if (!begin_json(t->call, &w))
-        return;
-    struct json_out j = json_out_to(&w);
-    json_out_object(&j);
-    if (t->call->type == NODE_P2P_EXPLAIN) {
-        cid_format(text, &t->cid);
-        json_out_member_str(&j, "cid", text);
-        json_out_member_u64(&j, "connected", t->connected);
-        out_notes(&j, t);
-        out_providers(&j, t);
-        t->of->o.write_chain(t->of->o.ctx, &j, &t->cid);
-        out_fetched(&j, t);
-    }
-    out_targets(&j, t);
-    json_out_object_end(&j);
-    end_json(t->call, &w);
-}
+enum { TEXT_MAX = 512 };
 
 /* ---- life of a question ---------------------------------------------------------------------- */
 
-static struct talk *talk_new(struct p2p_ask *a, struct call *c, uint64_t ms)
+static struct p2p_ask_talk *talk_new(struct p2p_ask *a, struct call *c, uint64_t ms)
 {
     for (size_t i = 0; i < P2P_ASK_TALKS; i++) {
-        struct talk *t = &a->talks[i];
+        struct p2p_ask_talk *t = &a->talks[i];
         if (t->call != NULL || t->resolving != 0)
             continue;
         memset(t, 0, sizeof(*t));
         t->of = a;
         t->call = c;
         t->pinged = GATE_NONE;
-        t->deadline_ms = now_of(a) + ms;
+        t->deadline_ms = p2p_ask_now(a) + ms;
         return t;
     }
     (void)!call_fail(c, ERR_BUSY, NULL, "too many such questions are under way");
     return NULL;
 }
 
-static void talk_end(struct talk *t)
+static void talk_end(struct p2p_ask_talk *t)
 {
     struct call *c = t->call;
     if (t->asking)
@@ -298,36 +40,36 @@ static void talk_end(struct talk *t)
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-static void target_over(struct target *d, bool good, const char *reason)
+static void target_over(struct p2p_ask_target *d, bool good, const char *reason)
 {
     struct p2p_ask *a = d->talk->of;
-    d->state = TARGET_OVER;
+    d->state = P2P_ASK_OVER;
     d->good = good;
-    d->took_ms = (uint32_t)(now_of(a) - d->begun_ms);
+    d->took_ms = (uint32_t)(p2p_ask_now(a) - d->begun_ms);
     (void)snprintf(d->reason, sizeof(d->reason), "%s", reason);
 }
 
-static void add_target(struct talk *t, const struct multiaddr *a, const struct peer_id *peer,
-                       bool named)
+static void add_target(struct p2p_ask_talk *t, const struct multiaddr *a,
+                       const struct peer_id *peer, bool named)
 {
     for (size_t i = 0; i < t->target_count; i++)
         if (multiaddr_eq(&t->targets[i].address, a))
             return;
     if (t->target_count == P2P_ASK_TARGETS)
         return;
-    t->targets[t->target_count++] = (struct target){ .talk = t,
-                                                     .address = *a,
-                                                     .peer = *peer,
-                                                     .named = named,
-                                                     .connection = GATE_NONE,
-                                                     .begun_ms = now_of(t->of) };
+    t->targets[t->target_count++] = (struct p2p_ask_target){ .talk = t,
+                                                             .address = *a,
+                                                             .peer = *peer,
+                                                             .named = named,
+                                                             .connection = GATE_NONE,
+                                                             .begun_ms = p2p_ask_now(t->of) };
 }
 
 static void on_resolved(void *ctx, const struct resolved *found)
 {
-    struct target *d = ctx;
-    struct talk *t = d->talk;
-    char words[REASON_MAX];
+    struct p2p_ask_target *d = ctx;
+    struct p2p_ask_talk *t = d->talk;
+    char words[P2P_ASK_REASON_MAX];
     t->resolving--;
     if (t->call == NULL)
         return; /* it has been answered meanwhile */
@@ -342,7 +84,7 @@ static void on_resolved(void *ctx, const struct resolved *found)
 }
 
 /* What the swarm remembers of the last dial to the same place; NULL: nothing. */
-static const char *last_reason(const struct target *d)
+static const char *last_reason(const struct p2p_ask_target *d)
 {
     static struct swarm_dial_record list[SWARM_DIALS]; /* the loop's only */
     struct multiaddr_tcp t;
@@ -363,7 +105,7 @@ static bool is_number(const struct multiaddr *a)
 }
 
 /* The address with the name of the peer that must answer there. */
-static struct multiaddr with_peer(const struct target *d)
+static struct multiaddr with_peer(const struct p2p_ask_target *d)
 {
     struct multiaddr_tcp t;
     struct multiaddr a = d->address;
@@ -372,15 +114,15 @@ static struct multiaddr with_peer(const struct target *d)
     return a;
 }
 
-static void dial(struct target *d)
+static void dial(struct p2p_ask_target *d)
 {
     struct p2p_ask *a = d->talk->of;
-    uint64_t retry, now = now_of(a);
-    char words[REASON_MAX];
+    uint64_t retry, now = p2p_ask_now(a);
+    char words[P2P_ASK_REASON_MAX];
     const struct multiaddr to = with_peer(d);
     enum err e = swarm_dial(a->o.swarm, &to, &d->connection, &retry);
     if (e == OK || e == ERR_EXISTS) {
-        d->state = TARGET_DIALLED;
+        d->state = P2P_ASK_DIALLED;
     } else if (e == ERR_BUSY && retry < d->talk->deadline_ms && last_reason(d) == NULL) {
         return; /* dials are spaced: in a moment */
     } else if (e == ERR_BUSY) {
@@ -396,19 +138,19 @@ static void dial(struct target *d)
     }
 }
 
-static void target_step(struct target *d)
+static void target_step(struct p2p_ask_target *d)
 {
     struct p2p_ask *a = d->talk->of;
-    if (d->state == TARGET_DIALLED && swarm_conn(a->o.swarm, d->connection) != NULL)
+    if (d->state == P2P_ASK_DIALLED && swarm_conn(a->o.swarm, d->connection) != NULL)
         target_over(d, true, "connected");
-    if (d->state != TARGET_WAITS)
+    if (d->state != P2P_ASK_WAITS)
         return;
     if (d->peer.size != 0 && swarm_find(a->o.swarm, &d->peer) != GATE_NONE) {
         target_over(d, true, "connected with this peer");
     } else if (is_number(&d->address)) {
         dial(d);
     } else if (resolve_start(a->o.resolver, &d->address, on_resolved, d) == OK) {
-        d->state = TARGET_RESOLVES;
+        d->state = P2P_ASK_RESOLVES;
         d->talk->resolving++;
     }
 }
@@ -418,13 +160,13 @@ static void target_step(struct target *d)
 
 static void on_note(void *ctx, const struct routing_note *n)
 {
-    struct talk *t = ctx;
+    struct p2p_ask_talk *t = ctx;
     if (t->note_count == P2P_ASK_NOTES) {
         t->notes_more++;
         return;
     }
-    struct note *note = &t->notes[t->note_count++];
-    *note = (struct note){
+    struct p2p_ask_note *note = &t->notes[t->note_count++];
+    *note = (struct p2p_ask_note){
         .result = n->result, .providers = n->providers, .closer = n->closer, .took_ms = n->took_ms
     };
     (void)snprintf(note->source, sizeof(note->source), "%s", n->source);
@@ -434,7 +176,7 @@ static void on_note(void *ctx, const struct routing_note *n)
 
 static void on_found(void *ctx, const struct routing_provider *p)
 {
-    struct talk *t = ctx;
+    struct p2p_ask_talk *t = ctx;
     if (peer_id_eq(&p->peer, &t->of->o.self))
         return;
     for (size_t i = 0; i < p->addr_count; i++)
@@ -446,17 +188,17 @@ static void on_found(void *ctx, const struct routing_provider *p)
         t->providers_more++;
         return;
     }
-    struct provider *out = &t->providers[t->provider_count++];
-    *out = (struct provider){ .peer = p->peer, .addr_count = p->addr_count };
+    struct p2p_ask_provider *out = &t->providers[t->provider_count++];
+    *out = (struct p2p_ask_provider){ .peer = p->peer, .addr_count = p->addr_count };
     (void)snprintf(out->source, sizeof(out->source), "%s", p->source);
 }
 
 static void on_over(void *ctx)
 {
-    ((struct talk *)ctx)->asking = false;
+    ((struct p2p_ask_talk *)ctx)->asking = false;
 }
 
-static void ask_routing(struct talk *t, enum routing_kind kind)
+static void ask_routing(struct p2p_ask_talk *t, enum routing_kind kind)
 {
     const struct routing_question q = { .kind = kind,
                                         .cid = t->cid,
@@ -471,7 +213,7 @@ static void ask_routing(struct talk *t, enum routing_kind kind)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-static bool any_good(const struct talk *t)
+static bool any_good(const struct p2p_ask_talk *t)
 {
     for (size_t i = 0; i < t->target_count; i++)
         if (t->targets[i].good)
@@ -480,26 +222,26 @@ static bool any_good(const struct talk *t)
 }
 
 /* In words, for who wanted to connect. */
-static void explain_failure(struct talk *t)
+static void explain_failure(struct p2p_ask_talk *t)
 {
     char text[TEXT_MAX] = "";
     size_t n = 0;
     for (size_t i = 0; i < t->target_count && n < sizeof(text) - 1; i++) {
         char address[MULTIADDR_TEXT_MAX];
-        const struct target *d = &t->targets[i];
+        const struct p2p_ask_target *d = &t->targets[i];
         multiaddr_format(address, &d->address);
         int got = snprintf(text + n, sizeof(text) - n, "%s%s: %s", n == 0 ? "" : "; ", address,
-                           d->state == TARGET_OVER ? d->reason : "no answer yet");
+                           d->state == P2P_ASK_OVER ? d->reason : "no answer yet");
         n += got > 0 ? (size_t)got : 0;
     }
     (void)!call_fail(t->call, ERR_NOT_FOUND, NULL, "%s",
                      t->target_count == 0 ? "nobody knows an address of this peer" : text);
 }
 
-static void talk_step(struct talk *t)
+static void talk_step(struct p2p_ask_talk *t)
 {
     bool open = t->asking || t->resolving != 0;
-    bool late = now_of(t->of) >= t->deadline_ms || call_gone(t->call);
+    bool late = p2p_ask_now(t->of) >= t->deadline_ms || call_gone(t->call);
     if (t->call->type == NODE_P2P_PING) {
         if (late) {
             (void)!call_fail(t->call, ERR_TIMEOUT, NULL, "the peer does not answer");
@@ -509,7 +251,7 @@ static void talk_step(struct talk *t)
     }
     for (size_t i = 0; i < t->target_count; i++) {
         target_step(&t->targets[i]);
-        open = open || t->targets[i].state != TARGET_OVER;
+        open = open || t->targets[i].state != P2P_ASK_OVER;
     }
     bool connects = t->call->type == NODE_P2P_CONNECT;
     if (open && !late && !(connects && any_good(t)))
@@ -517,7 +259,7 @@ static void talk_step(struct talk *t)
     if (connects && !any_good(t))
         explain_failure(t);
     else
-        answer_talk(t);
+        p2p_ask_answer_talk(t);
     talk_end(t);
 }
 
@@ -544,7 +286,7 @@ static enum err text_of(char out[TEXT_MAX], const struct call *c)
 }
 
 /* An address, or a peer whose address others may know. */
-static struct talk *start_connect(struct p2p_ask *a, struct call *c, const char *text)
+static struct p2p_ask_talk *start_connect(struct p2p_ask *a, struct call *c, const char *text)
 {
     struct multiaddr address;
     struct peer_id peer = { 0 };
@@ -553,7 +295,7 @@ static struct talk *start_connect(struct p2p_ask *a, struct call *c, const char 
         (void)!call_fail(c, ERR_FORMAT, NULL, "\"%.100s\" is no address and no peer id", text);
         return NULL;
     }
-    struct talk *t = talk_new(a, c, P2P_ASK_CONNECT_MS);
+    struct p2p_ask_talk *t = talk_new(a, c, P2P_ASK_CONNECT_MS);
     if (t == NULL)
         return NULL;
     if (!is_id) {
@@ -570,7 +312,7 @@ static struct talk *start_connect(struct p2p_ask *a, struct call *c, const char 
     return t;
 }
 
-static struct talk *start_ping(struct p2p_ask *a, struct call *c, const char *text)
+static struct p2p_ask_talk *start_ping(struct p2p_ask *a, struct call *c, const char *text)
 {
     struct peer_id peer;
     if (peer_id_parse(&peer, span_str(text)) != OK) {
@@ -583,7 +325,7 @@ static struct talk *start_ping(struct p2p_ask *a, struct call *c, const char *te
                          "this node is not connected with that peer");
         return NULL;
     }
-    struct talk *t = talk_new(a, c, P2P_ASK_PING_MS);
+    struct p2p_ask_talk *t = talk_new(a, c, P2P_ASK_PING_MS);
     enum err e = t == NULL ? OK : swarm_ping(a->o.swarm, connection);
     if (t == NULL)
         return NULL;
@@ -595,14 +337,14 @@ static struct talk *start_ping(struct p2p_ask *a, struct call *c, const char *te
     return NULL;
 }
 
-static struct talk *start_explain(struct p2p_ask *a, struct call *c, const char *text)
+static struct p2p_ask_talk *start_explain(struct p2p_ask *a, struct call *c, const char *text)
 {
     struct cid cid;
     if (cid_parse(&cid, span_str(text)) != OK) {
         (void)!call_fail(c, ERR_FORMAT, NULL, "\"%.100s\" is no CID", text);
         return NULL;
     }
-    struct talk *t = talk_new(a, c, P2P_ASK_EXPLAIN_MS);
+    struct p2p_ask_talk *t = talk_new(a, c, P2P_ASK_EXPLAIN_MS);
     struct swarm_figures f;
     if (t == NULL)
         return NULL;
@@ -616,7 +358,7 @@ static struct talk *start_explain(struct p2p_ask *a, struct call *c, const char 
 void p2p_ask_start(struct p2p_ask *a, struct call *c)
 {
     char text[TEXT_MAX];
-    struct talk *t = NULL;
+    struct p2p_ask_talk *t = NULL;
     bool plain = c->type == NODE_P2P_ID || c->type == NODE_P2P_PEERS || c->type == NODE_P2P_DHT;
     enum err e = plain ? node_msg_decode_none(c->body) : text_of(text, c);
     if (a->stopped)
@@ -624,11 +366,11 @@ void p2p_ask_start(struct p2p_ask *a, struct call *c)
     if (e != OK)
         c->result = e;
     else if (c->type == NODE_P2P_ID)
-        answer_id(a, c);
+        p2p_ask_answer_id(a, c);
     else if (c->type == NODE_P2P_PEERS)
-        answer_peers(a, c);
+        p2p_ask_answer_peers(a, c);
     else if (c->type == NODE_P2P_DHT)
-        answer_dht(a, c);
+        p2p_ask_answer_dht(a, c);
     else if (c->type == NODE_P2P_CONNECT)
         t = start_connect(a, c, text);
     else if (c->type == NODE_P2P_PING)
@@ -659,8 +401,8 @@ void p2p_ask_tales(struct p2p_ask *a, struct fetch_tales *t)
 void p2p_ask_peer(struct p2p_ask *a, uint32_t connection, const struct peer_id *peer, bool inbound)
 {
     if (a != NULL)
-        a->about[connection] = (struct about){
-            .used = true, .inbound = inbound, .peer = *peer, .since_ms = now_of(a)
+        a->about[connection] = (struct p2p_ask_about){
+            .used = true, .inbound = inbound, .peer = *peer, .since_ms = p2p_ask_now(a)
         };
 }
 
@@ -676,10 +418,10 @@ void p2p_ask_gone(struct p2p_ask *a, uint32_t connection)
         return;
     a->about[connection].used = false;
     for (size_t i = 0; i < P2P_ASK_TALKS; i++) {
-        struct talk *t = &a->talks[i];
+        struct p2p_ask_talk *t = &a->talks[i];
         for (size_t k = 0; t->call != NULL && k < t->target_count; k++) {
-            struct target *d = &t->targets[k];
-            if (d->state != TARGET_DIALLED || d->connection != connection)
+            struct p2p_ask_target *d = &t->targets[k];
+            if (d->state != P2P_ASK_DIALLED || d->connection != connection)
                 continue;
             const char *why = last_reason(d);
             target_over(d, false, why == NULL ? "the connection ended" : why);
@@ -690,16 +432,16 @@ void p2p_ask_gone(struct p2p_ask *a, uint32_t connection)
 void p2p_ask_pong(struct p2p_ask *a, uint32_t connection, uint32_t took_us)
 {
     for (size_t i = 0; a != NULL && i < P2P_ASK_TALKS; i++) {
-        struct talk *t = &a->talks[i];
+        struct p2p_ask_talk *t = &a->talks[i];
         struct writer w;
         if (t->call == NULL || t->call->type != NODE_P2P_PING || t->pinged != connection)
             continue;
-        if (begin_json(t->call, &w)) {
+        if (p2p_ask_begin_json(t->call, &w)) {
             struct json_out j = json_out_to(&w);
             json_out_object(&j);
             json_out_member_u64(&j, "us", took_us);
             json_out_object_end(&j);
-            end_json(t->call, &w);
+            p2p_ask_end_json(t->call, &w);
         }
         talk_end(t);
         return;
@@ -732,7 +474,7 @@ void p2p_ask_stop(struct p2p_ask *a)
         return;
     a->stopped = true;
     for (size_t i = 0; i < P2P_ASK_TALKS; i++) {
-        struct talk *t = &a->talks[i];
+        struct p2p_ask_talk *t = &a->talks[i];
         if (t->call == NULL)
             continue;
         t->call->result = ERR_CLOSED;
