@@ -222,6 +222,11 @@ static enum cli_exit start_ipfsd(struct devnet *d, const char *home, bool storag
     argument(m, "--gateway-port-tries=100");
     argument(m, "--store-reserve=256M");
     argument(m, "--allow-private-origins");
+    /* Peers of each other alone: the chain says where they are. */
+    argument(m, "--p2p");
+    argument(m, "--p2p-listen=/ip4/127.0.0.1/tcp/0");
+    argument(m, "--p2p-bootstrap=");
+    argument(m, "--p2p-dht=off");
     if (storage) {
         argument(m, "--storage");
         argument(m, "--disks=%s/%s/disk:%llu", d->dir, home, (unsigned long long)d->disk_bytes);

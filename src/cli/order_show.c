@@ -311,7 +311,7 @@ static void print_holder(const struct cli *c, const struct chain_client_status *
         char earned[AMOUNT_TEXT_MAX + 8];
         ledger_amount(earned, h->earned);
         printf(", has earned %s", earned);
-    } else
+    } else if (!h->verified)
         printf("reported, proven with its report of slot %llu", (unsigned long long)due.slot);
     if (!known) {
         printf("\n");
