@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum kind { FLAG, NUMBER, TEXT };
+enum kind { FLAG, NUMBER, TEXT, TIME };
 
 #define BIT(o) (UINT64_C(1) << (o))
 
@@ -56,6 +56,11 @@ static const struct option_row {
     { KUBO_OPT_INPUT_CODEC, TEXT, "input-codec", NULL },
     { KUBO_OPT_STORE_CODEC, TEXT, "store-codec", NULL },
     { KUBO_OPT_OUTPUT_CODEC, TEXT, "output-codec", NULL },
+    { KUBO_OPT_KEY, TEXT, "key", "k" },
+    { KUBO_OPT_LIFETIME, TIME, "lifetime", "t" },
+    { KUBO_OPT_TTL, TIME, "ttl", NULL },
+    { KUBO_OPT_RESOLVE, FLAG, "resolve", NULL },
+    { KUBO_OPT_IPNS_BASE, TEXT, "ipns-base", NULL },
 };
 
 /* What every command understands. */
@@ -92,8 +97,16 @@ static const struct command_row {
     [KUBO_DAG_STAT] = { "dag/stat", false, 1, KUBO_RPC_ARGS_MAX, 0 },
     [KUBO_GET] = { "get", false, 1, 1, 0 },
     [KUBO_ID] = { "id", false, 0, 1, 0 },
+    [KUBO_KEY_GEN] = { "key/gen", false, 1, 1, BIT(KUBO_OPT_TYPE) | BIT(KUBO_OPT_IPNS_BASE) },
+    [KUBO_KEY_LIST] = { "key/list", false, 0, 0, BIT(KUBO_OPT_IPNS_BASE) },
+    [KUBO_KEY_RENAME] = { "key/rename", false, 2, 2,
+                          BIT(KUBO_OPT_FORCE) | BIT(KUBO_OPT_IPNS_BASE) },
+    [KUBO_KEY_RM] = { "key/rm", false, 1, KUBO_RPC_ARGS_MAX, BIT(KUBO_OPT_IPNS_BASE) },
     [KUBO_LS] = { "ls", false, 1, KUBO_RPC_ARGS_MAX,
                   BIT(KUBO_OPT_STREAM) | BIT(KUBO_OPT_SIZE) | BIT(KUBO_OPT_RESOLVE_TYPE) },
+    [KUBO_NAME_PUBLISH] = { "name/publish", false, 1, 1,
+                            BIT(KUBO_OPT_KEY) | BIT(KUBO_OPT_LIFETIME) | BIT(KUBO_OPT_TTL) |
+                                BIT(KUBO_OPT_RESOLVE) | BIT(KUBO_OPT_IPNS_BASE) },
     [KUBO_NAME_RESOLVE] = { "name/resolve", false, 0, 1, BIT(KUBO_OPT_RECURSIVE) },
     [KUBO_PIN_ADD] = { "pin/add", false, 1, KUBO_RPC_ARGS_MAX,
                        BIT(KUBO_OPT_RECURSIVE) | BIT(KUBO_OPT_NAME) | BIT(KUBO_OPT_PROGRESS) },
@@ -192,6 +205,11 @@ static const struct idle_row {
     { "local-only", NULL },
     { "dht-record-count", NULL },
     { "dht-timeout", NULL },
+    { "l", NULL },
+    { "size", "-1" },
+    { "allow-offline", NULL },   /* a name is always published: told when somebody can be reached */
+    { "allow-delegated", NULL }, /* the same */
+    { "v1compat", NULL },        /* our records have the fields of V2 alone */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(char why[KUBO_RPC_WHY_MAX],
@@ -360,6 +378,8 @@ static enum err take_option(struct kubo_plan *p, char why[KUBO_RPC_WHY_MAX], con
         e = flag_of(&v->number, text);
     else if (row->kind == NUMBER)
         e = number_of(&v->number, text);
+    else if (row->kind == TIME)
+        e = duration_of(&v->number, text);
     else if (row->option == KUBO_OPT_TIMEOUT)
         e = duration_of(&p->timeout_ms, text);
     if (e != OK)

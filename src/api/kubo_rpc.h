@@ -37,7 +37,12 @@ enum kubo_command {
     KUBO_DAG_STAT,
     KUBO_GET,
     KUBO_ID,
+    KUBO_KEY_GEN,
+    KUBO_KEY_LIST,
+    KUBO_KEY_RENAME,
+    KUBO_KEY_RM,
     KUBO_LS,
+    KUBO_NAME_PUBLISH,
     KUBO_NAME_RESOLVE,
     KUBO_PIN_ADD,
     KUBO_PIN_LS,
@@ -100,6 +105,11 @@ enum kubo_option {
     KUBO_OPT_STORE_CODEC,
     KUBO_OPT_OUTPUT_CODEC,
     KUBO_OPT_NUM_PROVIDERS,
+    KUBO_OPT_KEY,
+    KUBO_OPT_LIFETIME, /* its number: milliseconds, as of the next */
+    KUBO_OPT_TTL,
+    KUBO_OPT_RESOLVE,
+    KUBO_OPT_IPNS_BASE,
     KUBO_OPT_COUNT,
 };
 

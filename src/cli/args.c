@@ -11,6 +11,7 @@ static const struct {
     { "keys and settings", cli_verbs_setup },
     { "content on this machine", cli_verbs_content },
     { "the local store", cli_verbs_store },
+    { "names", cli_verbs_names },
     { "paying others to keep it", cli_verbs_market },
     { "orders", cli_verbs_orders },
     { "money", cli_verbs_accounts },

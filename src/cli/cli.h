@@ -105,6 +105,7 @@ extern const struct cli_verb cli_verbs_devnet[];  /* devnet */
 extern const struct cli_verb cli_verbs_orders[];
 extern const struct cli_verb cli_verbs_accounts[];
 extern const struct cli_verb cli_verbs_attest[]; /* attest */
+extern const struct cli_verb cli_verbs_names[];  /* name */
 extern const struct cli_verb cli_verbs_network[];
 
 /* cli_find gives the verb that the words name (one or two), NULL when there is none; *used is the

@@ -20,9 +20,9 @@ static const struct {
     const char *path;
     bool folder;
 } places[] = {
-    { "crust.conf", false },       { "p2p.key", false }, { "enclave/software.key", false },
-    { "enclave/handover", false }, { "keys", true },     { "names", true },
-    { "enclave/journal", true },
+    { "crust.conf", false },       { "p2p.key", false },  { "enclave/software.key", false },
+    { "enclave/handover", false }, { "keys", true },      { "names", true },
+    { "enclave/journal", true },   { "name-keys", true },
 };
 
 struct collect {

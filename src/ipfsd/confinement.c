@@ -103,6 +103,7 @@ static void list(struct paths *p, const struct settings *s)
     const unsigned all = CONFINE_READ | CONFINE_WRITE;
     add(p, s->store, all);
     add(p, s->names, all);
+    add(p, s->name_keys, all);
     add_folder(p, s->listen, CONFINE_SOCKET);
     if (s->url_file[0] != '\0')
         add_folder(p, s->url_file, CONFINE_SOCKET | CONFINE_WRITE);
@@ -129,6 +130,7 @@ static enum err make(const struct settings *s)
     TRY(path_make_dirs(s->home, 0700));
     TRY(path_make_dirs(s->store, 0700));
     TRY(path_make_dirs(s->names, 0700));
+    TRY(path_make_dirs(s->name_keys, 0700));
     if (s->storage)
         TRY(path_make_dirs(s->enclave, 0700));
     char folder[SETTINGS_PATH_MAX + sizeof(P2P_FOLDER)];

@@ -19,7 +19,9 @@ struct gateway_http;
 struct kubo_rpc;
 struct find_http;
 struct ipni_publish;
+struct name_keys;
 struct name_net;
+struct name_publish;
 struct names;
 struct p2p_node;
 struct fetch_ranks;
@@ -46,6 +48,8 @@ struct ipfsd {
     struct push *push;          /* with the gateway */
     struct remote *remote;      /* NULL: nothing is fetched for gateway, pins, RPC */
     struct names *names;
+    struct name_keys *name_keys;
+    struct name_publish *name_publish;
     struct name_net *name_net;         /* where names are asked for, and told */
     struct routing_door *routing_door; /* NULL: we are no router */
     struct gateway_http *gateway;      /* NULL: not serving */
@@ -57,6 +61,7 @@ struct ipfsd {
     struct ipni_publish *_Atomic ipni; /* NULL: indexers are told nothing */
     struct jobs control;               /* one thread: reports, registration, everything short */
     struct jobs sealing;               /* some threads: seal, fill, fetch */
+    struct jobs naming;                /* two threads: names are published and looked up */
     struct jobs maintain;              /* one thread: garbage collection, verify */
     struct care care;                  /* of the enclave's life and the disks */
     atomic_bool stopping;

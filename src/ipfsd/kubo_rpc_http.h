@@ -105,6 +105,14 @@ NODISCARD enum err kubo_call_swarm_connect(struct kubo_call *c);
 NODISCARD enum err kubo_call_swarm_disconnect(struct kubo_call *c);
 NODISCARD enum err kubo_call_swarm_peers(struct kubo_call *c);
 
+/* kubo_rpc_name.c */
+NODISCARD enum err kubo_call_key_gen(struct kubo_call *c);
+NODISCARD enum err kubo_call_key_list(struct kubo_call *c);
+NODISCARD enum err kubo_call_key_rename(struct kubo_call *c);
+NODISCARD enum err kubo_call_key_rm(struct kubo_call *c);
+NODISCARD enum err kubo_call_name_publish(struct kubo_call *c);
+NODISCARD enum err kubo_call_name_resolve(struct kubo_call *c);
+
 /* ---- what they share (kubo_rpc_share.c) ---- */
 
 /* kubo_call_fail writes the reason and returns e. */

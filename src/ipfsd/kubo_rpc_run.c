@@ -321,19 +321,6 @@ static enum err resolve(struct kubo_call *c)
     return tell_path(c, path);
 }
 
-static enum err name_resolve(struct kubo_call *c)
-{
-    char path[KUBO_RPC_PATH_MAX], name[KUBO_RPC_PATH_MAX];
-    if (c->plan->arg_count == 0)
-        return kubo_call_fail(c, ERR_UNSUPPORTED, "this node has no name of its own: say which");
-    const char *arg = c->plan->args[0];
-    bool whole = strncmp(arg, "/ipns/", 6) == 0;
-    (void)snprintf(name, sizeof(name), "%s%.3000s", whole ? "" : "/ipns/", arg);
-    bool below = kubo_rpc_option(c->plan, KUBO_OPT_RECURSIVE, 1) != 0;
-    TRY(kubo_call_name(c, path, name, !below));
-    return tell_path(c, path);
-}
-
 static enum err version(struct kubo_call *c)
 {
     struct kubo_text t;
@@ -413,8 +400,13 @@ static enum err perform(struct kubo_call *c)
         [KUBO_DAG_STAT] = kubo_call_dag_stat,
         [KUBO_GET] = get,
         [KUBO_ID] = kubo_call_id,
+        [KUBO_KEY_GEN] = kubo_call_key_gen,
+        [KUBO_KEY_LIST] = kubo_call_key_list,
+        [KUBO_KEY_RENAME] = kubo_call_key_rename,
+        [KUBO_KEY_RM] = kubo_call_key_rm,
         [KUBO_LS] = ls,
-        [KUBO_NAME_RESOLVE] = name_resolve,
+        [KUBO_NAME_PUBLISH] = kubo_call_name_publish,
+        [KUBO_NAME_RESOLVE] = kubo_call_name_resolve,
         [KUBO_PIN_ADD] = kubo_call_pin_add,
         [KUBO_PIN_LS] = kubo_call_pin_ls,
         [KUBO_PIN_RM] = kubo_call_pin_rm,

@@ -2,7 +2,7 @@
  */
 #include "ipfs/unixfs_path.h"
 #include "ipfsd/kubo_rpc_http.h"
-#include "ipfsd/names.h"
+#include "ipfsd/name_path.h"
 #include "ipfsd/remote.h"
 #include "rt/clock.h"
 
@@ -12,7 +12,6 @@
 
 enum {
     AGAIN_MS = 100, /* before a block that nobody has is asked for again */
-    ROUNDS = 8,     /* names that lead to names */
 };
 
 static void free_bytes(uint8_t **p)
@@ -175,55 +174,15 @@ enum err kubo_call_block(struct kubo_call *c, struct span *out, struct mspan buf
 
 /* ---- names ---- */
 
-static enum err name_value(struct kubo_call *c, char out[KUBO_RPC_PATH_MAX], const char *name)
-{
-    uint8_t buf[IPNS_RECORD_MAX];
-    struct peer_id key;
-    struct ipns_record record;
-    struct gateway_dnslink link;
-    size_t size;
-    enum err e;
-    bool online = kubo_rpc_option(c->plan, KUBO_OPT_OFFLINE, 0) == 0;
-    if (peer_id_parse(&key, span_str(name)) == OK) {
-        if (online)
-            names_find(c->node->names, &key);
-        e = names_record(c->node->names, &size, (struct mspan){ buf, sizeof(buf) }, &key);
-        if (e == OK)
-            e = ipns_decode(&record, span_of(buf, size));
-        if (e == OK)
-            (void)snprintf(out, KUBO_RPC_PATH_MAX, "%.*s",
-                           (int)(record.value.n < 2000 ? record.value.n : 2000),
-                           (const char *)record.value.p);
-    } else {
-        e = names_dnslink(c->node->names, &link, name, online);
-        if (e == OK)
-            (void)snprintf(out, KUBO_RPC_PATH_MAX, "%s", link.value);
-    }
-    return e == ERR_NOT_FOUND
-               ? kubo_call_fail(c, e, "could not resolve name: \"%.100s\" is not known here", name)
-               : e;
-}
+_Static_assert((int)KUBO_RPC_PATH_MAX == NAME_PATH_MAX &&
+                   (int)KUBO_RPC_WHY_MAX == NAME_PATH_WHY_MAX,
+               "a path and a reason fit");
 
 enum err kubo_call_name(struct kubo_call *c, char out[KUBO_RPC_PATH_MAX], const char *path,
                         bool once)
 {
-    char name[512], rest[KUBO_RPC_PATH_MAX], value[KUBO_RPC_PATH_MAX];
-    (void)snprintf(out, KUBO_RPC_PATH_MAX, "%s", path);
-    for (int i = 0; i < ROUNDS && strncmp(out, "/ipns/", 6) == 0; i++) {
-        size_t n = strcspn(out + 6, "/");
-        if (n == 0 || n >= sizeof(name) || strlen(out) >= KUBO_RPC_PATH_MAX / 2)
-            return kubo_call_fail(c, ERR_FORMAT, "invalid path \"%.100s\"", path);
-        (void)snprintf(name, sizeof(name), "%.*s", (int)n, out + 6);
-        (void)snprintf(rest, sizeof(rest), "%s", out + 6 + n);
-        TRY(name_value(c, value, name));
-        if ((size_t)snprintf(out, KUBO_RPC_PATH_MAX, "%s%s", value, rest) >= KUBO_RPC_PATH_MAX)
-            return ERR_LIMIT;
-        if (once)
-            return OK;
-    }
-    return strncmp(out, "/ipfs/", 6) == 0
-               ? OK
-               : kubo_call_fail(c, ERR_LIMIT, "\"%.100s\" leads to no content", path);
+    bool online = kubo_rpc_option(c->plan, KUBO_OPT_OFFLINE, 0) == 0;
+    return name_path_follow(c->node->names, out, path, online, once, c->why);
 }
 
 /* ---- paths ---- */

@@ -7,7 +7,9 @@
 #include "ipfsd/host.h"
 #include "ipfsd/ipni_publish.h"
 #include "ipfsd/kubo_rpc_http.h"
+#include "ipfsd/name_keys.h"
 #include "ipfsd/name_net.h"
+#include "ipfsd/name_publish.h"
 #include "ipfsd/names.h"
 #include "ipfsd/p2p_node.h"
 #include "ipfsd/pin_http.h"
@@ -116,7 +118,18 @@ static enum err open_names(struct ipfsd *n)
     TRY(name_net_open(&n->name_net, dht, &s->routers));
     if ((n->p2p != NULL && s->p2p.dht != DHT_OFF) || s->routers.count > 0)
         names_finder(n->names, name_net_get, n->name_net);
-    return OK;
+    TRY(path_make_dirs(s->name_keys, 0700));
+    e = name_keys_open(&n->name_keys, s->name_keys, s->p2p.on ? s->p2p.key : NULL);
+    if (e != OK)
+        log_error("name-keys-not-read", "folder=\"%s\" reason=\"%s\"", s->name_keys, err_text(e));
+    TRY(e);
+    const struct name_publish_options publish = { .loop = n->loop,
+                                                  .jobs = &n->naming,
+                                                  .keys = n->name_keys,
+                                                  .names = n->names,
+                                                  .net = n->name_net,
+                                                  .again_s = s->name_again_s };
+    return name_publish_open(&n->name_publish, &publish);
 }
 
 static enum err start(struct ipfsd *n)
@@ -141,6 +154,7 @@ static enum err start(struct ipfsd *n)
     TRY(jobs_start(&n->control, 1));
     TRY(jobs_start(&n->sealing, n->settings.sealing_threads));
     TRY(jobs_start(&n->maintain, 1));
+    TRY(jobs_start(&n->naming, 2));
     if (n->host != NULL)
         TRY(care_start(&n->care, n->host, n->loop, &n->control));
     if (n->settings.routers.count != 0)
@@ -184,10 +198,16 @@ static void stop(struct ipfsd *n)
     /* A fetch under way ends by what the loop tells it. */
     while (n->loop != NULL && !jobs_idle(&n->sealing))
         loop_run_once(n->loop, 50);
+    name_publish_stop(n->name_publish);
+    while (n->loop != NULL && !jobs_idle(&n->naming))
+        loop_run_once(n->loop, 50);
+    jobs_stop(&n->naming);
     jobs_stop(&n->sealing);
     jobs_stop(&n->maintain);
     jobs_stop(&n->control);
     find_http_close(n->find_http);
+    name_publish_close(n->name_publish);
+    name_keys_close(n->name_keys);
     names_close(n->names);
     name_net_close(n->name_net);
     p2p_node_close(n->p2p);

@@ -24,6 +24,7 @@ struct record {
     struct peer_id name;
     size_t size;
     uint8_t *bytes;
+    bool own; /* this node publishes it: others are not asked */
 };
 
 struct link {
@@ -115,7 +116,7 @@ static enum err insert(struct names *n, const struct peer_id *name, struct span 
         memmove(place + 1, place, (n->record_count - at) * sizeof(*place));
         n->record_count++;
     }
-    *place = (struct record){ *name, bytes.n, copy };
+    *place = (struct record){ *name, bytes.n, copy, there && place->own };
     return OK;
 }
 
@@ -134,6 +135,28 @@ enum err names_put(struct names *n, const struct peer_id *name, struct span reco
     enum err e = put(n, name, record);
     pthread_mutex_unlock(&n->lock);
     return e;
+}
+
+enum err names_own(struct names *n, const struct peer_id *name, struct span record)
+{
+    bool there;
+    pthread_mutex_lock(&n->lock);
+    enum err e = put(n, name, record);
+    size_t at = place_of(n, name, &there);
+    if (there)
+        n->records[at].own = true;
+    pthread_mutex_unlock(&n->lock);
+    return e;
+}
+
+void names_disown(struct names *n, const struct peer_id *name)
+{
+    bool there;
+    pthread_mutex_lock(&n->lock);
+    size_t at = place_of(n, name, &there);
+    if (there)
+        n->records[at].own = false;
+    pthread_mutex_unlock(&n->lock);
 }
 
 /* ---- the folder ----------------------------------------------------------------------------- */
@@ -237,7 +260,10 @@ bool names_find_due(struct names *n, const struct peer_id *name)
     if (n->find == NULL)
         return false;
     pthread_mutex_lock(&n->lock);
-    bool due = clock_mono_ms() >= asked_of(n, name)->until_ms;
+    bool there;
+    size_t at = place_of(n, name, &there);
+    bool own = there && n->records[at].own;
+    bool due = !own && clock_mono_ms() >= asked_of(n, name)->until_ms;
     pthread_mutex_unlock(&n->lock);
     return due;
 }

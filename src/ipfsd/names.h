@@ -37,6 +37,11 @@ void names_close(struct names *n); /* NULL is fine */
  * as ipns_decode and ipns_verify. */
 NODISCARD enum err names_put(struct names *n, const struct peer_id *name, struct span record);
 
+/* names_own takes a record that this node publishes: as names_put, and others are not asked for
+ * that name any more, until names_disown. */
+NODISCARD enum err names_own(struct names *n, const struct peer_id *name, struct span record);
+void names_disown(struct names *n, const struct peer_id *name);
+
 /* names_finder sets who is asked for records that others have: fn may block, OK: a record. What it
  * found is asked for again after its TTL, a minute to an hour; what it did not, after half a
  * minute. Before threads call names_find. */

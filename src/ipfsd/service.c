@@ -1,6 +1,7 @@
 #include "ipfsd/service.h"
 
 #include "base/release.h"
+#include "codec/node_name.h"
 #include "codec/node_p2p.h"
 #include "ipfsd/p2p_node.h"
 #include "rt/log.h"
@@ -15,6 +16,7 @@ enum queue {
     QUEUE_CONTROL,
     QUEUE_SEALING,
     QUEUE_MAINTAIN,
+    QUEUE_NAMES,
     QUEUE_PEERS, /* answered by the loop, in its time */
 };
 
@@ -192,6 +194,13 @@ static const struct row {
     { NODE_P2P_EXPLAIN, QUEUE_PEERS, false, NULL },
     { NODE_P2P_DHT, QUEUE_PEERS, false, NULL },
     { NODE_P2P_TRY, QUEUE_READER, false, try_peers },
+    { NODE_NAME_PUBLISH, QUEUE_NAMES, false, service_name_publish },
+    { NODE_NAME_RESOLVE, QUEUE_NAMES, false, service_name_resolve },
+    { NODE_NAME_LIST, QUEUE_NAMES, false, service_name_list },
+    { NODE_NAME_GEN, QUEUE_NAMES, false, service_name_gen },
+    { NODE_NAME_RENAME, QUEUE_NAMES, false, service_name_rename },
+    { NODE_NAME_RM, QUEUE_NAMES, false, service_name_rm },
+    { NODE_NAME_IMPORT, QUEUE_NAMES, false, service_name_import },
     { NODE_HAND_OVER, QUEUE_CONTROL, true, service_hand_over },
     { NODE_SUCCESSION, QUEUE_CONTROL, true, service_succession },
 };
@@ -273,6 +282,9 @@ static void start(struct call *c, const struct row *row)
         return;
     case QUEUE_MAINTAIN:
         add_job(&n->maintain, c);
+        return;
+    case QUEUE_NAMES:
+        add_job(&n->naming, c);
         return;
     case QUEUE_PEERS:
         if (has_peers(c))

@@ -35,4 +35,13 @@ NODISCARD enum err service_drop_volume(struct call *c);
 NODISCARD enum err service_disk_stop(struct call *c);
 NODISCARD enum err service_disk_resume(struct call *c);
 
+/* service_name.c */
+NODISCARD enum err service_name_publish(struct call *c);
+NODISCARD enum err service_name_resolve(struct call *c);
+NODISCARD enum err service_name_list(struct call *c);
+NODISCARD enum err service_name_gen(struct call *c);
+NODISCARD enum err service_name_rename(struct call *c);
+NODISCARD enum err service_name_rm(struct call *c);
+NODISCARD enum err service_name_import(struct call *c);
+
 #endif

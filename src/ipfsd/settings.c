@@ -2,6 +2,7 @@
 
 #include "ipfsd/ipni_publish.h"
 #include "ipfsd/keep.h"
+#include "ipfsd/name_keys.h"
 #include "ipfsd/routing_http.h"
 #include "rt/path.h"
 #include "rt/process.h"
@@ -50,6 +51,10 @@ static const struct config_key keys[] = {
     { "gateway-hosts", CONFIG_STRING, "localhost",
       "hosts under which each content has a host of its own (CID.ipfs.HOST), with commas" },
     { "names", CONFIG_STRING, "names", "folder of IPNS records (KEY.ipns-record)" },
+    { "name-lifetime", CONFIG_DURATION, "48h",
+      "how long a record of a name is valid that crust name publish makes" },
+    { "name-ttl", CONFIG_DURATION, "5m", "how long others may go without asking for a newer one" },
+    { "name-republish", CONFIG_DURATION, "4h", "time between two times that it is told to others" },
     { "dnslinks", CONFIG_STRING, "",
       "sites: DOMAIN:/ipfs/CID, DOMAIN:/ipns/NAME, or DOMAIN (its link is in the DNS), with "
       "commas" },
@@ -293,6 +298,24 @@ static enum err kubo_of(struct settings *s, const struct config *c, char error[C
     return OK;
 }
 
+static enum err naming_of(struct settings *s, const struct config *c, char error[CONFIG_ERROR_MAX])
+{
+    uint64_t lifetime = config_duration_ms(c, "name-lifetime") / 1000;
+    uint64_t ttl = config_duration_ms(c, "name-ttl") / 1000;
+    uint64_t again = config_duration_ms(c, "name-republish") / 1000;
+    if (lifetime < NAME_KEYS_LIFETIME_MIN_S || lifetime > NAME_KEYS_LIFETIME_MAX_S ||
+        ttl > NAME_KEYS_LIFETIME_MAX_S || again < 1 || again > NAME_KEYS_LIFETIME_MAX_S)
+        return config_refuse(error,
+                             "name-lifetime: 1m to a hundred years; name-republish: at least "
+                             "1s");
+    s->name_lifetime_s = (uint32_t)lifetime;
+    s->name_ttl_s = (uint32_t)ttl;
+    s->name_again_s = (uint32_t)again;
+    return path_join(s->name_keys, sizeof(s->name_keys), s->home, "name-keys") == OK
+               ? OK
+               : config_refuse(error, "the home folder's name is too long");
+}
+
 /* They fetch from the gateway what is signed with the identity. */
 static enum err indexers_of(struct settings *s, const struct config *c,
                             char error[CONFIG_ERROR_MAX])
@@ -337,6 +360,7 @@ enum err settings_load(struct settings *out, const struct config *c, char error[
     TRY(routing_of(out, c, error));
     TRY(pinning_of(out, c, error));
     TRY(indexers_of(out, c, error));
+    TRY(naming_of(out, c, error));
     TRY(kubo_of(out, c, error));
     out->gateway_remote = config_bool(c, "gateway-remote");
     if (config_urls(&out->chains, c, "chain") != OK)

@@ -78,7 +78,9 @@ struct settings {
     uint64_t gateway_timeout_ms;
     char gateway_hosts[1024]; /* whose subdomains are served */
     char dnslinks[1024];
-    char names[SETTINGS_PATH_MAX]; /* folder of IPNS records */
+    char names[SETTINGS_PATH_MAX];     /* folder of IPNS records */
+    char name_keys[SETTINGS_PATH_MAX]; /* folder of the keys of this node's names */
+    uint32_t name_lifetime_s, name_ttl_s, name_again_s;
     struct config_port gateway_port;
     bool gateway_remote; /* fetch what is not here */
     struct config_urls peers;
