@@ -39,6 +39,7 @@ static int setup(void **state)
     at(s.listen, "ipfsd.sock");
     at(s.store, "store");
     at(s.names, "names");
+    at(s.name_keys, "name-keys");
     at(s.enclave, "enclave");
     at(s.p2p.key, "p2p.key");
     (void)snprintf(s.enclave_program, sizeof(s.enclave_program), "/bin/true");
