@@ -346,6 +346,41 @@ static void what_nobody_has(void **state)
     world_free(w);
 }
 
+/* Who has a block from elsewhere withdraws the want; who only leaves does not, for a while. */
+static void what_is_had_elsewhere_is_not_sent(void **state)
+{
+    (void)state;
+    struct world *w = world_new(16);
+    struct cid cid = leaf(w, 2000);
+    struct block_key key;
+    uint32_t entry, other;
+    w->delay = 100000;
+    w->now = 150000;
+    CHECK_OK(dag_block_key(&key, &cid));
+    for (int cancels = 0; cancels < 2; cancels++) {
+        CHECK_ERR(bitswap_dag_look(&w->d, &entry, &key, w->now), ERR_BUSY);
+        CHECK_ERR(bitswap_dag_look(&w->d, &other, &key, w->now), ERR_BUSY);
+        for (int i = 0; i < 5; i++)
+            turn(w);
+        CHECK(w->queued == 1);
+        bitswap_dag_cancel(&w->d, entry);
+        for (int i = 0; i < 5; i++)
+            turn(w);
+        CHECK(w->queued == 1); /* the other reader still waits */
+        if (cancels != 0)
+            bitswap_dag_cancel(&w->d, other);
+        else
+            bitswap_dag_leave(&w->d, other);
+        for (int i = 0; i < 5; i++)
+            turn(w);
+        CHECK(w->queued == (cancels != 0 ? 0 : 1));
+    }
+    w->delay = 0;
+    CHECK_OK(read_one(w, &cid)); /* and it can be had again */
+    CHECK(w->sent == 1);
+    world_free(w);
+}
+
 /* More DAGs than there are places: the oldest give way, and those that are waited for do not. */
 static void many_dags(void **state)
 {
@@ -420,6 +455,7 @@ int main(void)
         cmocka_unit_test(repeats_are_sent_once),
         cmocka_unit_test(two_readers),
         cmocka_unit_test(what_nobody_has),
+        cmocka_unit_test(what_is_had_elsewhere_is_not_sent),
         cmocka_unit_test(many_dags),
         cmocka_unit_test(any_order),
     };

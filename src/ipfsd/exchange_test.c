@@ -319,6 +319,76 @@ static void many_waiters(void **state)
     stop();
 }
 
+/* ---- without waiting ---- */
+
+struct wish {
+    uint64_t id;
+    uint32_t calls;
+    enum err err;
+    struct mspan data;
+};
+
+static void on_over(void *ctx, enum err result, struct mspan data)
+{
+    struct wish *w = ctx;
+    w->calls++;
+    w->err = result;
+    w->data = data;
+}
+
+static void blocks_come_without_waiting(void **state)
+{
+    (void)state;
+    static struct wish many[EXCHANGE_ASKS + 1];
+    struct wish w = { 0 };
+    uint8_t digest[32];
+    CHECK_OK(loop_new(&loop, 0));
+    side_start(0, EXCHANGE, 0);
+    side_start(1, EXCHANGE, 0);
+    meet();
+    struct exchange *x = sides[1].exchange;
+    struct block_key key = shelf_add(&sides[0].shelf, 300000, 1), absent = key;
+    CHECK_OK(exchange_want(x, &w.id, &key, on_over, &w));
+    UNTIL(w.calls == 1);
+    CHECK(w.err == OK && w.data.n == 300000);
+    sha256(digest, span_of(w.data.p, w.data.n));
+    CHECK(memcmp(digest, key.digest, 32) == 0);
+    free(w.data.p);
+    CHECK(!exchange_unwant(x, w.id)); /* it has been told */
+    absent.digest[0] ^= 1;
+    w = (struct wish){ 0 };
+    CHECK_OK(exchange_want(x, &w.id, &absent, on_over, &w));
+    UNTIL(w.calls == 1);
+    CHECK(w.err == ERR_NOT_FOUND && w.data.p == NULL);
+    /* Taken back, it is never told; others who want the same are. */
+    shelf_stick(&sides[0].shelf, true);
+    key = shelf_add(&sides[0].shelf, 1000, 2);
+    struct wish back = { 0 };
+    w = (struct wish){ 0 };
+    CHECK_OK(exchange_want(x, &back.id, &key, on_over, &back));
+    CHECK_OK(exchange_want(x, &w.id, &key, on_over, &w));
+    for (int i = 0; i < 5; i++)
+        loop_run_once(loop, 10);
+    CHECK(exchange_unwant(x, back.id) && !exchange_unwant(x, back.id));
+    shelf_stick(&sides[0].shelf, false);
+    UNTIL(w.calls == 1);
+    CHECK(w.err == OK && back.calls == 0);
+    free(w.data.p);
+    /* As many as there are places; at the end all are told. */
+    shelf_stick(&sides[0].shelf, true);
+    for (uint32_t i = 0; i < EXCHANGE_ASKS; i++) {
+        key = shelf_add(&sides[0].shelf, 100, 100 + i);
+        CHECK_OK(exchange_want(x, &many[i].id, &key, on_over, &many[i]));
+    }
+    CHECK_ERR(exchange_want(x, &w.id, &key, on_over, &w), ERR_BUSY);
+    exchange_stop(x);
+    for (uint32_t i = 0; i < EXCHANGE_ASKS; i++)
+        CHECK(many[i].calls == 1 && many[i].err == ERR_CLOSED);
+    CHECK_ERR(exchange_want(x, &w.id, &key, on_over, &w), ERR_CLOSED);
+    shelf_stick(&sides[0].shelf, false);
+    stop();
+}
+
 /* A source that cannot read just now is asked again, and the block comes. */
 static void a_busy_source_is_asked_again(void **state)
 {
@@ -656,6 +726,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_go_both_ways),
         cmocka_unit_test(many_waiters),
+        cmocka_unit_test(blocks_come_without_waiting),
         cmocka_unit_test(a_busy_source_is_asked_again),
         cmocka_unit_test(waiting_ends),
         cmocka_unit_test(a_peer_without_bitswap),
