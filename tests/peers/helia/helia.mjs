@@ -99,7 +99,7 @@ const does = {
   async sum ({ cid }) {
     const hash = createHash('sha256')
     let size = 0
-    for await (const part of fs.cat(CID.parse(cid), { signal: signal(OFTEN) })) {
+    for await (const part of fs.cat(CID.parse(cid), { signal: signal(OFTEN), blockReadConcurrency: 16 })) {
       hash.update(part)
       size += part.length
     }
