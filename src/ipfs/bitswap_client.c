@@ -137,6 +137,14 @@ enum err bitswap_client_provider(struct bitswap_client *c, uint32_t session, uin
     return OK;
 }
 
+void bitswap_client_hold(struct bitswap_client *c, uint32_t session, bool held, uint64_t now_ms)
+{
+    struct bitswap_client_session *s = bitswap_client_session_at(c, session);
+    s->held = held;
+    if (!held)
+        bitswap_client_assign_session(c, s, now_ms);
+}
+
 void bitswap_client_proven(struct bitswap_client *c, uint32_t session, uint32_t peer, bool proven)
 {
     struct bitswap_client_session *s = bitswap_client_session_at(c, session);
@@ -177,7 +185,7 @@ bool bitswap_client_hopeless(struct bitswap_client *c, uint32_t session,
 {
     uint32_t i = find_want(c, session, digest);
     const struct bitswap_client_session *s = &c->sessions[session];
-    if (i == NONE || c->m.wants[i].asked != BITSWAP_CLIENT_NOBODY)
+    if (i == NONE || s->held || c->m.wants[i].asked != BITSWAP_CLIENT_NOBODY)
         return false;
     for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++)
         if (bitswap_client_may_ask(&c->m.wants[i], &s->providers[k], k))

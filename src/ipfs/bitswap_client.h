@@ -63,6 +63,7 @@ struct bitswap_client_provider {
 
 struct bitswap_client_session {
     bool used, closing;
+    bool held;      /* nobody is asked yet */
     bool searching; /* wants more providers */
     uint32_t first, last, count;
     uint32_t idle;  /* wants that nobody is asked for */
@@ -118,6 +119,9 @@ void bitswap_client_close(struct bitswap_client *c, uint32_t session);
 /* A joined peer may have what the session wants. OK; ERR_EXISTS; ERR_LIMIT (no slot is free). */
 NODISCARD enum err bitswap_client_provider(struct bitswap_client *c, uint32_t session,
                                            uint32_t peer);
+
+/* bitswap_client_hold: nobody is asked for the session, nor looked for, until it is let go. */
+void bitswap_client_hold(struct bitswap_client *c, uint32_t session, bool held, uint64_t now_ms);
 
 /* What the chain says of a provider and the session's content; of others it is passed over. */
 void bitswap_client_proven(struct bitswap_client *c, uint32_t session, uint32_t peer, bool proven);

@@ -153,7 +153,7 @@ void bitswap_client_assign(struct bitswap_client *c, uint32_t i, uint64_t now_ms
     struct bitswap_client_session *s = &c->sessions[w->session];
     size_t best = BITSWAP_CLIENT_NOBODY;
     bool anybody = false, shown = false, better_busy = false;
-    if (w->done || w->asked != BITSWAP_CLIENT_NOBODY)
+    if (w->done || w->asked != BITSWAP_CLIENT_NOBODY || s->held)
         return;
     if (w->retry_ms != 0 && now_ms >= w->retry_ms) {
         for (size_t k = 0; k < BITSWAP_CLIENT_PROVIDERS; k++)

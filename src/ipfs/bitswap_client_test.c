@@ -260,6 +260,39 @@ static void the_chains_word_is_a_promise(void **state)
     free(r);
 }
 
+/* A session that is held asks nobody and looks for nobody, and is not given up. */
+static void a_held_session_asks_when_it_is_let_go(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct cid a = cid_of(1), found;
+    uint32_t session;
+    bitswap_client_hold(&r->c, r->session, true, 0);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 0));
+    bitswap_client_step(&r->c, 100);
+    CHECK(quiet(r) && !bitswap_client_search(&r->c, &session, &found));
+    CHECK(!bitswap_client_hopeless(&r->c, r->session, a.digest));
+    provider(r, 0);
+    provider(r, 1);
+    bitswap_client_step(&r->c, 200);
+    CHECK(quiet(r));
+    bitswap_client_hold(&r->c, r->session, false, 250);
+    CHECK(ask(r, 0, 250).blocks == 1 && ask(r, 1, 250).haves == 1);
+    CHECK(!bitswap_client_search(&r->c, &session, &found));
+    CHECK(bitswap_client_block(&r->c, 0, &a, 8, 300) == 1);
+    (void)ask(r, 1, 300);
+    /* With nobody there, others are looked for as soon as it is let go. */
+    bitswap_client_leave(&r->c, 0);
+    bitswap_client_leave(&r->c, 1);
+    bitswap_client_hold(&r->c, r->session, true, 400);
+    a = cid_of(2);
+    CHECK_OK(bitswap_client_want(&r->c, r->session, &a, 400));
+    CHECK(!bitswap_client_search(&r->c, &session, &found));
+    bitswap_client_hold(&r->c, r->session, false, 500);
+    CHECK(bitswap_client_search(&r->c, &session, &found) && cid_eq(&found, &a));
+    free(r);
+}
+
 /* Silence is a broken promise like "no"; and who is LAST has nothing to do while another one could,
  * however much there is. */
 static void the_last_wait_until_others_cannot(void **state)
@@ -785,6 +818,7 @@ int main(void)
         cmocka_unit_test(who_has_it_is_asked_next),
         cmocka_unit_test(what_is_late_is_asked_of_another),
         cmocka_unit_test(the_chains_word_is_a_promise),
+        cmocka_unit_test(a_held_session_asks_when_it_is_let_go),
         cmocka_unit_test(the_last_wait_until_others_cannot),
         cmocka_unit_test(wants_are_urged_and_withdrawn),
         cmocka_unit_test(leaving_and_closing_leave_nothing),

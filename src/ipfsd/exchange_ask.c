@@ -35,8 +35,10 @@ static void add_providers(struct exchange *x, uint32_t session)
 void exchange_ask_release(struct exchange *x, uint32_t session)
 {
     x->held_ms[session] = 0;
-    if (bitswap_dag_owns(&x->dags, session))
-        add_providers(x, session);
+    if (!bitswap_dag_owns(&x->dags, session))
+        return;
+    add_providers(x, session);
+    bitswap_client_hold(&x->node.client, session, false, exchange_now(x));
 }
 
 /* Peers that have not been asked yet take the places of those who had nothing. False: there are
@@ -224,8 +226,7 @@ static void without(struct exchange *x, const struct lack *l)
 /* No provider of a session has the block. True: others may be looked for. */
 static bool lacking(struct exchange *x, const struct lack *l)
 {
-    if (!bitswap_dag_owns(&x->dags, l->session) || x->held_ms[l->session] != 0 ||
-        add_others(x, l->session))
+    if (!bitswap_dag_owns(&x->dags, l->session) || add_others(x, l->session))
         return false;
     if (x->seek != NULL && waited_for(x, &l->cid))
         return true;
@@ -256,6 +257,7 @@ static void begin_all(struct exchange *x)
     while (count < BITSWAP_DAG_COUNT && bitswap_dag_open(&x->dags, &x->node.client, &session)) {
         x->tried[session] = (struct exchange_tried){ { 0 } };
         x->held_ms[session] = now + EXCHANGE_WORD_MS;
+        bitswap_client_hold(&x->node.client, session, true, now);
         (void)bitswap_dag_root(&x->dags, &roots[count], session);
         list[count++] = session;
     }

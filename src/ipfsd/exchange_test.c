@@ -576,9 +576,16 @@ static uint32_t wakes;
 struct word {
     enum { SPEAKS, SILENT, NOT_ASKED } how;
     struct exchange_holder holder;
-    uint32_t asked;
+    uint32_t asked, sought;
     struct block_key last;
 };
+
+static bool on_sought_in_vain(void *ctx, const struct cid *cid)
+{
+    (void)cid;
+    ++*(uint32_t *)ctx;
+    return false;
+}
 
 static bool on_begins(void *ctx, const struct block_key *root)
 {
@@ -640,6 +647,14 @@ static void the_chains_word_binds_who_says_the_same(void **state)
     w.how = SILENT;
     there = shelf_add(&sides[0].shelf, 50000, 2);
     CHECK_OK(read_one(1, &there));
+    exchange_seek(sides[1].exchange, on_sought_in_vain,
+                  &w.sought); /* what waits is not sought before */
+    there = shelf_add(&sides[0].shelf, 50000, 4);
+    CHECK_OK(read_one(1, &there));
+    CHECK(w.sought == 0);
+    absent = block_of(none, sizeof(none), 95);
+    CHECK_ERR(read_one(1, &absent), ERR_NOT_FOUND);
+    CHECK(w.sought == 1);
     w.how = NOT_ASKED;
     there = shelf_add(&sides[0].shelf, 50000, 3);
     CHECK_OK(read_one(1, &there));
