@@ -95,12 +95,13 @@ size_t yamux_pool_put(struct yamux_pool *p, struct yamux_share *s, struct yamux_
 {
     size_t done = 0;
     while (done < in.n) {
-        struct yamux_chunk *c = st->last == YAMUX_NONE ? NULL : &p->chunks[st->last];
-        if (c == NULL || c->to == YAMUX_CHUNK_SIZE) {
+        const bool first = st->last == YAMUX_NONE;
+        struct yamux_chunk *c = first ? NULL : &p->chunks[st->last];
+        if (first || c->to == YAMUX_CHUNK_SIZE) {
             uint32_t i = take(p, s);
             if (i == YAMUX_NONE)
                 break;
-            if (c == NULL)
+            if (first)
                 st->first = i;
             else
                 c->next = i;
