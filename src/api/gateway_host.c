@@ -30,7 +30,7 @@ static void host_set(struct host *h, const char *text, size_t n)
     if (n == 0 || n > GATEWAY_HOST_MAX)
         return;
     for (size_t i = 0; i < n; i++) {
-        char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 0x20) : text[i];
+        char c = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] | 0x20 : text[i]);
         if (!host_char(c)) {
             h->text[0] = '\0';
             return;
@@ -106,7 +106,7 @@ enum err gateway_host_inline(char *out, size_t size, const char *domain)
     for (const char *s = domain; *s != '\0'; s++) {
         if (n + 3 > size)
             return ERR_LIMIT;
-        out[n++] = *s == '.' ? '-' : *s;
+        out[n++] = (char)(*s == '.' ? '-' : *s);
         if (*s == '-')
             out[n++] = '-';
     }
@@ -121,7 +121,7 @@ enum err gateway_host_outline(char *out, size_t size, const char *label)
         if (n + 2 > size)
             return ERR_LIMIT;
         bool twice = s[0] == '-' && s[1] == '-';
-        out[n++] = s[0] == '-' && !twice ? '.' : *s;
+        out[n++] = (char)(s[0] == '-' && !twice ? '.' : *s);
         s += twice;
     }
     out[n] = '\0';

@@ -83,10 +83,8 @@ static void ustar(struct writer *w, const struct entry *e)
     h[156] = (uint8_t)e->type;
     if (e->target.n != 0)
         memcpy(h + 157, e->target.p, e->target.n < USTAR_NAME ? e->target.n : USTAR_NAME);
-    memcpy(h + 257,
-           "ustar\0"
-           "00",
-           8);
+    memcpy(h + 257, "ustar", 6); /* with its NUL, then the version */
+    h[263] = h[264] = '0';
     memset(h + 148, ' ', 8);
     uint32_t sum = 0;
     for (size_t i = 0; i < RECORD; i++)
@@ -241,7 +239,7 @@ static void finish_entry(struct gateway_tar *t)
 {
     t->state = t->depth == 0 ? GATEWAY_TAR_END : GATEWAY_TAR_NEXT;
     if (t->depth == 0)
-        t->zeros += 2 * RECORD;
+        t->zeros += (size_t)2 * RECORD;
 }
 
 static enum err step_next(struct gateway_tar *t)
