@@ -428,6 +428,8 @@ static enum err begin(void *ctx, uint32_t question, const struct routing_questio
     struct chain_peers *c = ctx;
     struct wait *w = NULL;
     struct content_key key = { 0 };
+    if (q->kind == ROUTING_CLOSEST)
+        return ERR_UNSUPPORTED;
     if (q->kind == ROUTING_PROVIDERS)
         TRY(cid_key(&key, &q->cid));
     for (size_t i = 0; i < CHAIN_PEERS_WAITS && w == NULL; i++)

@@ -130,8 +130,7 @@ void routing_door_pending(struct routing_door_slot *s)
     (void)put_bytes(s, writer_span(&w));
 }
 
-/* Without /p2p/ID of the same peer at the end. */
-static struct multiaddr bare(const struct multiaddr *a, const struct peer_id *id)
+struct multiaddr routing_door_bare(const struct multiaddr *a, const struct peer_id *id)
 {
     struct reader r = reader_of(multiaddr_span(a));
     struct multiaddr_part part;
@@ -156,10 +155,12 @@ static void on_found(void *ctx, const struct routing_provider *found)
     struct routing_v1_peer p = { .id = found->peer };
     if (peer_id_eq(&found->peer, &s->of->self))
         return; /* we know that better */
+    if (s->q.what == ROUTING_SERVE_PROVIDERS && strcmp(found->source, "chain") == 0)
+        return; /* the job tells all that the chain says of it */
     if (s->q.what == ROUTING_SERVE_PEERS && !peer_id_eq(&found->peer, &s->q.peer))
         return;
     for (size_t i = 0; i < found->addr_count && p.addr_count < ROUTING_V1_ADDRS_MAX; i++) {
-        struct multiaddr a = bare(&found->addrs[i], &found->peer);
+        struct multiaddr a = routing_door_bare(&found->addrs[i], &found->peer);
         if (routing_door_tells(s->of, &a))
             p.addrs[p.addr_count++] = a;
     }
@@ -193,10 +194,12 @@ static struct routing_v1_peer own_record(const struct routing_door *d)
     return p;
 }
 
-/* A holder whose gateway is ours is ourselves. */
+/* A holder that names us, or whose gateway is ours, is ourselves. */
 static bool is_own(const struct routing_door *d, const struct routing_v1_peer *p)
 {
     struct multiaddr gateway;
+    if (peer_id_eq(&p->id, &d->self))
+        return true;
     if (multiaddr_of_url(&gateway, d->o.gateway) != OK)
         return false;
     for (uint32_t i = 0; i < p->addr_count; i++)
@@ -211,7 +214,8 @@ static void take_job(struct routing_door_slot *s)
     if (s->own)
         add(s, &self);
     for (size_t i = 0; i < s->chain_count; i++)
-        if (s->chain[i].addr_count > 0 && !(s->own && is_own(s->of, &s->chain[i])))
+        if ((s->chain[i].addr_count > 0 || s->chain[i].bitswap) &&
+            !(s->own && is_own(s->of, &s->chain[i])))
             add(s, &s->chain[i]);
 }
 

@@ -70,6 +70,8 @@ void routing_door_clear(struct routing_door_slot *s);
 uint64_t routing_door_patience(const struct routing_door_slot *s);
 /* Those whose addresses nobody knows are part of the answer too. */
 void routing_door_pending(struct routing_door_slot *s);
+/* An address without /p2p/ID of this peer at the end. */
+struct multiaddr routing_door_bare(const struct multiaddr *a, const struct peer_id *id);
 /* Whether others are told such an address. Any thread. */
 bool routing_door_tells(const struct routing_door *d, const struct multiaddr *a);
 

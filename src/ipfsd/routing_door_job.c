@@ -1,5 +1,6 @@
 /* What a request to the routing door waits for on a thread: the store, the chain, names. */
 #include "base/hex.h"
+#include "codec/holder_url.h"
 #include "crypto/sha256.h"
 #include "ipfs/blockio.h"
 #include "ipfsd/routing_door_impl.h"
@@ -27,30 +28,55 @@ static bool in_list(const struct routing_v1_peer *p, const struct multiaddr *a)
     return false;
 }
 
-/* The record of a holder. SPEC routing-v1 4.3: "named by its account's key" */
-static struct routing_v1_peer *record_of(struct routing_door_slot *s, const uint8_t account[32])
+/* SPEC routing-v1 4.3: "named by the peer that it names, else by its account's key" */
+static struct peer_id name_of(const struct chain_client_holder *h)
 {
     struct peer_key key = { .type = PEER_KEY_ED25519, .size = 32 };
-    memcpy(key.data, account, 32);
-    struct peer_id id = peer_id_of(&key);
+    memcpy(key.data, h->account, 32);
+    for (uint32_t i = 0; i < h->url_count; i++) {
+        struct holder_url url;
+        holder_url_read(&url, span_str(h->urls[i]));
+        if (url.kind == HOLDER_URL_PEER)
+            return url.peer;
+    }
+    return peer_id_of(&key);
+}
+
+static struct routing_v1_peer *record_of(struct routing_door_slot *s, const struct peer_id *id)
+{
     for (size_t i = 0; i < s->chain_count; i++)
-        if (peer_id_eq(&s->chain[i].id, &id))
+        if (peer_id_eq(&s->chain[i].id, id))
             return &s->chain[i];
     if (s->chain_count == ROUTING_DOOR_CHAIN)
         return NULL;
-    s->chain[s->chain_count] = (struct routing_v1_peer){ .id = id };
+    s->chain[s->chain_count] = (struct routing_v1_peer){ .id = *id };
     return &s->chain[s->chain_count++];
+}
+
+static void add_address(const struct routing_door *d, struct routing_v1_peer *p,
+                        const struct multiaddr *a)
+{
+    if (p->addr_count < ROUTING_V1_ADDRS_MAX && routing_door_tells(d, a) && !in_list(p, a))
+        p->addrs[p->addr_count++] = *a;
 }
 
 static void add_holder(struct routing_door_slot *s, const struct chain_client_holder *h)
 {
-    struct routing_v1_peer *p = record_of(s, h->account);
+    const struct peer_id id = name_of(h);
+    struct routing_v1_peer *p = record_of(s, &id);
     for (uint32_t i = 0; p != NULL && i < h->url_count; i++) {
+        struct holder_url url;
         struct multiaddr a;
-        if (p->addr_count < ROUTING_V1_ADDRS_MAX && multiaddr_of_url(&a, h->urls[i]) == OK &&
-            routing_door_tells(s->of, &a) && !in_list(p, &a)) {
-            p->addrs[p->addr_count++] = a;
-            p->http = true;
+        holder_url_read(&url, span_str(h->urls[i]));
+        if (url.kind == HOLDER_URL_PEER && peer_id_eq(&url.peer, &id)) {
+            p->bitswap = true;
+            if (url.address.size == 0)
+                continue;
+            a = routing_door_bare(&url.address, &id);
+            add_address(s->of, p, &a);
+        } else if (url.kind == HOLDER_URL_GATEWAY && multiaddr_of_url(&a, h->urls[i]) == OK) {
+            add_address(s->of, p, &a);
+            p->http = p->http || in_list(p, &a);
         }
     }
 }
