@@ -28,7 +28,7 @@ static bool in_list(const struct routing_v1_peer *p, const struct multiaddr *a)
     return false;
 }
 
-/* SPEC routing-v1 4.3: "named by the peer that it names, else by its account's key" */
+/* SPEC routing-v1 4.3: "else by its account's key" */
 static struct peer_id name_of(const struct chain_client_holder *h)
 {
     struct peer_key key = { .type = PEER_KEY_ED25519, .size = 32 };
