@@ -117,13 +117,45 @@ static enum err step_begin(struct car_stream *s)
     return emit(s, &s->target, block, false);
 }
 
+/* True, once, for a node of which only a part was wanted when it came. */
+static bool take_part(struct car_stream *s, const struct cid *cid)
+{
+    for (size_t i = 0; i < s->part_count; i++) {
+        if (!cid_eq(&s->parts[i], cid))
+            continue;
+        s->parts[i] = s->parts[--s->part_count];
+        return true;
+    }
+    return false;
+}
+
+/* Where every block goes out once, what is below a node that came before has gone out with it: a
+ * few nodes that link to each other a thousand times each are no way to keep us walking for ever.
+ */
+static bool is_done(struct car_stream *s, const struct unixfs_read_part *part, bool fresh)
+{
+    struct span inlined;
+    if (s->params.seen == NULL || !part->inner || cid_inlined(&inlined, &part->cid))
+        return false;
+    if (!part->whole) {
+        if (s->part_count < CAR_STREAM_PARTS)
+            s->parts[s->part_count++] = part->cid;
+        return false;
+    }
+    return !take_part(s, &part->cid) && !fresh;
+}
+
 static enum err step_file(struct car_stream *s)
 {
     struct unixfs_read_part part;
     TRY(unixfs_read_file_part(&s->walk.read, &part));
-    if (!part.end)
-        return emit(s, &part.cid, part.block, false);
-    s->state = CAR_STREAM_END;
+    if (part.end) {
+        s->state = CAR_STREAM_END;
+        return OK;
+    }
+    TRY(emit(s, &part.cid, part.block, false));
+    if (is_done(s, &part, s->head_size > 0))
+        unixfs_read_file_skip(&s->walk.read);
     return OK;
 }
 

@@ -11,6 +11,10 @@
 
 /* ---- export ---------------------------------------------------------------------------------- */
 
+enum {
+    CAR_STREAM_PARTS = 2 * UNIXFS_READ_DEPTH, /* at each level one where a range begins or ends */
+};
+
 enum car_stream_scope {
     CAR_STREAM_BLOCK,  /* the block at the end of the path */
     CAR_STREAM_ENTITY, /* the file, the directory without what its entries hold, or the block */
@@ -50,6 +54,9 @@ struct car_stream {
     enum car_stream_state state;
     struct unixfs_path path;
     struct cid target; /* where the path leads; the root that the header names */
+    /* Nodes of which only a part was wanted when they came. */
+    struct cid parts[CAR_STREAM_PARTS];
+    size_t part_count;
     union {
         struct unixfs_read_walk read;
         struct dag_walk dag;

@@ -1,7 +1,9 @@
 #include "ipfs/car_stream.h"
 
+#include "base/prng.h"
 #include "codec/dagpb.h"
 #include "codec/links.h"
+#include "crypto/sha256.h"
 #include "ipfs/blockmem_test.h"
 #include "ipfs/unixfs_add.h"
 
@@ -431,6 +433,129 @@ static void the_seen_table_says_when_it_is_full(void **state)
     CHECK_ERR(seen.add(seen.ctx, &fresh, &key), ERR_LIMIT);
 }
 
+/* A node of a file over `count` children, each chosen out of the list. */
+struct made {
+    struct cid cid;
+    uint64_t size;
+};
+
+static struct made file_over(struct fixture *f, const struct made *list, const size_t *chosen,
+                             size_t count)
+{
+    static uint8_t block[1 << 18], data[1 << 16];
+    static uint64_t sizes[1000];
+    struct writer w = writer_of(block, sizeof(block)), d = writer_of(data, sizeof(data));
+    struct made out = { .size = 0 };
+    CHECK(count <= 1000);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t cid[CID_SIZE_MAX];
+        struct writer c = writer_of(cid, sizeof(cid));
+        cid_write(&c, &list[chosen[i]].cid);
+        sizes[i] = list[chosen[i]].size;
+        out.size += sizes[i];
+        dagpb_write_link(&w, writer_span(&c), span_str(""), sizes[i]);
+    }
+    const struct unixfs_fields u = { .type = UNIXFS_FILE,
+                                     .has_size = true,
+                                     .size = out.size,
+                                     .blocks = sizes,
+                                     .block_count = count };
+    unixfs_write(&d, &u);
+    dagpb_write_data(&w, writer_span(&d));
+    CHECK(w.err == OK && d.err == OK);
+    struct content_key key = { .codec = CID_CODEC_DAG_PB };
+    sha256(key.digest, writer_span(&w));
+    struct block_key k = { .codec = CID_CODEC_DAG_PB };
+    memcpy(k.digest, key.digest, 32);
+    CHECK_OK(blockmem_put(f->store, &k, writer_span(&w)));
+    out.cid = cid_of_key(&key);
+    return out;
+}
+
+static struct made leaf_of(struct fixture *f, uint8_t fill, size_t size)
+{
+    uint8_t bytes[8];
+    memset(bytes, fill, sizeof(bytes));
+    struct content_key key = { .codec = CID_CODEC_RAW };
+    struct block_key k = { .codec = CID_CODEC_RAW };
+    sha256(key.digest, span_of(bytes, size));
+    memcpy(k.digest, key.digest, 32);
+    CHECK_OK(blockmem_put(f->store, &k, span_of(bytes, size)));
+    return (struct made){ cid_of_key(&key), size };
+}
+
+/* Seven blocks that are 10^18 bytes to whoever follows every link: each goes out once, and is
+ * looked at as often as it is linked to. */
+static void endless_files_end(void **state)
+{
+    struct fixture *f = *state;
+    static const size_t same[1000];
+    struct made node = leaf_of(f, 7, 1);
+    size_t size;
+    struct cid root;
+    for (int level = 0; level < 6; level++)
+        node = file_over(f, &node, same, 1000);
+    struct car_stream_params p = { .root = node.cid, .scope = CAR_STREAM_ENTITY };
+    p.seen = fresh_seen(f);
+    f->store->gets = 0;
+    CHECK_OK(export_car(f, &size, &p, 4096));
+    CHECK(f->store->gets < 10000);
+    CHECK(reimport(f, span_of(f->out, size), &root) == 7 && cid_eq(&root, &node.cid));
+    p.has_bytes = true;
+    p.bytes = (struct car_stream_bytes){ 123456789, -987654321, false };
+    p.seen = fresh_seen(f);
+    f->store->gets = 0;
+    CHECK_OK(export_car(f, &size, &p, 4096));
+    CHECK(f->store->gets < 20000);
+    CHECK(reimport(f, span_of(f->out, size), &root) == 7);
+}
+
+/* What is left out of an archive without repeats is only what it has: any range of files whose
+ * parts stand in many places. */
+static void repeats_are_left_out_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    struct prng g;
+    int compared = 0;
+    prng_init(&g, 11);
+    for (int round = 0; round < 300; round++) {
+        struct made list[24];
+        blockmem_free(f->store);
+        f->store = calloc(1, sizeof(*f->store));
+        f->source = blockmem_source(f->store);
+        size_t count = 0, size, chosen[4];
+        for (; count < 3; count++)
+            list[count] = leaf_of(f, (uint8_t)(count + (size_t)round), 1 + count);
+        for (; count < 24; count++) {
+            size_t n = 1 + (size_t)prng_below(&g, 4), from = count < 8 ? 0 : count - 8;
+            for (size_t i = 0; i < n; i++)
+                chosen[i] = from + (size_t)prng_below(&g, count - from);
+            list[count] = file_over(f, list, chosen, n);
+        }
+        const struct made *top = &list[23];
+        struct car_stream_params p = { .root = top->cid, .scope = CAR_STREAM_ENTITY };
+        p.has_bytes = round % 4 != 0;
+        p.bytes.from = (int64_t)prng_below(&g, top->size);
+        p.bytes.to = p.bytes.from + (int64_t)prng_below(&g, top->size);
+        if (top->size > 5000)
+            continue;
+        compared++;
+        struct cid root;
+        size_t kept[2];
+        for (int dups = 0; dups < 2; dups++) {
+            blockmem_free(f->copy);
+            f->copy = calloc(1, sizeof(*f->copy));
+            p.seen = dups == 0 ? NULL : fresh_seen(f);
+            CHECK_OK(export_car(f, &size, &p, 4096));
+            size_t sections = reimport(f, span_of(f->out, size), &root);
+            kept[dups] = f->copy->count;
+            CHECK(dups == 0 || sections == f->copy->count);
+        }
+        CHECK(kept[0] == kept[1]);
+    }
+    CHECK(compared > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +568,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_missing_is_told_before_or_within, setup, teardown),
         cmocka_unit_test_setup_teardown(every_flipped_bit_is_harmless, setup, teardown),
         cmocka_unit_test_setup_teardown(deep_and_wide_dags_stay_in_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(endless_files_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(repeats_are_left_out_and_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(the_seen_table_says_when_it_is_full, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,13 +104,23 @@ static void walk_init(struct unixfs_read_walk *w, const struct block_source *sou
     w->at = 0;
     w->from = 0;
     w->to = UINT64_MAX;
+    w->last_block = span_of(NULL, 0);
 }
 
-/* Reads the pending block behind the open nodes. */
+/* Reads the pending block behind the open nodes, unless it is the one that lies there. */
 static enum err fetch_pending(struct unixfs_read_walk *w, struct span *block)
 {
     struct mspan room = { w->memory.p + w->used, w->memory.n - w->used };
-    return dag_block_get(block, room, w->source, &w->next);
+    if (w->last_block.n > 0 && w->last_used == w->used && cid_eq(&w->last, &w->next)) {
+        *block = w->last_block;
+        return OK;
+    }
+    w->last_block = span_of(NULL, 0);
+    TRY(dag_block_get(block, room, w->source, &w->next));
+    w->last = w->next;
+    w->last_block = *block;
+    w->last_used = w->used;
+    return OK;
 }
 
 /* Keeps the block just read as an open node. */
@@ -206,7 +216,15 @@ enum err unixfs_read_file_part(struct unixfs_read_walk *w, struct unixfs_read_pa
     out->cid = w->next;
     out->block = block;
     out->data = wanted(w, w->at, file.data);
+    out->inner = file.node.link_count > 0;
+    out->whole = w->from <= w->at && file.size <= w->to - w->at;
     return OK;
+}
+
+void unixfs_read_file_skip(struct unixfs_read_walk *w)
+{
+    ASSERT(w->depth > 0 && !w->pending);
+    pop(w);
 }
 
 enum err unixfs_read_file_next(struct unixfs_read_walk *w, struct span *data)

@@ -59,6 +59,9 @@ struct unixfs_read_walk {
     bool pending;
     uint64_t next_size; /* what its parent says about a file part; UINT64_MAX for the root */
     uint64_t at, from, to;
+    struct cid last; /* what was read last: many links in a row to one block read it once */
+    struct span last_block;
+    size_t last_used; /* of memory, before it */
     struct unixfs_read_frame frames[UNIXFS_READ_DEPTH];
 };
 
@@ -69,6 +72,8 @@ struct unixfs_read_part {
     struct cid cid;
     struct span block;
     struct span data; /* the wanted bytes in it; empty for most inner nodes */
+    bool inner;       /* it has links */
+    bool whole;       /* all bytes below it are wanted */
     bool end;         /* nothing is left; the other fields are empty */
 };
 
@@ -84,6 +89,9 @@ void unixfs_read_file_range(struct unixfs_read_walk *w, uint64_t from, uint64_t 
  * Returns: OK; ERR_FORMAT (no file, or its sizes contradict each other); ERR_LIMIT (too deep,
  * memory); ERR_UNSUPPORTED; the source's errors. */
 NODISCARD enum err unixfs_read_file_part(struct unixfs_read_walk *w, struct unixfs_read_part *out);
+
+/* After an inner part: what is below it is left out. */
+void unixfs_read_file_skip(struct unixfs_read_walk *w);
 
 /* The same, but only parts with bytes: *data is empty at the end. */
 NODISCARD enum err unixfs_read_file_next(struct unixfs_read_walk *w, struct span *data);

@@ -11,13 +11,15 @@
 #include <unistd.h>
 
 enum {
-    WORKERS_DEFAULT = 4,
+    WORKERS_DEFAULT = 16, /* most of the time they wait for others */
     WORKERS_MAX = 64,
     CONTEXTS_DEFAULT = 32,
     CONTEXTS_MAX = 1024,
     CONTEXTS_WARM = 4,
     OPEN_TIMEOUT_MS = 30000,
     PIECE = 256 << 10,
+    STEP = 4 << 10, /* after which a worker looks at the clock: it may be made of many blocks */
+    SLICE_MS = 200, /* for a piece, when others may be waiting */
     SMALL_BLOCK = 64 << 10, /* below this a copy is cheaper than sendfile's set-up */
 };
 
@@ -41,7 +43,8 @@ struct context {
     bool opening;                    /* queued to be opened, not to make a piece */
     bool abandoned; /* the client has gone while a worker was busy: the worker frees it */
     enum piece_state state;
-    enum err piece_err;
+    enum err piece_err; /* what follows the piece */
+    bool piece_last;    /* the end follows it */
     size_t piece_n, piece_at;
     uint8_t *piece;
     struct mspan memory;
@@ -66,6 +69,7 @@ struct gateway_http {
     size_t context_count;
     pthread_t workers[WORKERS_MAX];
     size_t worker_count;
+    size_t opening_count; /* workers that are opening something */
     atomic_uint_fast64_t requests, blocks_sent, fetched, refused;
 };
 
@@ -233,14 +237,13 @@ static void queue_push(struct context *c)
 /* Hands out what a worker has made. */
 static int64_t take_piece(struct context *c, uint8_t *out, size_t max)
 {
-    if (c->piece_err != OK)
-        return HTTP_BODY_ERROR;
-    if (c->piece_n == 0)
-        return HTTP_BODY_END;
-    size_t n = c->piece_n - c->piece_at < max ? c->piece_n - c->piece_at : max;
+    size_t left = c->piece_n - c->piece_at;
+    if (left == 0)
+        return c->piece_err != OK ? HTTP_BODY_ERROR : HTTP_BODY_END;
+    size_t n = left < max ? left : max;
     memcpy(out, c->piece + c->piece_at, n);
     c->piece_at += n;
-    if (c->piece_at == c->piece_n)
+    if (n == left && c->piece_err == OK && !c->piece_last)
         c->state = PIECE_NONE;
     return (int64_t)n;
 }
@@ -321,13 +324,40 @@ static void work_open(struct context *c)
     respond(c);
 }
 
+static bool is_abandoned(struct context *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool abandoned = c->abandoned;
+    pthread_mutex_unlock(&c->lock);
+    return abandoned;
+}
+
+/* A piece, or as much of it as can be made in a slice of time: content of tiny blocks, each fetched
+ * from far away, must not keep a worker from others. *last: that was the end. */
+static enum err make_piece(struct context *c, size_t *size, bool *last)
+{
+    const size_t step = needs_piece(c) ? PIECE : STEP;
+    const uint64_t end = clock_mono_ms() + SLICE_MS;
+    *size = 0;
+    *last = false;
+    do {
+        size_t n = 0, room = PIECE - *size < step ? PIECE - *size : step;
+        TRY(gateway_next(&c->answer, &n, (struct mspan){ c->piece + *size, room }));
+        *size += n;
+        *last = n == 0;
+    } while (!*last && *size < PIECE && clock_mono_ms() < end && !is_abandoned(c));
+    return OK;
+}
+
 static void work_piece(struct context *c)
 {
     size_t n = 0;
+    bool last = false;
     open_reader(c);
-    enum err e = gateway_next(&c->answer, &n, (struct mspan){ c->piece, PIECE });
+    enum err e = make_piece(c, &n, &last);
     pthread_mutex_lock(&c->lock);
     c->piece_err = e;
+    c->piece_last = last;
     c->piece_n = n;
     c->piece_at = 0;
     c->state = PIECE_READY;
@@ -340,25 +370,46 @@ static void work_piece(struct context *c)
         context_give(c);
 }
 
+/* The next that may be worked on: what nobody has keeps who asks for it waiting for long, and most
+ * workers at most, so that bodies that have begun go on. */
+static struct context *queue_take(struct gateway_http *g)
+{
+    const bool may_open = g->opening_count < g->worker_count - g->worker_count / 4;
+    struct context *before = NULL, *c = g->queue_head;
+    for (; c != NULL && c->opening && !may_open; c = c->next)
+        before = c;
+    if (c == NULL)
+        return NULL;
+    if (before == NULL)
+        g->queue_head = c->next;
+    else
+        before->next = c->next;
+    if (g->queue_tail == c)
+        g->queue_tail = before;
+    return c;
+}
+
 static void *worker(void *ctx)
 {
     struct gateway_http *g = ctx;
     pthread_mutex_lock(&g->lock);
     while (!g->stop || g->queue_head != NULL) {
-        struct context *c = g->queue_head;
+        struct context *c = queue_take(g);
         if (c == NULL) {
             pthread_cond_wait(&g->work, &g->lock);
             continue;
         }
-        g->queue_head = c->next;
-        if (g->queue_head == NULL)
-            g->queue_tail = NULL;
+        const bool opening = c->opening;
+        g->opening_count += opening;
         pthread_mutex_unlock(&g->lock);
-        if (c->opening)
+        if (opening)
             work_open(c);
         else
             work_piece(c);
         pthread_mutex_lock(&g->lock);
+        g->opening_count -= opening;
+        if (opening)
+            pthread_cond_signal(&g->work); /* one that waited for its turn */
     }
     pthread_mutex_unlock(&g->lock);
     return NULL;

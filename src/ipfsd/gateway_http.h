@@ -27,7 +27,7 @@ struct gateway_http_options {
     const char *host;                  /* NULL: 127.0.0.1 */
     uint16_t port, port_tries;
     uint32_t threads;         /* HTTP threads; 0: one per core */
-    uint32_t workers;         /* 0: 4 */
+    uint32_t workers;         /* 0: 16 */
     uint32_t contexts;        /* requests whose body is being made; 0: 32 */
     uint32_t open_timeout_ms; /* for the first byte of what must be fetched; 0: 30 s */
     /* Requests for other paths, on the HTTP thread; must answer. NULL: 404. */
