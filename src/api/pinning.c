@@ -54,9 +54,12 @@ static void write_text(struct writer *w, struct span s)
     write_span(w, s);
 }
 
+/* What came as JSON has no zero bytes, and no JSON that others read could tell them. */
 static struct span read_text(struct reader *r)
 {
-    return read_span(r, read_be16(r));
+    struct span s = read_span(r, read_be16(r));
+    reader_require(r, s.n == 0 || memchr(s.p, '\0', s.n) == NULL, ERR_FORMAT);
+    return s;
 }
 
 void pinning_encode(struct writer *w, const struct pinning_request *rq)
@@ -75,6 +78,16 @@ void pinning_encode(struct writer *w, const struct pinning_request *rq)
         write_text(w, rq->meta[i].name);
         write_text(w, rq->meta[i].value);
     }
+}
+
+/* As the members of one object: the answer would be no JSON that others read. */
+static bool is_twice(const struct pinning_request *rq, uint32_t last)
+{
+    for (uint32_t i = 0; i < last; i++) {
+        if (span_eq(rq->meta[i].name, rq->meta[last].name))
+            return true;
+    }
+    return false;
 }
 
 enum err pinning_decode(struct pinning_request *out, struct span in)
@@ -100,6 +113,7 @@ enum err pinning_decode(struct pinning_request *out, struct span in)
     for (uint32_t i = 0; i < out->meta_count && r.err == OK; i++) {
         out->meta[i].name = read_text(&r);
         out->meta[i].value = read_text(&r);
+        reader_require(&r, !is_twice(out, i), ERR_FORMAT);
     }
     if (reader_finish(&r) != OK)
         *out = (struct pinning_request){ 0 };

@@ -29,7 +29,7 @@ struct call {
     struct asked *asked;
     struct http_fetch *fetch; /* NULL: it has ended */
     const char *router;
-    bool used, ended, ndjson;
+    bool used, ended, ndjson, full;
     enum err err;
     uint16_t status;
     uint32_t providers;
@@ -152,7 +152,9 @@ static bool found(struct call *c, const struct routing_v1_peer *peer)
 static bool take(struct call *c, struct span text)
 {
     static struct routing_v1_peer peers[ROUTING_V1_RECORDS_MAX]; /* the loop's only */
-    struct routing_v1_list list = { .list = peers, .max = ROUTING_V1_RECORDS_MAX };
+    struct routing_v1_list list = { .list = peers, .max = ROUTING_V1_RECORDS_MAX - c->providers };
+    if (list.max == 0)
+        return true;
     enum err e = routing_v1_decode(&list, text, c->ndjson);
     if (e != OK)
         c->err = e;
@@ -265,6 +267,9 @@ static enum err on_body(void *ctx, struct span chunk)
     struct call *c = ctx;
     if (c->status != 200)
         return OK;
+    c->full = c->providers >= ROUTING_V1_RECORDS_MAX; /* what else it may say is left out */
+    if (c->full)
+        return ERR_LIMIT;
     if (chunk.n > ROUTING_V1_BODY_MAX - c->size)
         return ERR_LIMIT;
     uint8_t *more = realloc(c->bytes, c->size + chunk.n + 1);
@@ -284,7 +289,7 @@ static void on_done(void *ctx, enum err e, uint16_t status)
     struct call *c = ctx;
     c->fetch = NULL;
     c->ended = true;
-    c->err = c->err == OK ? e : c->err;
+    c->err = c->err == OK && !c->full ? e : c->err;
     c->status = status;
     loop_post_event(c->asked->of->loop, &c->asked->of->event);
 }

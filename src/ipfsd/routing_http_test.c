@@ -1,6 +1,8 @@
 /* Delegated routers that answer in every way, on a server of the test. */
 #include "ipfsd/routing_http.h"
 
+#include "codec/routing_v1.h"
+
 #include "base/check.h"
 #include "ipfsd/find_http.h"
 #include "rt/clock.h"
@@ -41,6 +43,47 @@ static struct config_urls routers;
 static atomic_int requests;
 static char last_path[256];
 
+/* Answers that never end: what comes first, and what comes again and again. */
+static const struct {
+    const char *prefix, *type, *first, *again;
+} endless[] = {
+    { "/endless-json/", "application/json", "{\"Providers\":[" PEER(ID_A, "/ip4/1.2.3.4/tcp/1"),
+      "," PEER(ID_B, "/ip4/1.2.3.4/tcp/2") },
+    { "/endless-lines/", "application/x-ndjson", "", PEER(ID_A, "/ip4/1.2.3.4/tcp/1") "\n" },
+    { "/endless-line/", "application/x-ndjson", "{\"a\":\"", "aaaaaaaaaaaaaaaa" },
+    { "/endless-brackets/", "application/json", "", "[[[[[[[[" },
+};
+
+static atomic_size_t endless_sent;
+
+static int64_t read_endless(void *ctx, uint64_t pos, uint8_t *out, size_t max)
+{
+    const size_t i = (size_t)((const char *)ctx - (const char *)endless) / sizeof(endless[0]);
+    const char *first = endless[i].first, *again = endless[i].again;
+    for (size_t n = 0; n < max; n++, pos++)
+        out[n] = (uint8_t)(pos < strlen(first) ? first[pos]
+                                               : again[(pos - strlen(first)) % strlen(again)]);
+    atomic_fetch_add(&endless_sent, max);
+    return (int64_t)max;
+}
+
+static bool serve_endless(const char *path, struct http_request *rq)
+{
+    for (size_t i = 0; i < sizeof(endless) / sizeof(endless[0]); i++) {
+        if (strncmp(path, endless[i].prefix, strlen(endless[i].prefix)) != 0)
+            continue;
+        struct http_response r = { .status = 200,
+                                   .kind = HTTP_BODY_STREAM,
+                                   .size = HTTP_SIZE_UNKNOWN,
+                                   .read = read_endless,
+                                   .read_ctx = (void *)(uintptr_t)&endless[i] };
+        (void)http_response_add(&r, "Content-Type", endless[i].type);
+        (void)http_request_respond(rq, &r);
+        return true;
+    }
+    return false;
+}
+
 static void serve(void *ctx, struct http_request *rq)
 {
     const char *path = http_request_path(rq);
@@ -56,13 +99,14 @@ static void serve(void *ctx, struct http_request *rq)
         (void)http_request_respond(rq, &r);
         return;
     }
-    (void)http_request_respond_text(rq, 500, "?");
+    if (!serve_endless(path, rq))
+        (void)http_request_respond_text(rq, 500, "?");
 }
 
 /* Whoever asks. */
 struct caller {
     uint32_t question, found, notes, over, providers;
-    bool end_at_found;
+    bool end_at_found, many;
     struct routing_provider list[8];
     enum err results[8];
     char who[8][ROUTING_WHO_MAX];
@@ -71,8 +115,8 @@ struct caller {
 static void on_found(void *ctx, const struct routing_provider *p)
 {
     struct caller *c = ctx;
-    CHECK(c->found < 8 && strcmp(p->source, "delegated") == 0);
-    c->list[c->found++] = *p;
+    CHECK((c->many || c->found < 8) && strcmp(p->source, "delegated") == 0);
+    c->list[c->found++ % 8] = *p;
     if (c->end_at_found)
         routing_end(routing, c->question);
 }
@@ -177,6 +221,35 @@ static void failures_are_told(void **state)
     end();
 }
 
+/* A router, or somebody in its place, that sends for ever: it is left after a bounded number of
+ * bytes, what came before counts, and another one is heard beside it. */
+static void endless_answers_are_cut_off(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(endless) / sizeof(endless[0]); i++) {
+        char way[64];
+        const char *const list[] = { way, "json" };
+        struct caller c = { .many = true };
+        (void)snprintf(way, sizeof(way), "%.*s", (int)strlen(endless[i].prefix) - 2,
+                       endless[i].prefix + 1);
+        atomic_store(&endless_sent, 0);
+        begin(list, 2);
+        uint64_t start = clock_mono_ms();
+        ask(&c, CID_1);
+        until_over(&c);
+        CHECK(c.notes == 2 && c.found >= 1 && c.found <= ROUTING_V1_RECORDS_MAX + 1);
+        bool other = false;
+        for (size_t k = 0; k < 2; k++)
+            other = other || (strstr(c.who[k], "/json") != NULL && c.results[k] == OK);
+        CHECK(other);
+        print_message("%s: %zu KiB sent, %d ms\n", way, atomic_load(&endless_sent) >> 10,
+                      (int)(clock_mono_ms() - start));
+        /* What it took, and what lay in the buffers between. */
+        CHECK(atomic_load(&endless_sent) < (size_t)16 * ROUTING_V1_BODY_MAX);
+        end();
+    }
+}
+
 static void a_peer_is_looked_for(void **state)
 {
     (void)state;
@@ -263,9 +336,9 @@ static void gateways_are_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_routers_are_asked), cmocka_unit_test(failures_are_told),
-        cmocka_unit_test(a_peer_is_looked_for),  cmocka_unit_test(a_question_may_end_at_any_time),
-        cmocka_unit_test(gateways_are_found),
+        cmocka_unit_test(all_routers_are_asked),          cmocka_unit_test(failures_are_told),
+        cmocka_unit_test(endless_answers_are_cut_off),    cmocka_unit_test(a_peer_is_looked_for),
+        cmocka_unit_test(a_question_may_end_at_any_time), cmocka_unit_test(gateways_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

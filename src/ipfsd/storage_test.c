@@ -1,4 +1,5 @@
 /* The real crust-ipfsd with the real crust-enclaved, against a chain in memory. */
+#include "codec/dagpb.h"
 #include "ipfsd/fake_disk_test.h"
 
 #include <signal.h>
@@ -244,6 +245,62 @@ static void orders_that_do_not_agree_leave_nothing(void **state)
     fake_node_close(&n);
 }
 
+/* A shard of a directory whose every link leads to the same child, twelve of them in each other:
+ * thirteen blocks would be 256^12 entries to whoever counted paths. */
+static struct content_key make_bomb(struct fake_node *n, uint64_t *size, bool missing)
+{
+    static const uint8_t shard[] = { 0x08, 5, 0x12, 0, 0x28, 0x22, 0x30, 0x80, 0x02 };
+    static uint8_t block[256 * 64];
+    static const uint8_t leaf[20] = "behind 256^12 doors";
+    struct content_key key = fake_storage_key_of(CID_CODEC_RAW, span_of(leaf, sizeof(leaf)));
+    *size = sizeof(leaf);
+    if (!missing)
+        fake_storage_put(n, &key, span_of(leaf, sizeof(leaf)));
+    for (int level = 0; level < 12; level++) {
+        struct writer w = writer_of(block, sizeof(block));
+        uint8_t cid[CID_SIZE_MAX];
+        struct writer c = writer_of(cid, sizeof(cid));
+        const struct cid child = cid_of_key(&key);
+        cid_write(&c, &child);
+        for (unsigned i = 0; i < 256; i++) {
+            char name[4];
+            snprintf(name, sizeof(name), "%02X", i);
+            dagpb_write_link(&w, writer_span(&c), span_str(name), 1);
+        }
+        dagpb_write_data(&w, span_of(shard, sizeof(shard)));
+        CHECK_OK(w.err);
+        key = fake_storage_key_of(CID_CODEC_DAG_PB, writer_span(&w));
+        fake_storage_put(n, &key, writer_span(&w));
+        *size += w.len;
+    }
+    fake_storage_commit(n);
+    return key;
+}
+
+static void a_bomb_is_sealed_block_by_block(void **state)
+{
+    (void)state;
+    struct fake_node n;
+    struct node_sealed out;
+    uint64_t size;
+    open_node(&n, "disk-a");
+    struct node_seal m = { .size_max = 64 << 20 };
+    m.key = make_bomb(&n, &size, true);
+    CHECK(fake_storage_seal(&n, &out, &m) != OK); /* one look for the block that is nowhere */
+    CHECK(strstr(n.ipc.what, "could not be had") != NULL);
+    m.key = make_bomb(&n, &size, false);
+    m.size_max = size - 1;
+    CHECK_ERR(fake_storage_seal(&n, &out, &m), ERR_LIMIT);
+    m.size_max = size;
+    CHECK_OK(fake_storage_seal(&n, &out, &m));
+    CHECK(out.size == size);
+    /* It is proven like any other content. */
+    fake_chain_slot(&chain, &n);
+    fake_chain_slot(&chain, &n);
+    CHECK(chain.opened == FAKE_DRAWS && chain.misses == 0 && chain.failed == 0);
+    fake_node_close(&n);
+}
+
 static void a_chain_that_is_behind_is_caught_up_step_by_step(void **state)
 {
     (void)state;
@@ -284,6 +341,7 @@ int main(void)
         cmocka_unit_test(a_disk_that_goes_is_missed_and_comes_back_whole),
         cmocka_unit_test(large_contents_are_opened_anywhere),
         cmocka_unit_test(orders_that_do_not_agree_leave_nothing),
+        cmocka_unit_test(a_bomb_is_sealed_block_by_block),
         cmocka_unit_test(a_chain_that_is_behind_is_caught_up_step_by_step),
         cmocka_unit_test(a_sealed_content_is_reported_proven_and_read),
         cmocka_unit_test(everything_acknowledged_survives_kills),
