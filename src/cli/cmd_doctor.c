@@ -227,6 +227,38 @@ static void check_worker(struct doctor *d, struct ipc_sink *daemon,
               (unsigned long long)w.report_slot, w.suspended != 0 ? "; a disk is suspended" : "");
 }
 
+/* Whether peers outside can connect, as those say who have tried. */
+static void check_reach(struct doctor *d, struct ipc_sink *daemon)
+{
+    json_t *me = NULL;
+    size_t i;
+    const json_t *r;
+    enum verdict bad = daemon->storage ? BAD : NOTE;
+    bool asked =
+        peers_ask(daemon, &me, NODE_P2P_ID, NULL) == OK && json_object_get(me, "reach") != NULL;
+    json_array_foreach(json_object_get(me, "reach"), i, r)
+    {
+        const char *word = peers_text(r, "reachable"), *at = peers_text(r, "address");
+        size_t tried = json_array_size(json_object_get(r, "asked"));
+        if (strcmp(word, "yes") == 0)
+            found(d, GOOD, "reach", NULL, "peers can connect with %s: %zu of %zu that tried", at,
+                  peers_reached(r), tried);
+        else if (strcmp(word, "no") == 0)
+            found(d, bad, "reach", "forward the port in the router, then set p2p-announce",
+                  "nobody outside can connect with %s: %zu peers tried", at, tried);
+        else
+            found(d, NOTE, "reach", NULL,
+                  "whether peers can connect with %s is not known: %zu of "
+                  "%zu that tried could, %llu can be asked",
+                  at, peers_reached(r), tried,
+                  (unsigned long long)peers_number(me, "reach_servers"));
+    }
+    if (asked && i == 0)
+        found(d, NOTE, "reach", NULL,
+              "this node has no address in the global network: only its own can connect with it");
+    json_decref(me);
+}
+
 static void doctor_machine(struct doctor *d)
 {
     struct ipc_sink daemon = { 0 };
@@ -234,8 +266,11 @@ static void doctor_machine(struct doctor *d)
     check_space(d);
     bool chain = check_chain(d, &now);
     check_key(d, chain);
-    if (check_daemon(d, &daemon) && chain)
-        check_worker(d, &daemon, &now);
+    if (check_daemon(d, &daemon)) {
+        check_reach(d, &daemon);
+        if (chain)
+            check_worker(d, &daemon, &now);
+    }
     ipc_sink_close(&daemon);
     if (chain)
         check_pin(d);

@@ -45,12 +45,39 @@ static enum cli_exit ask(const struct cli *c, uint16_t type, const char *text,
     return exit;
 }
 
+/* What is known of an address. */
+static void show_reach(const json_t *entry)
+{
+    size_t asked = json_array_size(json_object_get(entry, "asked"));
+    if (asked == 0)
+        printf("  reachable: unknown, nobody has tried");
+    else
+        printf("  reachable: %s, %zu of %zu peers that tried", peers_text(entry, "reachable"),
+               peers_reached(entry), asked);
+}
+
+/* The addresses that are told, then those that others see and that cannot be reached. */
 static void show_addresses(const json_t *answer)
 {
-    size_t i;
-    const json_t *a;
-    json_array_foreach(json_object_get(answer, "addresses"), i, a)
-        printf("%s\n", json_string_value(a));
+    const json_t *addresses = json_object_get(answer, "addresses"), *a, *r;
+    const json_t *reach = json_object_get(answer, "reach");
+    size_t i, k;
+    json_array_foreach(addresses, i, a)
+    {
+        printf("%s", json_string_value(a));
+        json_array_foreach(reach, k, r) if (peers_is_at(json_string_value(a), r)) show_reach(r);
+        printf("\n");
+    }
+    json_array_foreach(reach, k, r)
+    {
+        bool told = false;
+        json_array_foreach(addresses, i, a) told = told || peers_is_at(json_string_value(a), r);
+        if (told)
+            continue;
+        printf("not told: %s", peers_text(r, "address"));
+        show_reach(r);
+        printf("\n");
+    }
 }
 
 static void show_id(const json_t *answer)
@@ -92,6 +119,13 @@ static void show_dials(const json_t *answer)
                (unsigned long long)peers_number(d, "ms"));
 }
 
+/* Whether it is known that nobody in this net can connect with the node. */
+static bool hidden(const json_t *answer, const json_t *net)
+{
+    return strcmp(peers_text(net, "net"), "global") == 0 &&
+           strcmp(peers_text(answer, "reachable"), "no") == 0;
+}
+
 static void show_dht(const json_t *answer)
 {
     size_t i;
@@ -104,10 +138,15 @@ static void show_dht(const json_t *answer)
         if (json_is_true(json_object_get(n, "serves")))
             printf(", answers others, keeps %llu records for them",
                    (unsigned long long)peers_number(n, "records"));
+        else if (strcmp(peers_text(answer, "mode"), "auto") == 0 && hidden(answer, n))
+            printf(", answers nobody: nobody outside can connect with this node");
         printf("\n");
         if (json_is_true(json_object_get(answer, "provides")))
-            printf("  told of %llu of %llu contents\n", (unsigned long long)peers_number(n, "told"),
-                   contents);
+            printf("  told of %llu of %llu contents%s\n",
+                   (unsigned long long)peers_number(n, "told"), contents,
+                   peers_number(n, "told") < contents && hidden(answer, n)
+                       ? ": nobody could fetch them from here"
+                       : "");
     }
     if (json_array_size(nets) == 0)
         printf("off: p2p-dht = off\n");

@@ -49,3 +49,20 @@ uint64_t peers_number(const json_t *object, const char *name)
     json_int_t n = json_integer_value(json_object_get(object, name));
     return n < 0 ? 0 : (uint64_t)n;
 }
+
+bool peers_is_at(const char *address, const json_t *entry)
+{
+    const char *at = peers_text(entry, "address");
+    size_t n = strlen(at);
+    return n != 0 && strncmp(address, at, n) == 0 &&
+           (address[n] == '\0' || strncmp(address + n, "/p2p/", 5) == 0);
+}
+
+size_t peers_reached(const json_t *entry)
+{
+    size_t i, good = 0;
+    const json_t *o;
+    json_array_foreach(json_object_get(entry, "asked"), i, o) good +=
+        json_is_true(json_object_get(o, "reached"));
+    return good;
+}

@@ -18,4 +18,10 @@ NODISCARD enum err peers_try(struct ipc_sink *daemon, uint64_t *size, const stru
 const char *peers_text(const json_t *object, const char *name);
 uint64_t peers_number(const json_t *object, const char *name);
 
+/* Whether an address, with or without /p2p/ID, is the one of an entry of "reach". */
+bool peers_is_at(const char *address, const json_t *entry);
+
+/* How many of an entry's "asked" have reached it. */
+size_t peers_reached(const json_t *entry);
+
 #endif

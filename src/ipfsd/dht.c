@@ -140,11 +140,24 @@ static void serve(struct dht *d, size_t net, bool on)
 static void decide(struct dht *d)
 {
     struct kad_contact self;
+    /* SPEC autonat 4.5: "While nothing is known" */
     bool strangers = d->reached[DHT_REACHED - 1] != 0;
+    bool outside = d->reach == REACH_YES || (d->reach == REACH_UNKNOWN && strangers);
     dht_self(d, DHT_WAN, &self);
     serve(d, DHT_LAN, d->o.mode == DHT_SERVER || d->o.mode == DHT_AUTO);
     serve(d, DHT_WAN,
-          d->o.mode == DHT_SERVER || (d->o.mode == DHT_AUTO && strangers && self.addrs_size > 0));
+          d->o.mode == DHT_SERVER || (d->o.mode == DHT_AUTO && outside && self.addrs_size > 0));
+}
+
+void dht_reach(struct dht *d, enum reach_verdict all)
+{
+    if (d->reach == all)
+        return;
+    d->reach = all;
+    if (all == REACH_NO && d->o.mode == DHT_AUTO && d->nets[DHT_WAN].on)
+        log_info("dht-client",
+                 "reason=\"nobody outside can connect with this node\" "
+                 "next=\"forward a port and set p2p-announce; see crust swarm addrs\"");
 }
 
 void dht_identity(struct dht *d, uint32_t connection, const struct identify *id)
@@ -349,6 +362,8 @@ void dht_attach(struct dht *d, struct swarm *s, const size_t protocols[DHT_NETS]
 void dht_figures(const struct dht *d, struct dht_figures *out)
 {
     *out = d->figures;
+    out->reach = d->reach;
+    out->mode = d->o.mode;
     for (size_t i = 0; i < DHT_NETS; i++) {
         out->nets[i].on = d->nets[i].on;
         out->nets[i].serving = d->nets[i].serving;

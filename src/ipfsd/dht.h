@@ -11,6 +11,7 @@
 #include "ipfsd/settings.h"
 #include "ipfsd/swarm.h"
 #include "p2p/kad_table.h"
+#include "p2p/reach.h"
 
 enum { DHT_LAN, DHT_WAN, DHT_NETS }; /* numbers of the two */
 
@@ -65,8 +66,14 @@ struct dht_figures {
     } nets[DHT_NETS];
     uint32_t looks, asks, streams; /* under way */
     uint64_t looked, asked, failed, served, refused;
+    enum reach_verdict reach; /* as dht_reach has told */
+    enum dht_mode mode;
 };
 void dht_figures(const struct dht *d, struct dht_figures *out);
+
+/* dht_reach: whether the world can reach this node, as far as is known; decides in the mode auto.
+ */
+void dht_reach(struct dht *d, enum reach_verdict all);
 
 /* dht_stop: nothing more is asked or answered, the tables are written; before the swarm closes.
  * dht_close afterwards, when routing asks nothing any more. NULL is fine. */

@@ -135,6 +135,7 @@ struct dht {
     uint64_t save_ms, server_ms;
     uint32_t checks;
     uint64_t reached[DHT_REACHED]; /* networks of strangers that came in */
+    enum reach_verdict reach;
     struct dht_net nets[DHT_NETS];
     struct dht_conn *conns;
     struct dht_ask asks[DHT_ASKS];

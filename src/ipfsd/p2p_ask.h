@@ -36,6 +36,7 @@ struct p2p_ask_options {
     void (*write_standing)(void *ctx, struct json_out *j, const struct peer_id *peer);
     void (*write_chain)(void *ctx, struct json_out *j, const struct cid *cid);
     void *ctx;
+    const struct autonat_node *autonat; /* NULL: off */
     struct peer_id self;
     uint32_t connections; /* of the swarm */
     const char *agent;

@@ -1,6 +1,7 @@
 /* Answers, in JSON. docs/spec/node-ipc.md 8. */
 #include "codec/json_out.h"
 #include "codec/node_p2p.h"
+#include "ipfsd/autonat_node.h"
 #include "ipfsd/fetch_tales.h"
 #include "ipfsd/p2p_ask_talk.h"
 
@@ -59,6 +60,8 @@ void p2p_ask_answer_id(struct p2p_ask *a, struct call *c)
         if (multiaddr_add(&list[i], MULTIADDR_P2P, peer_id_span(&a->o.self)) == OK)
             out_address(&j, &list[i]);
     json_out_array_end(&j);
+    if (a->o.autonat != NULL)
+        autonat_node_write(a->o.autonat, &j);
     json_out_object_end(&j);
     p2p_ask_end_json(c, &w);
 }

@@ -237,6 +237,15 @@ void p2p_find_write(void *find, struct json_out *j)
         if (d.nets[i].on)
             write_net(j, &d, &p, i);
     json_out_array_end(j);
+    json_out_member_str(j, "mode",
+                        d.mode == DHT_AUTO     ? "auto"
+                        : d.mode == DHT_SERVER ? "server"
+                        : d.mode == DHT_CLIENT ? "client"
+                                               : "off");
+    json_out_member_str(j, "reachable",
+                        d.reach == REACH_YES  ? "yes"
+                        : d.reach == REACH_NO ? "no"
+                                              : "unknown");
     json_out_member_bool(j, "provides", f->provide != NULL);
     json_out_member_u64(j, "contents", p.count);
     json_out_member_u64(j, "contents_left_out", p.left_out);
@@ -308,6 +317,11 @@ void p2p_find_gone(struct p2p_find *f, uint32_t connection, enum err why)
 {
     dht_gone(f->dht, connection, why);
     seek_gone(f->seek, connection);
+}
+
+void p2p_find_reach(struct p2p_find *f, enum reach_verdict all)
+{
+    dht_reach(f->dht, all);
 }
 
 void p2p_find_stop(struct p2p_find *f)

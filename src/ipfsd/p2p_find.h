@@ -46,6 +46,8 @@ void p2p_find_write_chain(void *find, struct json_out *j, const struct cid *cid)
 void p2p_find_peer(struct p2p_find *f, uint32_t connection, const struct peer_id *peer,
                    bool inbound);
 void p2p_find_identity(struct p2p_find *f, uint32_t connection, const struct identify *id);
+/* Whether the world can reach this node: dht_reach. */
+void p2p_find_reach(struct p2p_find *f, enum reach_verdict all);
 void p2p_find_gone(struct p2p_find *f, uint32_t connection, enum err why);
 
 /* p2p_find_stop while the swarm is there; p2p_find_close afterwards, when all other sources of

@@ -2,6 +2,7 @@
 
 #include "base/release.h"
 #include "codec/worker_label.h"
+#include "ipfsd/autonat_node.h"
 #include "ipfsd/exchange.h"
 #include "ipfsd/keep.h"
 #include "ipfsd/lan.h"
@@ -29,6 +30,7 @@ struct p2p_node {
     struct keep *keep;
     struct lan *lan; /* NULL: off */
     struct p2p_ask *ask;
+    struct autonat_node *autonat; /* NULL: off */
     struct routing_http *routers; /* NULL: none */
     struct p2p_self *self;
 };
@@ -44,6 +46,7 @@ static void on_peer(void *ctx, uint32_t connection, const struct peer_id *peer, 
     char text[PEER_ID_TEXT_MAX];
     id_text(text, peer);
     exchange_peer(n->exchange, connection, peer);
+    autonat_node_peer(n->autonat, connection, peer);
     p2p_find_peer(n->find, connection, peer, inbound);
     log_debug("peer-connected", "peer=%s way=%s", text, inbound ? "in" : "out");
     keep_peer(n->keep, connection, peer);
@@ -57,6 +60,7 @@ static void on_identity(void *ctx, uint32_t connection, const struct identify *i
     uint8_t lineage[32];
     bool works = worker_label_of(lineage, id) == OK;
     exchange_worker(n->exchange, connection, works ? lineage : NULL);
+    autonat_node_identity(n->autonat, connection, id);
     char agent[P2P_ASK_AGENT_MAX];
     p2p_ask_agent(agent, id->agent_version);
     p2p_ask_identity(n->ask, connection, id);
@@ -69,6 +73,7 @@ static void on_gone(void *ctx, uint32_t connection, enum err why)
     const struct p2p_node *n = ctx;
     exchange_gone(n->exchange, connection);
     p2p_find_gone(n->find, connection, why);
+    autonat_node_gone(n->autonat, connection);
     p2p_ask_gone(n->ask, connection);
     log_debug("peer-gone", "connection=%u reason=\"%s\"", connection, err_text(why));
 }
@@ -77,6 +82,34 @@ static void on_pong(void *ctx, uint32_t connection, uint32_t took_us)
 {
     const struct p2p_node *n = ctx;
     p2p_ask_pong(n->ask, connection, took_us);
+}
+
+static void on_back(void *ctx, uint32_t connection, enum err why)
+{
+    const struct p2p_node *n = ctx;
+    autonat_node_back(n->autonat, connection, why);
+}
+
+static bool may_tell(void *ctx, const struct multiaddr *a)
+{
+    const struct p2p_node *n = ctx;
+    return autonat_node_may_tell(n->autonat, a);
+}
+
+static void on_reach(void *ctx, enum reach_verdict all)
+{
+    const struct p2p_node *n = ctx;
+    p2p_find_reach(n->find, all);
+}
+
+static enum err open_autonat(struct p2p_node *n, struct loop *l)
+{
+    const struct autonat_node_options o = { .loop = l,
+                                            .connections = n->settings->p2p.connections,
+                                            .allow_private = n->settings->allow_private_origins,
+                                            .changed = on_reach,
+                                            .ctx = n };
+    return n->settings->p2p.autonat ? autonat_node_open(&n->autonat, &o) : OK;
 }
 
 /* "10.0.0.0/8", "fd00::/8", "1.2.3.4". */
@@ -141,8 +174,19 @@ static enum err open_swarm(struct p2p_node *n, struct loop *l)
     if (o.limits.water > o.limits.inbound)
         o.limits.water = o.limits.inbound;
     p2p_find_protocols(n->find, &o);
+    size_t protocols[AUTONAT_NODE_PROTOCOLS];
+    for (size_t i = 0; i < AUTONAT_NODE_PROTOCOLS && n->autonat != NULL; i++) {
+        protocols[i] = o.protocol_count;
+        o.protocols[o.protocol_count++] = autonat_node_protocol(n->autonat, i);
+    }
+    if (n->autonat != NULL) {
+        o.on_back = on_back;
+        o.may_tell = may_tell;
+    }
     TRY(swarm_open(&n->swarm, l, &o));
     exchange_attach(n->exchange, n->swarm, 0);
+    if (n->autonat != NULL)
+        autonat_node_attach(n->autonat, n->swarm, protocols);
     p2p_find_attach(n->find, n->swarm, n->exchange);
     return OK;
 }
@@ -169,6 +213,7 @@ static enum err open_ask(struct p2p_node *n, struct loop *l)
                                        .write_standing = p2p_find_write_standing,
                                        .write_chain = p2p_find_write_chain,
                                        .ctx = n->find,
+                                       .autonat = n->autonat,
                                        .self = peer_id_of(&key),
                                        .connections = n->settings->p2p.connections,
                                        .agent = "crust/" RELEASE };
@@ -203,6 +248,7 @@ static enum err begin(struct p2p_node *n, struct loop *l, const struct block_sou
         log_error("p2p-not-opened", "path=\"%s\" reason=\"%s\"", p->folder, err_text(e));
         return e;
     }
+    TRY(open_autonat(n, l));
     e = open_swarm(n, l);
     if (e != OK) {
         log_error("p2p-not-listening", "reason=\"%s\" next=\"see p2p-listen\"", err_text(e));
@@ -350,6 +396,7 @@ void p2p_node_stop(struct p2p_node *n)
         return;
     p2p_ask_stop(n->ask);
     p2p_find_stop(n->find);
+    autonat_node_stop(n->autonat);
     if (n->exchange != NULL)
         exchange_stop(n->exchange);
 }
@@ -367,6 +414,8 @@ void p2p_node_close(struct p2p_node *n)
     n->keep = NULL;
     swarm_close(n->swarm);
     p2p_ask_close(n->ask);
+    autonat_node_close(n->autonat);
+    n->autonat = NULL;
     exchange_close(n->exchange);
     routing_http_close(n->routers);
     p2p_find_close(n->find);

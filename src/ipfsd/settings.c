@@ -78,6 +78,8 @@ static const struct config_key keys[] = {
     { "p2p-peers", CONFIG_STRING, "",
       "peers to stay connected with: /ip4/ADDRESS/tcp/PORT/p2p/ID, also with /dns4, /dns6, /dns, "
       "or /dnsaddr/NAME/p2p/ID; with commas" },
+    { "p2p-autonat", CONFIG_BOOL, "true",
+      "ask peers whether this node can be reached, and dial back those who ask the same" },
     { "p2p-mdns", CONFIG_BOOL, "false",
       "find peers on the local network, and be found (multicast DNS)" },
     { "p2p-dht", CONFIG_STRING, "auto",
@@ -243,6 +245,7 @@ static enum err p2p_of(struct settings *s, const struct config *c, char error[CO
     uint64_t connections = config_u64(c, "p2p-connections");
     p->on = config_bool(c, "p2p");
     p->mdns = config_bool(c, "p2p-mdns");
+    p->autonat = config_bool(c, "p2p-autonat");
     if (addresses_of(p->listen, &p->listen_count, config_text(c, "p2p-listen"), USE_LISTEN) != OK)
         return config_refuse(error, "p2p-listen: at most 8 addresses like /ip4/0.0.0.0/tcp/4001");
     if (addresses_of(p->announce, &p->announce_count, config_text(c, "p2p-announce"),

@@ -43,6 +43,7 @@ struct settings_p2p {
     uint32_t connections;
     uint64_t down_per_s, up_per_s;
     enum dht_mode dht;
+    bool autonat; /* ask others whether they can reach us, and the same for them */
     struct multiaddr bootstrap[SETTINGS_P2P_MAX]; /* peers to begin with */
     size_t bootstrap_count;
     enum settings_provide provide;

@@ -86,7 +86,7 @@ static void peer_close(struct swarm_peer *p, enum err why)
     bool ready = p->begun && conn_ready(&p->conn);
     if (!ready) {
         s->figures.upgrades_failed += !p->connecting;
-        if (!p->inbound) {
+        if (!p->inbound && !p->back) {
             s->figures.dials_failed++;
             swarm_dial_over(p, why);
             gate_dial_result(&s->gate, &p->target, false, loop_now_ms(s->loop));
@@ -99,11 +99,13 @@ static void peer_close(struct swarm_peer *p, enum err why)
         conn_fini(&p->conn);
     release(p, true);
     gate_closed(&s->gate, i);
-    bool tell = ready || !p->inbound;
+    bool tell = ready || !p->inbound, back = p->back;
     memset(p, 0, offsetof(struct swarm_peer, conn));
     p->swarm = s;
     p->fd = -1;
-    if (tell && s->o.on_gone != NULL)
+    if (back && s->o.on_back != NULL)
+        s->o.on_back(s->o.ctx, i, why);
+    else if (tell && !back && s->o.on_gone != NULL)
         s->o.on_gone(s->o.ctx, i, why);
 }
 
@@ -125,6 +127,11 @@ static enum err on_ready(struct swarm_peer *p)
     const struct peer_id *peer = upgrade_peer(&p->conn.upgrade);
     if (peer_id_eq(peer, &s->self))
         return ERR_EXISTS; /* ourselves */
+    if (p->back) {
+        if (s->o.on_back != NULL)
+            s->o.on_back(s->o.ctx, i, OK);
+        return OK;
+    }
     TRY(gate_ready(&s->gate, i, peer, now));
     if (!p->inbound) {
         swarm_dial_over(p, OK);
@@ -312,14 +319,15 @@ void swarm_peer_begin(struct swarm_peer *p)
                                           .prefer_tls = s->o.prefer_tls,
                                           .early_muxer = s->o.early_muxer,
                                           .expected = p->target.peer,
-                                          .identity = s->o.identity,
-                                          .tls_identity = &s->tls,
+                                          .identity = p->back ? &s->back_key : s->o.identity,
+                                          .tls_identity = p->back ? &s->back_tls : &s->tls,
                                           .unix_s = (int64_t)(clock_wall_ms() / 1000),
                                           .deadline_ms = now + UPGRADE_TIMEOUT_MS },
                              .yamux = yamux_defaults(!p->inbound),
                              .pool = &s->pool,
                              .served = s->ids,
-                             .served_count = SWARM_OWN + s->o.protocol_count };
+                             .served_count =
+                                 p->back ? SWARM_PING + 1 : SWARM_OWN + s->o.protocol_count };
     c.yamux.incoming_max = c.yamux.outgoing_max = SWARM_LINKS / 2;
     p->connecting = false;
     p->begun = true;
@@ -452,7 +460,12 @@ static enum err begin(struct swarm *s)
     uint64_t seed, now = loop_now_ms(s->loop);
     const struct swarm_options *o = &s->o;
     TRY(take_memory(s));
-    TRY(tls_identity_init(&s->tls, o->identity, (int64_t)(clock_wall_ms() / 1000)));
+    int64_t unix_s = (int64_t)(clock_wall_ms() / 1000);
+    uint8_t back[32];
+    TRY(tls_identity_init(&s->tls, o->identity, unix_s));
+    random_bytes(back, sizeof(back));
+    ed25519_keypair(&s->back_key, back);
+    TRY(tls_identity_init(&s->back_tls, &s->back_key, unix_s));
     random_bytes(&seed, sizeof(seed));
     gate_init(&s->gate, &o->limits, seed);
     uint64_t down = o->down_per_s / 2, up = o->up_per_s / 2;
@@ -505,7 +518,7 @@ void swarm_close(struct swarm *s)
             close(s->listeners[i].fd);
     }
     loop_timer_free(s->tick);
-    s->o.on_gone = NULL;
+    s->o.on_gone = s->o.on_back = NULL;
     for (uint32_t i = 0; s->peers != NULL && i < s->o.limits.connections; i++) {
         struct swarm_peer *p = &s->peers[i];
         if (!p->used)
@@ -520,6 +533,8 @@ void swarm_close(struct swarm *s)
     while (s->event.queued)
         loop_run_once(s->loop, 0);
     tls_identity_fini(&s->tls);
+    tls_identity_fini(&s->back_tls);
+    ed25519_wipe(&s->back_key);
     free(s->peers);
     free(s->services);
     free(s->chunks);

@@ -59,6 +59,10 @@ struct swarm_options {
     void (*on_identity)(void *ctx, uint32_t connection, const struct identify *id);
     void (*on_gone)(void *ctx, uint32_t connection, enum err why);
     void (*on_pong)(void *ctx, uint32_t connection, uint32_t took_us); /* of swarm_ping */
+    /* Of swarm_dial_back: OK when it is ready, else why it is no more. */
+    void (*on_back)(void *ctx, uint32_t connection, enum err why);
+    /* Whether an address at which peers see us may be told; NULL: once three networks agree. */
+    bool (*may_tell)(void *ctx, const struct multiaddr *a);
     void *ctx;
 };
 
@@ -110,6 +114,20 @@ NODISCARD enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32
  * loopback and link-local ones are not, unless the options allow private addresses. */
 NODISCARD enum err swarm_dial_local(struct swarm *s, const struct multiaddr *a,
                                     uint32_t *connection, uint64_t *retry_ms);
+
+/* swarm_dial_back connects with this peer at IP/tcp/PORT to see whether that works: as another
+ * identity than ours, from a port of its own, beside any connection that there is. Nobody but
+ * on_back is told of it, it serves ping alone, and leaves no trace in the gate. It is ended by
+ * swarm_drop. Returns: OK and *connection; ERR_DENIED (a rule, not global), ERR_LIMIT,
+ * ERR_UNSUPPORTED, ERR_IO.
+ */
+NODISCARD enum err swarm_dial_back(struct swarm *s, const struct multiaddr *a,
+                                   const struct peer_id *peer, uint32_t *connection);
+
+/* swarm_reach_addresses gives the global addresses of ours of which it is worth to know whether the
+ * world can reach them: with an IP address, those that are told and those that peers see. Returns
+ * their number, at most max. */
+size_t swarm_reach_addresses(const struct swarm *s, struct multiaddr *out, size_t max);
 
 /* What became of a dial. */
 struct swarm_dial_record {

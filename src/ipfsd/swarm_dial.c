@@ -234,6 +234,43 @@ static enum err dial(struct swarm *s, const struct multiaddr *a, bool local, uin
     return OK;
 }
 
+enum err swarm_dial_back(struct swarm *s, const struct multiaddr *a, const struct peer_id *peer,
+                         uint32_t *connection)
+{
+    struct multiaddr_tcp t;
+    struct sockaddr_storage sa;
+    uint64_t now = loop_now_ms(s->loop);
+    uint32_t i;
+    *connection = GATE_NONE;
+    if (multiaddr_tcp_of(&t, a) != OK || (t.host != MULTIADDR_IP4 && t.host != MULTIADDR_IP6))
+        return ERR_UNSUPPORTED;
+    const struct gate_target target = { .ip = { t.ip, t.host == MULTIADDR_IP4 ? 4 : 16 },
+                                        .port = t.port,
+                                        .peer = *peer };
+    socklen_t n = sockaddr_make(&sa, target.ip, t.port);
+    if (!may_dial(s, netaddr_classify((const struct sockaddr *)&sa, n), false))
+        return ERR_DENIED;
+    TRY(gate_dial_back(&s->gate, &i, &target, now));
+    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || (connect(fd, (struct sockaddr *)&sa, n) != 0 && errno != EINPROGRESS)) {
+        if (fd >= 0)
+            close(fd);
+        gate_closed(&s->gate, i);
+        return ERR_IO;
+    }
+    struct swarm_peer *p = swarm_peer_take(s, i, fd, false);
+    if (p == NULL)
+        return ERR_MEMORY;
+    target_set(p, target.ip, t.port);
+    p->target.peer = *peer;
+    p->back = true;
+    p->connecting = true;
+    p->deadline_ms = now + SWARM_DIAL_MS;
+    swarm_peer_watch(p);
+    *connection = i;
+    return OK;
+}
+
 enum err swarm_dial(struct swarm *s, const struct multiaddr *a, uint32_t *connection,
                     uint64_t *retry_ms)
 {

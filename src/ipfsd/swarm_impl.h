@@ -47,6 +47,7 @@ struct swarm_link {
 struct swarm_peer {
     struct swarm *swarm;
     bool used, connecting, inbound, kicked, starved, throttled, begun;
+    bool back;     /* of swarm_dial_back */
     enum err drop; /* to be closed after this turn */
     int fd, interest;
     int os_error;  /* of a TCP connection that could not be made */
@@ -90,6 +91,8 @@ struct swarm {
     struct swarm_options o;
     struct peer_id self;
     struct tls_identity tls;
+    struct ed25519_key back_key; /* who dials back */
+    struct tls_identity back_tls;
     struct gate gate;
     struct yamux_pool pool;
     struct yamux_chunk *chunks;

@@ -16,7 +16,7 @@ bool swarm_list_peer(const struct swarm *s, uint32_t i, struct swarm_list_peer *
 {
     const struct swarm_peer *p = &s->peers[i];
     *out = (struct swarm_list_peer){ .inbound = p->inbound };
-    if (!p->used || !p->begun || p->drop != OK || !conn_ready(&p->conn))
+    if (!p->used || p->back || !p->begun || p->drop != OK || !conn_ready(&p->conn))
         return false;
     out->peer = *upgrade_peer(&p->conn.upgrade);
     out->address = multiaddr_of_ip(p->target.ip, p->target.port);

@@ -40,6 +40,13 @@ static void add_ip(struct swarm_self *me, struct span ip, uint16_t port, int ran
         add(me, &a, class);
 }
 
+/* SPEC autonat 4.4: "An address that others see is told only once it can be reached" */
+static bool may_tell(const struct swarm *s, const struct observed_address *o)
+{
+    struct multiaddr a = multiaddr_of_ip(span_of(o->ip, o->size), o->port);
+    return s->o.may_tell == NULL || s->o.may_tell(s->o.ctx, &a);
+}
+
 /* Those of one rank: what more peers can reach comes first, and is what is left when there are too
  * many. */
 static void add_rank(struct swarm *s, struct swarm_self *me, const struct netif *ifs, size_t n,
@@ -61,7 +68,7 @@ static void add_rank(struct swarm *s, struct swarm_self *me, const struct netif 
             if (ifs[k].size == size)
                 add_ip(me, span_of(ifs[k].ip, size), t.port, rank);
         for (size_t k = 0; k < confirmed; k++)
-            if (seen[k].size == size)
+            if (seen[k].size == size && may_tell(s, &seen[k]))
                 add_ip(me, span_of(seen[k].ip, size), seen[k].port, rank);
     }
 }
@@ -138,6 +145,35 @@ size_t swarm_addresses(const struct swarm *s, struct multiaddr *out, size_t max,
             out[n++] = me->addresses[i];
     for (size_t i = 0; !global && n == 0 && i < me->count && i < max; i++)
         out[n++] = me->addresses[i];
+    return n;
+}
+
+static bool holds(const struct multiaddr *list, size_t n, const struct multiaddr *a)
+{
+    for (size_t i = 0; i < n; i++)
+        if (multiaddr_eq(&list[i], a))
+            return true;
+    return false;
+}
+
+size_t swarm_reach_addresses(const struct swarm *s, struct multiaddr *out, size_t max)
+{
+    struct observed_address seen[SWARM_ANNOUNCE_MAX];
+    const struct swarm_self *me = &s->about;
+    size_t n = 0, confirmed = observed_confirmed(&s->observed, seen, SWARM_ANNOUNCE_MAX,
+                                                 loop_now_ms(s->loop));
+    for (size_t i = 0; i < me->count && n < max; i++) {
+        struct multiaddr_tcp t;
+        if (me->classes[i] == NETADDR_GLOBAL && multiaddr_tcp_of(&t, &me->addresses[i]) == OK &&
+            (t.host == MULTIADDR_IP4 || t.host == MULTIADDR_IP6))
+            out[n++] = me->addresses[i];
+    }
+    /* Where the operator announces, what others see is of no use. */
+    for (size_t i = 0; i < confirmed && s->o.announce_count == 0 && n < max; i++) {
+        struct multiaddr a = multiaddr_of_ip(span_of(seen[i].ip, seen[i].size), seen[i].port);
+        if (!holds(out, n, &a))
+            out[n++] = a;
+    }
     return n;
 }
 

@@ -301,6 +301,23 @@ enum err gate_dial(struct gate *g, uint32_t *index, uint64_t *retry_ms, const st
     return OK;
 }
 
+/* SPEC gate 3.3: "a dial back for AutoNAT" */
+enum err gate_dial_back(struct gate *g, uint32_t *index, const struct gate_target *t,
+                        uint64_t now_ms)
+{
+    uint8_t wide[16];
+    *index = GATE_NONE;
+    widen(wide, t->ip);
+    if (denied(rule_for(g, wide, NULL)) ||
+        (t->peer.size != 0 && denied(rule_for(g, NULL, &t->peer))))
+        return ERR_DENIED;
+    if (g->used >= g->limits.connections || g->pending_out >= g->limits.pending)
+        return ERR_LIMIT;
+    *index = place(g, false, host_key(g, wide), now_ms);
+    ASSERT(*index != GATE_NONE);
+    return OK;
+}
+
 static struct gate_connection *connection(struct gate *g, uint32_t index)
 {
     ASSERT(index < g->limits.connections && g->connections[index].used);

@@ -105,6 +105,12 @@ struct gate_target {
 NODISCARD enum err gate_dial(struct gate *g, uint32_t *index, uint64_t *retry_ms,
                              const struct gate_target *t, uint64_t now_ms);
 
+/* gate_dial_back: somebody wants to be dialled there, to see whether that works (AutoNAT). Rules
+ * and caps hold; rates are the asker's matter, back-off is neither asked nor changed, so no result
+ * is told. It stays pending until gate_closed. Returns: OK, ERR_DENIED, ERR_LIMIT. */
+NODISCARD enum err gate_dial_back(struct gate *g, uint32_t *index, const struct gate_target *t,
+                                  uint64_t now_ms);
+
 /* gate_dial_result remembers how a dial ended: failures double the wait, a success ends it. */
 void gate_dial_result(struct gate *g, const struct gate_target *t, bool good, uint64_t now_ms);
 

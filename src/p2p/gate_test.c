@@ -150,6 +150,33 @@ static void test_rate_of_a_network(void **state)
     CHECK_OK(gate_admit(&g, &i, &late, span_of(six, 16), 8000));
 }
 
+static void test_a_dial_back_leaves_nothing(void **state)
+{
+    (void)state;
+    uint8_t ip[4] = { 1, 1, 1, 1 }, bad[4] = { 9, 9, 9, 9 };
+    uint32_t i, j, k;
+    uint64_t retry;
+    start();
+    struct gate_target a = target(ip, 4001, 1), b = target(bad, 4001, 2), c = target(ip, 1, 3);
+    struct peer_id p = peer(3);
+    CHECK_OK(gate_dial(&g, &i, &retry, &a, 1000));
+    CHECK_OK(gate_ready(&g, i, &a.peer, 1000));
+    CHECK_OK(gate_dial_back(&g, &j, &a, 1000)); /* although it is connected */
+    CHECK(gate_find(&g, &a.peer) == i && g.pending_out == 1);
+    gate_closed(&g, j);
+    CHECK(g.pending_out == 0 && g.used == 1);
+    gate_closed(&g, i);
+    CHECK_OK(gate_dial(&g, &i, &retry, &a, 1000)); /* no back-off */
+    CHECK_OK(gate_rule_ip(&g, false, span_of(bad, 4), 32));
+    CHECK_OK(gate_rule_peer(&g, false, &p));
+    CHECK_ERR(gate_dial_back(&g, &k, &b, 1000), ERR_DENIED);
+    CHECK_ERR(gate_dial_back(&g, &k, &c, 1000), ERR_DENIED);
+    CHECK(k == GATE_NONE);
+    while (gate_dial_back(&g, &k, &a, 1000) == OK)
+        CHECK(g.pending_out <= g.limits.pending);
+    CHECK(k == GATE_NONE && g.pending_out == g.limits.pending);
+}
+
 static void test_dials_are_deduplicated_and_paced(void **state)
 {
     (void)state;
@@ -324,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_caps_of_inbound),
         cmocka_unit_test(test_slow_upgrades_give_way),
         cmocka_unit_test(test_rate_of_a_network),
+        cmocka_unit_test(test_a_dial_back_leaves_nothing),
         cmocka_unit_test(test_dials_are_deduplicated_and_paced),
         cmocka_unit_test(test_back_off),
         cmocka_unit_test(test_rules),

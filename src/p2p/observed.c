@@ -2,8 +2,7 @@
 
 #include "base/err.h"
 
-/* Never 0. */
-static uint64_t network_of(struct span ip)
+uint64_t observed_network(struct span ip)
 {
     uint64_t bits = ip.n == 4 ? (uint64_t)(ip.p[0] << 8 | ip.p[1]) : load_be32(ip.p);
     return (uint64_t)ip.n << 32 | bits;
@@ -50,7 +49,7 @@ void observed_note(struct observed *o, const struct observed_address *address, s
 {
     ASSERT((address->size == 4 || address->size == 16) && (by.n == 4 || by.n == 16));
     struct observed_slot *s = slot_of(o, address, now_ms);
-    uint64_t network = network_of(by);
+    uint64_t network = observed_network(by);
     size_t at = 0;
     s->used_ms = now_ms;
     for (size_t i = 0; i < OBSERVED_CONFIRM; i++) {

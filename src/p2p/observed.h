@@ -35,6 +35,9 @@ struct observed {
 void observed_note(struct observed *o, const struct observed_address *address, struct span by,
                    uint64_t now_ms);
 
+/* The network of an address of 4 or 16 bytes: its IPv4 /16 or IPv6 /32; never 0. */
+uint64_t observed_network(struct span ip);
+
 /* The addresses that count now; returns their number, at most max. */
 size_t observed_confirmed(const struct observed *o, struct observed_address *out, size_t max,
                           uint64_t now_ms);
