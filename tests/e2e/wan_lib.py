@@ -24,7 +24,10 @@ def enter():
     unshare = ["unshare", "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
     try:
         probe = subprocess.run([*unshare, "sh", "-c", "mount -t tmpfs wan /run && mkdir /run/netns && ip netns add probe && ip link add name wan0 type bridge"
-                                " && ip link add name one type veth peer name two"], capture_output=True, text=True, timeout=60)
+                                " && ip link add name one type veth peer name two && ip netns exec probe sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward &&"
+                                ' nft "add table ip nat; add chain ip nat out { type nat hook postrouting priority 100; }; add rule ip nat out masquerade;'
+                                " add chain ip nat in { type filter hook input priority 0; }; add rule ip nat in ct state new drop\"'"],
+                               capture_output=True, text=True, timeout=60)
     except OSError as e:
         return str(e)
     if probe.returncode != 0:
@@ -57,8 +60,13 @@ def namespace(name, address):
     run("ip", "-n", name, "route", "add", "default", "dev", "eth0")
 
 
-def router(name, address, inner):
-    """A router at the bridge with a machine behind it: masquerading, and nothing comes in by itself."""
+def also(name, address):
+    """A second address of a machine."""
+    run("ip", "-n", name, "addr", "add", f"{address}/32", "dev", "eth0")
+
+
+def router(name, address, inner, forward=False):
+    """A router at the bridge with a machine behind it: masquerading, and nothing comes in by itself but, with forward, the port."""
     namespace(name, address)
     run("ip", "netns", "add", inner)
     run("ip", "link", "add", "name", "lan", "netns", name, "type", "veth", "peer", "name", "eth0", "netns", inner)
@@ -71,7 +79,9 @@ def router(name, address, inner):
     run(*at(name, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"))
     run(*at(name, "nft", "add table ip nat; add chain ip nat out { type nat hook postrouting priority 100; };"
             ' add rule ip nat out oifname "eth0" masquerade; add table ip door; add chain ip door in { type filter hook input priority 0; };'
-            ' add rule ip door in iifname "eth0" ct state new drop'))
+            ' add rule ip door in iifname "eth0" ct state new drop;'
+            + (' add chain ip nat in { type nat hook prerouting priority -100; };'
+               f' add rule ip nat in iifname "eth0" tcp dport {PORT} dnat to 192.168.77.2' if forward else "")))
 
 
 def at(name, *args):
@@ -117,9 +127,13 @@ class Kubo:
                 "AutoTLS.Enabled": False, "Discovery.MDNS.Enabled": False, "Swarm.DisableNatPortMap": True, "Swarm.AddrFilters": [],
                 "Plugins.Plugins": {}}
 
-    def __init__(self, name, address, bootstrap=(), more=None):
-        self.name, self.ip = name, address
+    def __init__(self, name, address, bootstrap=(), more=None, public=None):
+        """public: an address other than that of its connections, the only one that it tells."""
+        self.name, self.ip = name, public or address
         namespace(name, address)
+        if public:
+            also(name, public)
+            more = {**(more or {}), "Addresses.Announce": [f"/ip4/{public}/tcp/{PORT}"]}
         self.home = harness.temp_dir()
         self.env = dict(os.environ, IPFS_PATH=str(self.home), IPFS_TELEMETRY="off")
         self.ipfs("init", "--algorithm=ed25519")
