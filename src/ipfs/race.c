@@ -125,9 +125,10 @@ static uint64_t overdue_at(const struct race *r, const struct race_leg *l)
     return silent < crawl ? silent : crawl;
 }
 
-static uint64_t stalled_at(const struct race *r, const struct race_leg *l)
+/* beside: it is in the way of others, which cannot be asked before it is passed over. */
+static uint64_t stalled_at(const struct race *r, const struct race_leg *l, bool beside)
 {
-    bool searches = r->sources[l->source].searches;
+    bool searches = r->sources[l->source].searches && !beside;
     uint64_t since = l->heard ? l->heard_ms : l->begun_ms;
     return since + (searches ? RACE_SEARCH_MS : r->stall_ms);
 }
@@ -171,19 +172,21 @@ static struct race_effect step_one(const struct race *r, const struct race_want 
     if (now < due)
         return wait_for(due - now);
     uint32_t i = pick_free(r, w, now);
-    if (i == NOBODY && urgent && now >= stalled_at(r, l))
+    if (i == NOBODY && urgent && now >= stalled_at(r, l, false))
         i = pick_any(r, w);
     return i == NOBODY ? wait_for(r->stagger_ms) : ask(i);
 }
 
-/* Two are being asked: one that stalls makes place when somebody else is left. */
-static struct race_effect step_two(const struct race *r, const struct race_want *w, uint64_t now)
+/* As many are being asked as may be: one that stalls makes place when somebody else is left. */
+static struct race_effect step_full(const struct race *r, const struct race_want *w, uint64_t now)
 {
     uint64_t soonest = UINT64_MAX;
     if (!anybody_left(r, w))
         return wait_for(UINT64_MAX);
     for (uint32_t i = 0; i < RACE_LEGS; i++) {
-        uint64_t at = stalled_at(r, &w->legs[i]);
+        if (!w->legs[i].on)
+            continue;
+        uint64_t at = stalled_at(r, &w->legs[i], w->beside > 0);
         if (now >= at)
             return (struct race_effect){ .what = RACE_DROP, .leg = i };
         soonest = at - now < soonest ? at - now : soonest;
@@ -206,7 +209,9 @@ struct race_effect race_step(const struct race *r, struct race_want *w, uint64_t
         return wait_for(w->again_ms - now_ms);
     if (running == 0)
         return step_idle(r, w, now_ms, urgent);
-    return running < RACE_LEGS ? step_one(r, w, one, now_ms, urgent) : step_two(r, w, now_ms);
+    if (running + w->beside < RACE_LEGS)
+        return step_one(r, w, one, now_ms, urgent);
+    return step_full(r, w, now_ms);
 }
 
 /* ---- what happened --------------------------------------------------------------------------- */
@@ -253,7 +258,7 @@ void race_came(struct race *r, struct race_want *w, uint32_t leg, uint64_t now_m
         s->window = RACE_WINDOW_FIRST;
     else if (s->window < RACE_WINDOW_MAX)
         s->window++;
-    s->proven = true;
+    s->proven = !s->banned;
     s->failures = s->misses = s->late = 0;
     s->away_until_ms = 0;
 }

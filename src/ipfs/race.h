@@ -84,6 +84,7 @@ struct race_want {
     struct race_leg legs[RACE_LEGS];
     uint32_t tried, gone; /* bits of sources: in this round; that have not got it */
     uint32_t round;
+    uint32_t beside; /* sources that are asked for it otherwise (a stream): they count as legs */
     uint64_t again_ms;
 };
 

@@ -270,6 +270,21 @@ static void bytes_that_come_buy_time(void **state)
     free(w);
 }
 
+/* Beside a stream only one more is asked at a time, and one that stalls makes place. */
+static void a_stream_counts_as_one(void **state)
+{
+    (void)state;
+    const struct source list[] = { silent, silent, good };
+    struct world *w = world_new(list, 3, 1);
+    struct race_want *want = &w->blocks[0].want;
+    want->beside = 1;
+    w->race.sources[0].searches = true; /* nor may it search for longer */
+    uint64_t took = run(w);
+    CHECK(w->blocks[0].state == HERE && w->blocks[0].legs_most == 1);
+    CHECK(took >= 2 * RACE_STALL_MS && took < 2 * RACE_STALL_MS + 500);
+    free(w);
+}
+
 /* Any mixture: it ends, and what a good one has comes. */
 static void any_mixture_ends(void **state)
 {
@@ -327,6 +342,7 @@ int main(void)
         cmocka_unit_test(liars_are_asked_once),
         cmocka_unit_test(nobody_has_it_or_nobody_gives_it),
         cmocka_unit_test(bytes_that_come_buy_time),
+        cmocka_unit_test(a_stream_counts_as_one),
         cmocka_unit_test(any_mixture_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,7 @@ uint64_t fetch_asks_step(struct fetch *f)
         f->race.sources[i].banned |= f->sources[i].banned; /* the stream finds liars, too */
     find_step(f);
     for (uint32_t i = 0; i < FETCH_ASKS; i++) {
+        f->asks[i].want.beside = f->stream.leg != NULL;
         uint64_t w = ask_step(f, &f->asks[i]);
         wait = w < wait ? w : wait;
     }
@@ -258,6 +259,7 @@ struct fetch_ask *fetch_ask_start(struct fetch *f, const struct content_key *key
         return NULL;
     ask_begin(f, a, key, false);
     a->want.gone = without;
+    a->want.beside = without != 0;
     (void)ask_step(f, a);
     return a;
 }
@@ -282,6 +284,7 @@ void fetch_ahead_start(struct fetch *f, uint32_t without)
                 return;
             ask_begin(f, a, key, false);
             a->want.gone = without;
+            a->want.beside = without != 0;
             (void)ask_step(f, a);
             if (a->state == ASK_RUNNING && a->legs[0] == NULL) {
                 fetch_ask_free(f, a); /* nobody has room: later */
