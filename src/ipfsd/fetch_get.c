@@ -90,7 +90,9 @@ static void leg_ended(struct fetch *f, struct fetch_ask *a, uint32_t i,
         return;
     }
     fetch_source_fail(from, ranks, FETCH_FAULT_HTTP, s);
-    close_leg(f, a, i, fetch_source_passing(from) ? RACE_BROKE : RACE_MISSING);
+    /* Peers are many, come and go, and one that was busy says that it has nothing: once more. */
+    bool again = fetch_source_passing(from) || (from->peers && a->want.round == 0);
+    close_leg(f, a, i, again ? RACE_BROKE : RACE_MISSING);
 }
 
 static void look_at_legs(struct fetch *f, struct fetch_ask *a, uint64_t now)
