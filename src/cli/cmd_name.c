@@ -36,7 +36,7 @@ static enum cli_exit ask(const struct cli *c, json_t **answer, enum node_name_ms
     node_name_encode(&w, m);
     enum err e = w.err;
     if (e == OK)
-        e = ipc_sink_call(&daemon, &reply, type, writer_span(&w));
+        e = ipc_sink_call(&daemon, &reply, (uint16_t)type, writer_span(&w));
     secret_wipe_bytes(body, sizeof(body));
     if (e == OK) {
         *answer = json_loadb((const char *)reply.bulk.p, reply.bulk.n, 0, NULL);
