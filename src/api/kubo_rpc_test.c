@@ -191,6 +191,30 @@ static void timeouts_are_go_durations(void **state)
     CHECK(plan.timeout_ms == 0 && kubo_rpc_option(&plan, KUBO_OPT_OFFLINE, 0) == 1);
 }
 
+static void names_and_keys_take_kubos_options(void **state)
+{
+    (void)state;
+    CHECK_OK(parse("name/publish",
+                   "arg=%2Fipfs%2Fbafkqaa&key=site&lifetime=48h0m0s&ttl=1m30s&"
+                   "resolve=false&ipns-base=b58mh&v1compat=true&allow-offline=true"));
+    CHECK(plan.command == KUBO_NAME_PUBLISH && strcmp(plan.args[0], "/ipfs/bafkqaa") == 0);
+    CHECK(strcmp(plan.options[KUBO_OPT_KEY].text, "site") == 0);
+    CHECK(kubo_rpc_option(&plan, KUBO_OPT_LIFETIME, 0) == UINT64_C(48) * 3600 * 1000);
+    CHECK(kubo_rpc_option(&plan, KUBO_OPT_TTL, 0) == 90000);
+    CHECK(kubo_rpc_option(&plan, KUBO_OPT_RESOLVE, 1) == 0);
+    CHECK_ERR(parse("name/publish", "arg=x&lifetime=2days"), ERR_FORMAT);
+    CHECK_ERR(parse("name/publish", "arg=x&sequence=7"), ERR_UNSUPPORTED);
+    CHECK_ERR(parse("name/publish", ""), ERR_FORMAT);
+    CHECK_OK(parse("key/gen", "arg=site&type=ed25519&size=-1&ipns-base=base36"));
+    CHECK_ERR(parse("key/gen", "arg=site&size=2048"), ERR_UNSUPPORTED);
+    CHECK_OK(parse("key/list", "l=true"));
+    CHECK_OK(parse("key/rename", "arg=a&arg=b&force=true"));
+    CHECK(plan.arg_count == 2 && kubo_rpc_option(&plan, KUBO_OPT_FORCE, 0) == 1);
+    CHECK_ERR(parse("key/rename", "arg=a"), ERR_FORMAT);
+    CHECK_OK(parse("key/rm", "arg=a&arg=b&l=false"));
+    CHECK_ERR(parse("key/export", "arg=a"), ERR_NOT_FOUND);
+}
+
 static void too_many_arguments_are_refused(void **state)
 {
     (void)state;
@@ -243,6 +267,7 @@ int main(void)
         cmocka_unit_test(arguments_and_options_are_decoded),
         cmocka_unit_test(what_we_do_not_do_is_refused_and_not_ignored),
         cmocka_unit_test(timeouts_are_go_durations),
+        cmocka_unit_test(names_and_keys_take_kubos_options),
         cmocka_unit_test(too_many_arguments_are_refused),
         cmocka_unit_test(files_are_cut_as_kubo_does),
         cmocka_unit_test(errors_are_kubos),
