@@ -274,7 +274,9 @@ static struct bitswap_dag *dag_place(struct bitswap_dags *d)
     return NULL;
 }
 
-/* Moves the cursor behind the entry that is being read; what lies between is passed over. */
+/* Moves the cursor behind the entry that is being read; what lies between is passed over. Its
+ * readers may come yet: whoever reads ahead asks for a node's neighbours before it knows what is
+ * below the node. */
 static void move(struct bitswap_dags *d, uint32_t entry, uint64_t now_ms)
 {
     struct bitswap_dag_entry *e = at(d, entry);
@@ -294,12 +296,13 @@ static void move(struct bitswap_dags *d, uint32_t entry, uint64_t now_ms)
                                                       : BITSWAP_DAG_AHEAD;
     else
         g->ahead /= 4;
+    uint32_t passed = 0;
     for (uint32_t i = g->cursor, after; i != NONE && i != entry; i = after) {
         struct bitswap_dag_entry *p = at(d, i);
         after = p->after;
         p->passed = true;
         p->passed_ms = now_ms;
-        if (p->state == BITSWAP_DAG_KNOWN && p->waiting == 0)
+        if (p->state == BITSWAP_DAG_KNOWN && p->waiting == 0 && passed++ >= BITSWAP_DAG_PASSED)
             entry_drop(d, i);
     }
     e->passed = true;
@@ -411,6 +414,20 @@ void bitswap_dag_cancel(struct bitswap_dags *d, uint32_t entry)
         e->passed_ms = 0;
 }
 
+/* What is not needed for now: it keeps its place in the list while a reader may come to it and
+ * there are not too many of its kind. */
+static void let_go(struct bitswap_dags *d, uint32_t i)
+{
+    struct bitswap_dag_entry *e = at(d, i);
+    if (e->uses == 0 || dag_of(d, e)->count > BITSWAP_DAG_LIST / 2) {
+        entry_drop(d, i);
+        return;
+    }
+    if (e->state == BITSWAP_DAG_HERE)
+        bytes_free(d, e);
+    set_state(d, e, BITSWAP_DAG_KNOWN);
+}
+
 /* ---- blocks come ----------------------------------------------------------------------------- */
 
 /* Frees what is here for readers that have not come for a while. */
@@ -441,7 +458,7 @@ static bool make_room(struct bitswap_dags *d, size_t size, uint64_t now_ms)
             if (e->state != BITSWAP_DAG_HERE || e->pins > 0)
                 continue;
             d->wasted += e->uses > 0;
-            entry_drop(d, i);
+            let_go(d, i);
         }
     }
     for (size_t k = 0; k < BITSWAP_DAG_COUNT && parts_of(size) > d->parts_left; k++)
@@ -558,7 +575,7 @@ static void step_passed(struct bitswap_dags *d, struct bitswap_client *c,
         } else if (e->pins == 0 && now_ms > e->passed_ms + BITSWAP_DAG_PASSED_MS) {
             unask(d, c, i);
             d->wasted += e->state == BITSWAP_DAG_HERE && e->uses > 0;
-            entry_drop(d, i);
+            let_go(d, i);
         }
     }
 }

@@ -20,6 +20,7 @@
 enum {
     BITSWAP_DAG_COUNT = 16,       /* read at a time; the one used longest ago gives way */
     BITSWAP_DAG_LIST = 8192,      /* blocks that are known to follow, of one DAG */
+    BITSWAP_DAG_PASSED = 2048,    /* blocks that are remembered when a reader jumps over them */
     BITSWAP_DAG_AHEAD = 128,      /* blocks that are asked for or here before their readers */
     BITSWAP_DAG_AHEAD_FIRST = 4,  /* when a reader has followed the order once */
     BITSWAP_DAG_PART = 65536,     /* bytes of a block in one piece of the memory */

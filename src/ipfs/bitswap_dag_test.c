@@ -327,6 +327,35 @@ static void two_readers(void **state)
     world_free(w);
 }
 
+/* Whoever reads nodes before what is below them, and comes back for it late, reads one DAG still.
+ */
+static void neighbours_first(void **state)
+{
+    (void)state;
+    struct world *w = world_new(6);
+    struct cid inner[6], leaves[6][20];
+    for (size_t i = 0; i < 6; i++) {
+        for (size_t k = 0; k < 20; k++)
+            leaves[i][k] = leaf(w, 3000);
+        inner[i] = node(w, leaves[i], 20);
+    }
+    struct cid root = node(w, inner, 6);
+    CHECK_OK(read_one(w, &root));
+    for (size_t i = 0; i < 6; i++)
+        CHECK_OK(read_one(w, &inner[i]));
+    for (size_t i = 0; i < 6; i++) {
+        w->now += BITSWAP_DAG_PASSED_MS + 1;
+        turn(w);
+        for (size_t k = 0; k < 20; k++)
+            CHECK_OK(read_one(w, &leaves[i][k]));
+    }
+    CHECK(w->d.list[0].used);
+    for (size_t i = 1; i < BITSWAP_DAG_COUNT; i++)
+        CHECK(!w->d.list[i].used);
+    CHECK(w->sent <= 127 + 20); /* what was read ahead too early comes again */
+    world_free(w);
+}
+
 static void what_nobody_has(void **state)
 {
     (void)state;
@@ -454,6 +483,7 @@ int main(void)
         cmocka_unit_test(a_path_asks_for_nothing_else),
         cmocka_unit_test(repeats_are_sent_once),
         cmocka_unit_test(two_readers),
+        cmocka_unit_test(neighbours_first),
         cmocka_unit_test(what_nobody_has),
         cmocka_unit_test(what_is_had_elsewhere_is_not_sent),
         cmocka_unit_test(many_dags),
