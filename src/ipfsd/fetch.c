@@ -134,6 +134,11 @@ void fetch_close(struct fetch *f)
     free(f);
 }
 
+bool fetch_peers_only(const struct fetch *f)
+{
+    return f->source_count == 1 && f->sources[0].peers;
+}
+
 void fetch_cancel(struct fetch *f)
 {
     atomic_store(&f->cancelled, true);

@@ -96,6 +96,10 @@ NODISCARD enum err fetch_get(struct fetch *f, size_t *size, struct mspan buf,
  * stream is under way: which blocks others are to give meanwhile, best the last ones. */
 void fetch_prefetch(struct fetch *f, const struct content_key *keys, size_t count);
 
+/* True while peers are the only source that is known: they read ahead by themselves, in larger
+ * windows (docs/spec/bitswap.md 5.7). The caller's thread. */
+bool fetch_peers_only(const struct fetch *f);
+
 /* True while a stream is under way and others give blocks beside it. */
 bool fetch_shares(const struct fetch *f);
 

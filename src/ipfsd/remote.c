@@ -289,7 +289,7 @@ static enum err fetch_one(struct remote_reader *rd, uint32_t slot, size_t *size,
     bool stopped = r->stopped;
     r->calls[slot] = rd->fetch;
     pthread_mutex_unlock(&r->lock);
-    if (rd->follow.keys != NULL)
+    if (rd->follow.keys != NULL && !fetch_peers_only(rd->fetch))
         read_ahead(rd);
     enum err e = stopped ? ERR_CLOSED : fetch_get(rd->fetch, size, buf, key);
     pthread_mutex_lock(&r->lock);
