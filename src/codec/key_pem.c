@@ -12,7 +12,8 @@ enum { DER_HEAD = 16, DER_SIZE = DER_HEAD + ED25519_SEED_SIZE, TEXT_SIZE = DER_S
 static const uint8_t head[DER_HEAD] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
                                         0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20 };
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const uint8_t alphabet[64] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static bool line(struct reader *r, const char *want)
 {
@@ -34,7 +35,7 @@ static bool decode(uint8_t der[DER_SIZE], struct span text)
     for (size_t i = 0; i < TEXT_SIZE / 4; i++) {
         uint32_t v = 0;
         for (size_t k = 0; k < 4; k++) {
-            const char *at = memchr(alphabet, text.p[4 * i + k], 64);
+            const uint8_t *at = memchr(alphabet, text.p[4 * i + k], sizeof(alphabet));
             if (at == NULL)
                 return false;
             v = v << 6 | (uint32_t)(at - alphabet);
@@ -72,7 +73,7 @@ void key_pem_write(struct writer *w, const struct ed25519_key *pair)
     for (size_t i = 0; i < DER_SIZE; i += 3) {
         uint32_t v = (uint32_t)der[i] << 16 | (uint32_t)der[i + 1] << 8 | der[i + 2];
         for (int shift = 18; shift >= 0; shift -= 6)
-            write_u8(w, (uint8_t)alphabet[v >> shift & 63]);
+            write_u8(w, alphabet[v >> shift & 63]);
     }
     write_span(w, span_str("\n" LAST "\n"));
     secret_wipe_bytes(der, sizeof(der));
