@@ -22,30 +22,21 @@ static bool starts(struct span s, const char *word)
     return s.n >= n && strncasecmp((const char *)s.p, word, n) == 0;
 }
 
-static struct span trim(struct span s)
-{
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-        s = span_sub(s, 1, s.n);
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 /* Cuts the next "; name=value" off a header's value; the value comes without its quotes, and what
  * is escaped in it stays so. False at the end; *e when it is none. */
 static bool parameter(struct span *name, struct span *value, struct span *rest, enum err *e)
 {
-    *rest = trim(*rest);
+    *rest = uri_trim(*rest);
     if (rest->n == 0)
         return false;
     *e = ERR_FORMAT;
     if (rest->p[0] != ';')
         return false;
-    *rest = trim(span_sub(*rest, 1, rest->n));
+    *rest = uri_trim(span_sub(*rest, 1, rest->n));
     const uint8_t *eq = rest->n == 0 ? NULL : memchr(rest->p, '=', rest->n);
     if (eq == NULL)
         return false;
-    *name = trim(span_of(rest->p, (size_t)(eq - rest->p)));
+    *name = uri_trim(span_of(rest->p, (size_t)(eq - rest->p)));
     *rest = span_sub(*rest, (size_t)(eq - rest->p) + 1, rest->n);
     bool quoted = rest->n > 0 && rest->p[0] == '"';
     if (quoted)
@@ -57,7 +48,7 @@ static bool parameter(struct span *name, struct span *value, struct span *rest, 
         return false;
     *value = span_sub(*rest, 0, n);
     if (!quoted)
-        *value = trim(*value);
+        *value = uri_trim(*value);
     *rest = span_sub(*rest, n + quoted, rest->n);
     *e = OK;
     return true;
@@ -157,7 +148,7 @@ static enum err take_head(struct kubo_multipart *m)
         const uint8_t *colon = n == 0 ? NULL : memchr(line.p, ':', n);
         if (colon == NULL)
             return ERR_FORMAT;
-        struct span value = trim(span_sub(line, (size_t)(colon - line.p) + 1, n));
+        struct span value = uri_trim(span_sub(line, (size_t)(colon - line.p) + 1, n));
         if (starts(line, "content-disposition:")) {
             TRY(take_disposition(&m->part, value));
             disposed = true;

@@ -15,15 +15,6 @@ static bool is_word(struct span a, const char *b)
     return a.n == strlen(b) && strncasecmp((const char *)a.p, b, a.n) == 0;
 }
 
-static struct span trim(struct span s)
-{
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-        s = span_sub(s, 1, s.n);
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 /* The next media type of an Accept header, without its parameters. */
 static bool next_type(struct span *out, struct span *rest)
 {
@@ -34,7 +25,7 @@ static bool next_type(struct span *out, struct span *rest)
     struct span item = span_sub(*rest, 0, n);
     *rest = span_sub(*rest, n + 1, rest->n);
     const uint8_t *semicolon = item.n == 0 ? NULL : memchr(item.p, ';', item.n);
-    *out = trim(span_sub(item, 0, semicolon == NULL ? item.n : (size_t)(semicolon - item.p)));
+    *out = uri_trim(span_sub(item, 0, semicolon == NULL ? item.n : (size_t)(semicolon - item.p)));
     return true;
 }
 

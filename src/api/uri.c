@@ -69,3 +69,12 @@ enum err uri_decode(char *out, size_t size, struct span in, bool plus)
     out[len] = '\0';
     return OK;
 }
+
+struct span uri_trim(struct span s)
+{
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s = span_sub(s, 1, s.n);
+    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}

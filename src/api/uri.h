@@ -1,4 +1,5 @@
-/* uri: the path and query of an HTTP request target, RFC 3986. Pure; total on any bytes. */
+/* uri: the path and query of an HTTP request target, RFC 3986, and a header's value. Pure; total on
+ * any bytes. */
 #ifndef CRUST_API_URI_H
 #define CRUST_API_URI_H
 
@@ -17,5 +18,9 @@ bool uri_param(struct span *name, struct span *value, struct span *query);
  * ERR_FORMAT (a bad escape, or an escaped NUL); ERR_LIMIT (longer than size - 1). out is "" then.
  */
 NODISCARD enum err uri_decode(char *out, size_t size, struct span in, bool plus);
+
+/* uri_trim gives what is left of a header's value without the spaces and tabs around it (RFC 9110
+ * 5.6.3). Borrowed from s. */
+struct span uri_trim(struct span s);
 
 #endif

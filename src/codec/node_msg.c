@@ -57,44 +57,47 @@ static void read_data_root(struct cbor_reader *c, void *message)
         cbor_read_bytes_of(c, out->data_root, 32);
 }
 
+static void write_texts(struct writer *w, const struct span *list, uint32_t count)
+{
+    cbor_write_array(w, count);
+    for (uint32_t i = 0; i < count; i++)
+        cbor_write_text(w, list[i]);
+}
+
+/* At most max texts of NODE_URL_MAX bytes; *count is how many have been read. */
+static void read_texts(struct cbor_reader *c, struct span *list, uint32_t *count, size_t max)
+{
+    size_t n = cbor_read_array(c);
+    cbor_require(c, n <= max, ERR_LIMIT);
+    for (size_t i = 0; i < n && c->r.err == OK; i++) {
+        list[i] = cbor_read_text(c);
+        cbor_require(c, list[i].n <= NODE_URL_MAX, ERR_LIMIT);
+        (*count)++;
+    }
+}
+
 static void write_sources(struct writer *w, const void *message)
 {
     const struct node_seal *in = message;
-    cbor_write_array(w, in->source_count);
-    for (uint32_t i = 0; i < in->source_count; i++)
-        cbor_write_text(w, in->sources[i]);
+    write_texts(w, in->sources, in->source_count);
 }
 
 static void read_sources(struct cbor_reader *c, void *message)
 {
     struct node_seal *out = message;
-    size_t n = cbor_read_array(c);
-    cbor_require(c, n <= NODE_SOURCES_MAX, ERR_LIMIT);
-    for (size_t i = 0; i < n && c->r.err == OK; i++) {
-        out->sources[i] = cbor_read_text(c);
-        cbor_require(c, out->sources[i].n <= NODE_URL_MAX, ERR_LIMIT);
-        out->source_count++;
-    }
+    read_texts(c, out->sources, &out->source_count, NODE_SOURCES_MAX);
 }
 
 static void write_peers(struct writer *w, const void *message)
 {
     const struct node_status *in = message;
-    cbor_write_array(w, in->peer_count);
-    for (uint32_t i = 0; i < in->peer_count; i++)
-        cbor_write_text(w, in->peers[i]);
+    write_texts(w, in->peers, in->peer_count);
 }
 
 static void read_peers(struct cbor_reader *c, void *message)
 {
     struct node_status *out = message;
-    size_t n = cbor_read_array(c);
-    cbor_require(c, n <= NODE_PEERS_MAX, ERR_LIMIT);
-    for (size_t i = 0; i < n && c->r.err == OK; i++) {
-        out->peers[i] = cbor_read_text(c);
-        cbor_require(c, out->peers[i].n <= NODE_URL_MAX, ERR_LIMIT);
-        out->peer_count++;
-    }
+    read_texts(c, out->peers, &out->peer_count, NODE_PEERS_MAX);
 }
 
 static void write_owed(struct writer *w, const struct node_owed *in)
